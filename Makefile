@@ -1,0 +1,69 @@
+# The tasks of the project. Which Python makes `.venv` can be said: `make test PYTHON=python3.12`.
+PYTHON ?= python3
+
+BIN := .venv/bin
+
+COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make requirements" $(UPGRADE)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check lint types layers unit bench chaos format requirements clean \
+	runtime dev system
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: runtime ## Set up and run the example agent
+	$(BIN)/python examples/agent_loop.py
+
+test: system dev lint types layers ## Check everything: format, lint, types, layers, all tests, coverage
+	$(BIN)/pytest --cov
+
+check: dev lint types layers unit ## Check what takes seconds; run it before each commit
+
+lint: dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+# Without the variable, pyright asks the network whether there is a newer one.
+types: dev
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+
+layers: dev
+	$(BIN)/lint-imports
+
+unit: dev
+	$(BIN)/pytest tests/unit
+
+bench: dev ## Measure, and print the numbers the documentation quotes
+	$(BIN)/python -m bench
+
+chaos: dev ## Run the long storm of kills and restarts
+	$(BIN)/pytest -m chaos_long --timeout=1800
+
+format: dev ## Put the code into its format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+requirements: dev ## Pin the dependencies anew (UPGRADE=--upgrade takes newer ones)
+	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
+	$(COMPILE) pyproject.toml --extra postgres --group dev requirements/build.in \
+		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) requirements/uv.in -c requirements/dev.txt -o requirements/uv.txt
+
+clean: ## Remove everything that these tasks make
+	rm -rf .venv .tools build dist htmlcov .coverage .coverage.* .hypothesis
+	rm -rf .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# These do nothing while `.venv` fits what it was made from.
+runtime:
+	@$(PYTHON) scripts/setup.py runtime
+
+dev:
+	@$(PYTHON) scripts/setup.py dev
+
+system:
+	@$(PYTHON) scripts/setup.py dev --system-packages

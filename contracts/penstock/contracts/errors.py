@@ -1,0 +1,103 @@
+"""Everything Penstock raises that a caller may handle.
+
+One root, a stable `code` on each class, and whether trying again can help. Codes are listed in
+`docs/errors.md`, which a test holds to this module; a code is never given a second meaning.
+
+Control signals (a lost lease, a cancelled run) are not errors: see `signals`.
+"""
+
+from typing import ClassVar
+
+
+class PenstockError(Exception):
+    """The root of all errors raised by Penstock."""
+
+    code: ClassVar[str] = "internal"
+    """Stable name of the kind of error, for programs."""
+    retryable: ClassVar[bool] = False
+    """Whether the same call may succeed later without anything being changed by hand."""
+
+
+class UnknownRun(PenstockError):
+    """No run has this id."""
+
+    code = "unknown_run"
+
+
+class IllegalTransition(PenstockError):
+    """A run was asked to make a move that its state does not allow."""
+
+    code = "illegal_transition"
+
+
+class ThreadBusy(PenstockError):
+    """A thread that a live run owns was to be changed by somebody else."""
+
+    code = "thread_busy"
+
+
+class ThreadExists(PenstockError):
+    """A thread was to be copied onto one that already holds checkpoints."""
+
+    code = "thread_exists"
+
+
+class UnstorableValue(PenstockError):
+    """A channel of a graph's state holds something that a checkpoint cannot keep."""
+
+    code = "unstorable_value"
+
+
+class CheckpointCorrupt(PenstockError):
+    """A stored checkpoint cannot be put together again."""
+
+    code = "checkpoint_corrupt"
+
+
+class UnsafeDeserialization(PenstockError):
+    """LangGraph was imported without its strict mode, so stored data could run code."""
+
+    code = "unsafe_deserialization"
+
+
+class MigrationNeeded(PenstockError):
+    """The store's tables are not those of this version."""
+
+    code = "migration_needed"
+
+
+class StoreError(PenstockError):
+    """The store did not do what it was asked; nothing of the change was kept."""
+
+    code = "store_error"
+
+
+class StoreBusy(StoreError):
+    """Another process kept the store's write lock for too long."""
+
+    code = "store_busy"
+    retryable = True
+
+
+class StoreFull(StoreError):
+    """The disk under the store, or the store's own limit, is full."""
+
+    code = "store_full"
+
+
+class StoreBroken(StoreError):
+    """The disk or the server under the store answered with a failure."""
+
+    code = "store_broken"
+
+
+class WriteLost(StoreError):
+    """A write that had been acknowledged early did not reach the store."""
+
+    code = "write_lost"
+
+
+class WriterStopped(StoreError):
+    """The store's writer is closed or has died; nothing more is written by this process."""
+
+    code = "writer_stopped"

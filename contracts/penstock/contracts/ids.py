@@ -1,0 +1,21 @@
+"""Identifiers: what kinds there are and how new ones are made."""
+
+from datetime import datetime
+from typing import NewType
+
+import uuid_utils
+
+RunId = NewType("RunId", str)
+"""A UUIDv7 in its hyphenated form; its 128 bits are also the run's trace id."""
+
+ThreadId = NewType("ThreadId", str)
+"""LangGraph's `thread_id`: the durable state of one conversation or job."""
+
+WorkerId = NewType("WorkerId", str)
+"""Names one worker process, readable by a person: host, process id and a random tail."""
+
+
+def new_run_id(at: datetime) -> RunId:
+    """Make the id of a run that is created at `at`; ids made later sort later."""
+    seconds = int(at.timestamp())
+    return RunId(str(uuid_utils.uuid7(timestamp=seconds, nanos=at.microsecond * 1000)))

@@ -1,0 +1,141 @@
+"""A run: its states, the only moves between them, and why it may fail."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from penstock.contracts.ids import RunId, ThreadId, WorkerId
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. `docs/states.md` draws the moves."""
+
+    QUEUED = "queued"
+    """Waits for a worker."""
+    RUNNING = "running"
+    """A worker drives it, under the present epoch."""
+    WAITING = "waiting"
+    """Parked at one or more gates; holds no worker, thread or memory."""
+    SUCCEEDED = "succeeded"
+    """Ended with its result. Final."""
+    FAILED = "failed"
+    """Ended without a result, with a code that says why. An operator may redrive it."""
+    CANCELLED = "cancelled"
+    """Ended because somebody said so. Final."""
+
+
+class FailureCode(StrEnum):
+    """Why a run failed. The set is closed: programs may match on it."""
+
+    TOOL_FAILED = "tool_failed"
+    """A tool ended in a permanent error that the graph did not handle."""
+    NODE_FAILED = "node_failed"
+    """A node of the graph raised, and its retries were used up."""
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    """A cap on tokens, money, time, calls or steps was reached."""
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    """The run or one of its steps took longer than it may."""
+    GATE_EXPIRED = "gate_expired"
+    """Nobody decided in time, and the gate's default is to stop."""
+    POISON = "poison"
+    """The run took its worker down too many times."""
+    GRAPH_CHANGED = "graph_changed"
+    """No worker has the graph the run was started with."""
+    UNSTORABLE = "unstorable"
+    """The graph's state holds something that a checkpoint cannot keep."""
+    INTERNAL = "internal"
+    """A fault of the runtime itself."""
+
+
+TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
+    {
+        RunStatus.QUEUED: frozenset(
+            {RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.FAILED},
+        ),
+        RunStatus.RUNNING: frozenset(
+            {
+                RunStatus.WAITING,
+                RunStatus.SUCCEEDED,
+                RunStatus.FAILED,
+                RunStatus.CANCELLED,
+                RunStatus.QUEUED,
+            },
+        ),
+        RunStatus.WAITING: frozenset(
+            {RunStatus.QUEUED, RunStatus.CANCELLED, RunStatus.FAILED},
+        ),
+        RunStatus.FAILED: frozenset({RunStatus.QUEUED}),
+        RunStatus.SUCCEEDED: frozenset(),
+        RunStatus.CANCELLED: frozenset(),
+    },
+)
+"""Every move a run can make. Nothing else is legal, whoever asks."""
+
+LIVE = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})
+"""States of a run that is not over: its thread belongs to it."""
+
+ENDED = frozenset(RunStatus) - LIVE
+"""States in which a run is over and has the time at which it ended."""
+
+
+def sources(to: RunStatus) -> frozenset[RunStatus]:
+    """Return the states from which a run may move to `to`."""
+    return frozenset(status for status, targets in TRANSITIONS.items() if to in targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """The right to write for a run: valid while the run is running at this epoch."""
+
+    run_id: RunId
+    epoch: int
+    """Raised by one at each claim; every older number is harmless."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run failed, for programs and for people."""
+
+    code: FailureCode
+    message: str
+    """What happened and what to do about it."""
+    redrivable: bool
+    """Whether trying again from the last checkpoint can help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """What has to be known to queue a run."""
+
+    id: RunId
+    tenant: str
+    thread_id: ThreadId
+    graph: str
+    """The graph's name."""
+    graph_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run as it is stored."""
+
+    id: RunId
+    tenant: str
+    thread_id: ThreadId
+    graph: str
+    """The graph's name."""
+    graph_version: str
+    status: RunStatus
+    epoch: int
+    """How often the run has been claimed."""
+    worker_id: WorkerId | None
+    """Who drives it; only a running run has one."""
+    created_at: datetime
+    changed_at: datetime
+    """When the state last changed."""
+    ended_at: datetime | None
+    """When it ended; only an ended run has one."""
+    failure: Failure | None
+    """Only a failed run has one."""

@@ -1,0 +1,13 @@
+"""Signals that end a segment and must pass through everybody's code untouched.
+
+They derive from `BaseException`: an agent's `except Exception`, a tool node that turns errors into
+messages and LangGraph's retries would otherwise swallow them and go on acting without a lease.
+"""
+
+
+class ControlSignal(BaseException):
+    """Tells the driver of a run to stop; never an error of the run."""
+
+
+class LeaseLost(ControlSignal):
+    """Somebody else drives this run now, or nobody may: whatever comes from here is refused."""

@@ -1,0 +1,52 @@
+"""Fixtures for all tests: databases to run on, and an account of what was left out."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# LangGraph reads it once, when it is first imported; what tests start inherits it.
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+
+from support.left_out import LeftOut
+from support.postgres import PostgresCluster, find_postgres
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have an account given of the tests that were left out."""
+    in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+    config.pluginmanager.register(LeftOut(in_ci=in_ci))
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[PostgresCluster]:
+    """A PostgreSQL server that lives as long as the session; do not stop it, others use it."""
+    binaries = find_postgres()
+    if binaries is None:
+        pytest.skip("PostgreSQL's server programs were not found: install postgresql")
+    cluster = PostgresCluster(binaries)
+    cluster.start()
+    yield cluster
+    cluster.stop(mode="immediate")
+    cluster.remove()
+
+
+@pytest.fixture
+def postgresql_url(postgres_cluster: PostgresCluster) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, dropped after the test."""
+    url = postgres_cluster.create_database()
+    yield url
+    postgres_cluster.drop_database(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'penstock.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, on each kind that Penstock runs on."""
+    return request.getfixturevalue(f"{request.param}_url")

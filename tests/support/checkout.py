@@ -1,0 +1,15 @@
+"""The checkout that is under test: where it lies, its rooms and its configuration."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ROOMS = sorted(part.parent.name for part in ROOT.glob("*/penstock") if part.is_dir())
+"""The top-level folders that hold a part of the namespace package."""
+
+
+def read_pyproject() -> dict[str, Any]:
+    """Read `pyproject.toml`, whose shape is known to those who ask."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
