@@ -1,0 +1,368 @@
+"""LangGraph's checkpointer on the store: fenced, one durable commit a step, growing linearly."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+    get_checkpoint_id,
+)
+from sqlalchemy import Connection, select
+
+from penstock.checkpoints.checkpoint_sql import CheckpointSql, Namespace
+from penstock.checkpoints.encode import strict_serializer
+from penstock.checkpoints.fence import FenceCheck
+from penstock.checkpoints.lanes import Lane, Lanes
+from penstock.checkpoints.reading import Listing, Page, Reading
+from penstock.checkpoints.records import CheckpointRecord, Recorder, WritesRecord, lane_of
+from penstock.checkpoints.retention import Thinning, copy_thread, delete_thread
+from penstock.checkpoints.schema import checkpoint_namespaces, checkpoints
+from penstock.checkpoints.store import Store
+from penstock.checkpoints.values import Values
+from penstock.checkpoints.writer import Change
+from penstock.contracts.errors import StoreError
+
+_COUNTER_SHIFT = 32
+
+
+class Checkpointer(BaseCheckpointSaver[int]):
+    """Keeps the state of LangGraph's threads in the store.
+
+    A checkpoint is acknowledged when it is durable. A thread that a run owns is written under
+    that run's fence (`fence.fenced`), or not at all: a worker that has lost its lease gets
+    `LeaseLost`, anybody else `ThreadBusy`. One checkpointer serves a whole process; LangGraph
+    makes shallow copies of it, which share all but the serializer.
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Keep checkpoints in `store`.
+
+        Raises:
+            UnsafeDeserialization: LangGraph was imported without its strict mode.
+        """
+        super().__init__(serde=strict_serializer())
+        self._store = store
+        self._sql = CheckpointSql(store.dialect)
+        self._fences = FenceCheck(store.dialect)
+        self._values = Values(self._sql)
+        self._reading = Reading(self._sql, self._values)
+        self._thinning = Thinning(self._sql, self._values, self._reading)
+        self._recorder = Recorder()
+        self._lanes = Lanes()
+
+    def get_next_version(
+        self,
+        current: int | None,
+        channel: None,  # noqa: ARG002  (LangGraph's signature)
+    ) -> int:
+        """Return a version above `current` that no other branch of the thread will give."""
+        counter = 0 if current is None else current >> _COUNTER_SHIFT
+        return (counter + 1) << _COUNTER_SHIFT | secrets.randbits(_COUNTER_SHIFT)
+
+    # ---- writing ----
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint; it is durable when this returns."""
+        record = self._recorder.checkpoint(self.serde, config, checkpoint, metadata, new_versions)
+        await self._store.write(
+            partial(self._add_checkpoint, record), on_failure=self._on_failure(record.lane)
+        )
+        return _config_of(record)
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint; it is durable when this returns."""
+        record = self._recorder.checkpoint(self.serde, config, checkpoint, metadata, new_versions)
+        self._store.write_blocking(
+            partial(self._add_checkpoint, record), on_failure=self._on_failure(record.lane)
+        )
+        return _config_of(record)
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what a task wrote; ordinary results are durable no later than the next put."""
+        record = self._recorder.writes(self.serde, config, writes, task_id, task_path)
+        if record.early:
+            self._post(record)
+        else:
+            await self._store.write(
+                partial(self._add_writes, record), on_failure=self._on_failure(record.lane)
+            )
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what a task wrote; ordinary results are durable no later than the next put."""
+        record = self._recorder.writes(self.serde, config, writes, task_id, task_path)
+        if record.early:
+            self._post(record)
+        else:
+            self._store.write_blocking(
+                partial(self._add_writes, record), on_failure=self._on_failure(record.lane)
+            )
+
+    # ---- reading ----
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return the checkpoint that `config` names, or the thread's newest."""
+        await self._lanes.settle(lane_of(config))
+        return await self._store.read(self._find(config))
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return the checkpoint that `config` names, or the thread's newest."""
+        self._lanes.settle_blocking(lane_of(config))
+        return self._store.read_blocking(self._find(config))
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """List checkpoints, newest first, those with `filter` in their metadata."""
+        await self._lanes.settle(None)
+        listing, left = _listing(config, filter, before), limit
+        below: int | None = None
+        while left is None or left > 0:
+            page = await self._store.read(self._page(listing, below))
+            for found in page.found[:left]:
+                yield found
+            left = None if left is None else left - len(page.found)
+            if (below := page.next_seq) is None:
+                return
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """List checkpoints, newest first, those with `filter` in their metadata."""
+        self._lanes.settle_blocking(None)
+        listing, left = _listing(config, filter, before), limit
+        below: int | None = None
+        while left is None or left > 0:
+            page = self._store.read_blocking(self._page(listing, below))
+            yield from page.found[:left]
+            left = None if left is None else left - len(page.found)
+            if (below := page.next_seq) is None:
+                return
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Return what the value of each `DeltaChannel` is made of at a checkpoint."""
+        await self._lanes.settle(lane_of(config))
+        return await self._store.read(self._history(config, channels))
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Return what the value of each `DeltaChannel` is made of at a checkpoint."""
+        self._lanes.settle_blocking(lane_of(config))
+        return self._store.read_blocking(self._history(config, channels))
+
+    # ---- keeping less ----
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Delete all of a thread."""
+        await self._store.write(self._delete(thread_id))
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete all of a thread."""
+        self._store.write_blocking(self._delete(thread_id))
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints that these runs wrote."""
+        await self._store.write(self._drop_runs(run_ids))
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints that these runs wrote."""
+        self._store.write_blocking(self._drop_runs(run_ids))
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy a thread with its whole history to a new thread."""
+        await self._lanes.settle(None)
+        await self._store.write(self._copy(source_thread_id, target_thread_id))
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy a thread with its whole history to a new thread."""
+        self._lanes.settle_blocking(None)
+        self._store.write_blocking(self._copy(source_thread_id, target_thread_id))
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Keep only the newest checkpoint of these threads, or with `delete` none."""
+        for change in self._prunes(thread_ids, strategy):
+            await self._store.write(change)
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Keep only the newest checkpoint of these threads, or with `delete` none."""
+        for change in self._prunes(thread_ids, strategy):
+            self._store.write_blocking(change)
+
+    # ---- changes, in the writer's thread ----
+
+    def _add_checkpoint(self, record: CheckpointRecord, connection: Connection) -> None:
+        namespace, is_first = self._enter(connection, record.lane)
+        try:
+            for value in record.values:
+                self._values.add(connection, namespace, value, is_first=is_first)
+            for channel, version in record.required:
+                self._values.require(connection, namespace, channel, version=version)
+            row = {**record.row, "namespace_id": namespace.id}
+            self._sql.add_checkpoint(connection, row)
+        except BaseException:
+            self._values.heads.drop(namespace.key)
+            raise
+
+    def _add_writes(self, record: WritesRecord, connection: Connection) -> None:
+        namespace, _ = self._enter(connection, record.lane)
+        rows = [{**row, "namespace_id": namespace.id} for row in record.rows]
+        self._sql.add_writes(connection, rows, replace=record.replace)
+
+    def _enter(self, connection: Connection, lane: Lane) -> tuple[Namespace, bool]:
+        self._lanes.check(lane)
+        self._fences.check(connection, thread_id=lane.thread_id, fence=lane.fence)
+        return self._sql.open_namespace(connection, lane.thread_id, lane.checkpoint_ns)
+
+    def _post(self, record: WritesRecord) -> None:
+        change = partial(self._add_writes, record)
+        future = self._store.post(change, on_failure=self._on_failure(record.lane, told=False))
+        self._lanes.answered_early(future)
+
+    def _on_failure(self, lane: Lane, *, told: bool = True) -> Callable[[BaseException], None]:
+        def lose(failure: BaseException) -> None:
+            if isinstance(failure, StoreError):
+                # The commit may be what failed: nothing that was to be in it is to be built upon.
+                self._values.heads.clear()
+            self._lanes.lose(lane, failure, told=told)
+
+        return lose
+
+    def _delete(self, thread_id: str) -> Change[None]:
+        def change(connection: Connection) -> None:
+            self._fences.check(connection, thread_id=thread_id, fence=None)
+            delete_thread(connection, thread_id)
+
+        return change
+
+    def _drop_runs(self, run_ids: Sequence[str]) -> Change[None]:
+        def change(connection: Connection) -> None:
+            ns, cp = checkpoint_namespaces, checkpoints
+            threads = select(ns.c.thread_id).join(cp, cp.c.namespace_id == ns.c.id)
+            for thread_id in connection.execute(
+                threads.where(cp.c.run_id.in_(run_ids)).distinct()
+            ).scalars():
+                self._fences.check(connection, thread_id=thread_id, fence=None)
+            self._thinning.drop_runs(connection, self.serde, run_ids)
+
+        return change
+
+    def _copy(self, source_id: str, target_id: str) -> Change[None]:
+        def change(connection: Connection) -> None:
+            self._fences.check(connection, thread_id=target_id, fence=None)
+            copy_thread(connection, source_id, target_id)
+
+        return change
+
+    def _prunes(self, thread_ids: Sequence[str], strategy: str) -> Sequence[Change[None]]:
+        if strategy == "delete":
+            return [self._delete(thread_id) for thread_id in thread_ids]
+        if strategy == "keep_latest":
+            return [self._keep_latest(thread_id) for thread_id in thread_ids]
+        msg = f"`{strategy}` is not a way to prune; use `keep_latest` or `delete`"
+        raise ValueError(msg)
+
+    def _keep_latest(self, thread_id: str) -> Change[None]:
+        def change(connection: Connection) -> None:
+            self._fences.check(connection, thread_id=thread_id, fence=None)
+            self._thinning.keep_latest(connection, self.serde, thread_id)
+
+        return change
+
+    # ---- queries ----
+
+    def _find(self, config: RunnableConfig) -> Callable[[Connection], CheckpointTuple | None]:
+        lane = lane_of(config)
+        return lambda connection: self._reading.find(
+            connection,
+            self.serde,
+            thread_id=lane.thread_id,
+            checkpoint_ns=lane.checkpoint_ns,
+            checkpoint_id=get_checkpoint_id(config),
+        )
+
+    def _history(
+        self, config: RunnableConfig, channels: Sequence[str]
+    ) -> Callable[[Connection], Mapping[str, DeltaChannelHistory]]:
+        lane = lane_of(config)
+        return lambda connection: self._reading.history(
+            connection,
+            self.serde,
+            thread_id=lane.thread_id,
+            checkpoint_ns=lane.checkpoint_ns,
+            checkpoint_id=get_checkpoint_id(config),
+            channels=channels,
+        )
+
+    def _page(self, listing: Listing, below_seq: int | None) -> Callable[[Connection], Page]:
+        return lambda connection: self._reading.page(
+            connection, self.serde, listing, below_seq=below_seq
+        )
+
+
+def _config_of(record: CheckpointRecord) -> RunnableConfig:
+    return {
+        "configurable": {
+            "thread_id": record.lane.thread_id,
+            "checkpoint_ns": record.lane.checkpoint_ns,
+            "checkpoint_id": record.row["checkpoint_id"],
+        },
+    }
+
+
+def _listing(
+    config: RunnableConfig | None,
+    metadata: Mapping[str, Any] | None,
+    before: RunnableConfig | None,
+) -> Listing:
+    place = {} if config is None else config.get("configurable", {})
+    return Listing(
+        thread_id=None if "thread_id" not in place else str(place["thread_id"]),
+        checkpoint_ns=place.get("checkpoint_ns"),
+        checkpoint_id=place.get("checkpoint_id"),
+        before_id=None if before is None else get_checkpoint_id(before),
+        metadata=metadata or {},
+    )

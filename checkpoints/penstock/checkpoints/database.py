@@ -1,0 +1,83 @@
+"""A database the store lives in: SQLite in a file, or PostgreSQL."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Dialect, Engine, Insert, Table, create_engine, make_url
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+
+from penstock.checkpoints import sqlite
+
+BUSY_TIMEOUT_S = 30.0
+"""How long a write waits for another process's transaction to end."""
+
+
+class Database:
+    """One database and the two ways to talk to it: reading, and writing by one writer."""
+
+    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        """Prepare for `url`, as SQLAlchemy spells it; nothing is opened yet.
+
+        Raises:
+            ValueError: for a database that is neither SQLite in a file nor PostgreSQL.
+        """
+        parsed = make_url(url)
+        self.name = parsed.render_as_string(hide_password=True)
+        """The URL without its password, for messages."""
+        match parsed.get_backend_name():
+            case "sqlite":
+                sqlite.file_of(parsed).parent.mkdir(parents=True, exist_ok=True)
+                self._engine = create_engine(parsed)
+                sqlite.prepare(self._engine, busy_timeout_s=busy_timeout_s)
+            case "postgresql":
+                timeout = f"-c lock_timeout={int(busy_timeout_s * 1000)}"
+                self._engine = create_engine(parsed, connect_args={"options": timeout})
+            case other:
+                msg = f"`{other}` is not a database Penstock runs on; use `sqlite` or `postgresql`"
+                raise ValueError(msg)
+        self._writing = self._engine.execution_options(**{sqlite.WRITES: True})
+
+    @property
+    def dialect(self) -> Dialect:
+        """The database's dialect of SQL."""
+        return self._engine.dialect
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that reads; for migrations and inspection."""
+        return self._engine
+
+    @contextmanager
+    def read(self) -> Generator[Connection]:
+        """Give a connection that sees one state of the database throughout."""
+        with self._engine.connect() as connection:
+            if self.dialect.name == "postgresql":
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            connection.begin()
+            yield connection
+
+    def connect_writer(self) -> Connection:
+        """Open a connection whose transactions take the write lock when they begin."""
+        return self._writing.connect()
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self._engine.dispose()
+
+
+def insert_or_keep(dialect: Dialect, table: Table) -> Insert:
+    """Return an insert that leaves a row alone that is already there."""
+    if dialect.name == "sqlite":
+        return sqlite_dialect.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def insert_or_replace(dialect: Dialect, table: Table, *, key: tuple[str, ...]) -> Insert:
+    """Return an insert that takes the place of the row with the same `key`."""
+    insert = (sqlite_dialect if dialect.name == "sqlite" else postgresql).insert(table)
+    fresh = {column.name: insert.excluded[column.name] for column in table.c}
+    changed = {name: value for name, value in fresh.items() if name not in key}
+    return insert.on_conflict_do_update(index_elements=list(key), set_=changed)

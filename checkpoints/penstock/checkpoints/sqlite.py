@@ -1,0 +1,53 @@
+"""What only SQLite needs: how a connection is set up, and how its transactions begin."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+WRITES = "penstock_writes"
+"""Execution option of a connection whose transactions will write."""
+
+LOG_LIMIT_BYTES = 64 * 1024 * 1024
+"""The write-ahead log is cut back to this once it has been merged into the database."""
+
+
+def prepare(engine: Engine, *, busy_timeout_s: float) -> None:
+    """Make every connection of `engine` durable, patient and explicit about transactions.
+
+    WAL lets readers go on beside the one writer. `synchronous=FULL` makes a commit wait for the
+    disk: a lost row in the ledger of effects would be a lost intent. A write transaction takes
+    the write lock when it begins, because a read that becomes a write later cannot wait for it.
+    """
+    pragmas = (
+        f"busy_timeout = {int(busy_timeout_s * 1000)}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"journal_size_limit = {LOG_LIMIT_BYTES}",
+    )
+
+    def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        driver: Any = connection
+        # Python's own transaction handling would begin and commit behind our back.
+        driver.isolation_level = None
+        for pragma in pragmas:
+            driver.execute(f"PRAGMA {pragma}").close()
+
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", begin)
+
+
+def file_of(url: URL) -> Path:
+    """Return the path of the database's file; a store in memory would not survive anything."""
+    if url.database in {None, "", ":memory:"}:
+        msg = f"`{url}` names a database in memory; name a file, as in `sqlite:///penstock.db`"
+        raise ValueError(msg)
+    return Path(str(url.database))

@@ -1,0 +1,121 @@
+"""A channel's stored versions: written as differences, read back whole."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from penstock.checkpoints import deltas
+from penstock.checkpoints.checkpoint_sql import CheckpointSql, Namespace, ValueRow
+from penstock.checkpoints.deltas import Version
+from penstock.checkpoints.heads import Heads
+from penstock.contracts.errors import CheckpointCorrupt, WriteLost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewValue:
+    """One version of a channel on its way into the store."""
+
+    channel: str
+    version: int
+    type: str
+    raw: bytes
+    may_exist: bool
+    """Whether the channel did not change, so that an earlier checkpoint may have stored it."""
+
+
+class Values:
+    """Stores and loads the values too large to stand in the checkpoint's own row."""
+
+    def __init__(self, sql: CheckpointSql) -> None:
+        """Start with nothing in memory."""
+        self._sql = sql
+        self.heads = Heads()
+
+    def add(
+        self,
+        connection: Connection,
+        namespace: Namespace,
+        value: NewValue,
+        *,
+        is_first: bool,
+    ) -> None:
+        """Store a version of a channel; `is_first` if the namespace was made just now."""
+        channel, version = value.channel, value.version
+        if value.may_exist and self._sql.has_version(connection, namespace.id, channel, version):
+            return
+        head = self.heads.get(namespace.key, channel)
+        if head is None and not is_first:
+            head = self._newest(connection, namespace, channel)
+        stored = deltas.store(version, value.raw, after=head)
+        row = ValueRow(
+            version,
+            stored.base,
+            stored.head.link_count,
+            stored.head.key_count,
+            value.type,
+            stored.data,
+        )
+        # The same value serialised twice may differ (a set has no order): what is built upon
+        # must be the bytes that are stored.
+        if self._sql.add_value(connection, namespace.id, channel, row):
+            self.heads.set(namespace.key, channel, stored.head)
+
+    def require(
+        self, connection: Connection, namespace: Namespace, channel: str, *, version: int
+    ) -> None:
+        """Make sure that a version which a checkpoint refers to is stored.
+
+        Raises:
+            WriteLost: it is not, because its own write failed or somebody deleted it.
+        """
+        head = self.heads.get(namespace.key, channel)
+        if head is not None and head.version == version:
+            return
+        if not self._sql.has_version(connection, namespace.id, channel, version):
+            msg = (
+                f"the value of channel `{channel}` that this checkpoint rests on is not stored:"
+                " its write failed, or the thread was deleted while it ran; run on from the last"
+                " checkpoint that is stored"
+            )
+            raise WriteLost(msg)
+
+    def load(
+        self, connection: Connection, namespace_id: int, channel: str, *, version: int
+    ) -> tuple[str, bytes]:
+        """Return a version's type and serialised value.
+
+        Raises:
+            CheckpointCorrupt: it cannot be put together.
+        """
+        type_, loaded = self._load(connection, namespace_id, channel, version)
+        return type_, loaded.raw
+
+    def _newest(self, connection: Connection, namespace: Namespace, channel: str) -> Version | None:
+        # After a restart, or when memory ran short: the chain goes on where the store left it.
+        version = self._sql.newest_version(connection, namespace.id, channel)
+        if version is None:
+            return None
+        return self._load(connection, namespace.id, channel, version)[1]
+
+    def _load(
+        self, connection: Connection, namespace_id: int, channel: str, version: int
+    ) -> tuple[str, Version]:
+        chain = self._sql.chain(connection, namespace_id, channel, version)
+        if not chain or chain[0].base is not None:
+            missing = version if not chain else chain[0].base
+            msg = (
+                f"version {missing} of channel `{channel}` is missing from the store, and version"
+                f" {version} rests on it; restore the store from a backup"
+            )
+            raise CheckpointCorrupt(msg)
+        raw = b""
+        key: Version | None = None
+        for row in chain:
+            raw = deltas.unpack(row.data) if row.base is None else deltas.apply(row.data, raw)
+            if row.link_count == 0:
+                key = Version(row.version, raw, 0, row.key_count, None)
+        last = chain[-1]
+        head = Version(
+            last.version, raw, last.link_count, last.key_count, key if last.link_count else None
+        )
+        return last.type, head

@@ -1,0 +1,246 @@
+"""The writer: one thread that commits what many callers want written, together.
+
+A durable commit costs one wait for the disk, whatever it holds. Callers hand in *changes*, plain
+functions that take a connection; the thread takes what has gathered, runs it in one transaction,
+commits, and only then answers anybody. While it waits for the disk, the next batch gathers.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from penstock.checkpoints.database import Database
+from penstock.checkpoints.failures import explain, is_failure
+from penstock.checkpoints.statements import raw
+from penstock.contracts.errors import WriterStopped
+
+BATCH_LIMIT = 512
+"""At most so many changes share a commit: the one that came first must not wait for ever."""
+
+LINGER_S = 0.001
+"""How long a batch that nobody waits for is held open for the change that follows it."""
+
+T = TypeVar("T")
+Change = Callable[[Connection], T]
+"""A plain function that writes through the connection it is given and returns what it learned."""
+OnFailure = Callable[[BaseException], None]
+"""Told in the writer's thread, before any later change runs, that a change was undone."""
+
+
+class Writer:
+    """Runs changes in the order in which they were handed in, many to a commit.
+
+    A change that raises is undone and fails only its own caller. When the commit fails, everybody
+    in it fails. When the thread itself dies, everybody waiting and everybody later gets
+    `WriterStopped`: a store that cannot be written must be loud.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Start the thread; it connects for its first batch."""
+        self._database = database
+        self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._stopped_because: str | None = None
+        self._in_hand: Sequence[_Request] = ()
+        self._connection: Connection | None = None
+        self.commit_count = 0
+        """How many commits there were, each durable."""
+        self.change_count = 0
+        """How many changes were handed in and run."""
+        self._thread = threading.Thread(target=self._run, name="penstock-writer", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    async def write(self, change: Change[T], *, on_failure: OnFailure | None = None) -> T:
+        """Run `change` and return its result once it is durable.
+
+        A caller that is cancelled stops waiting; the change happens all the same.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._submit(_Request(change, future, loop, awaited=True, on_failure=on_failure))
+        return await future
+
+    def write_blocking(self, change: Change[T], *, on_failure: OnFailure | None = None) -> T:
+        """Run `change` and return its result once it is durable, keeping the thread waiting."""
+        future: Future[T] = Future()
+        self._submit(_Request(change, future, None, awaited=True, on_failure=on_failure))
+        return future.result()
+
+    def post(self, change: Change[T], *, on_failure: OnFailure | None = None) -> Future[T]:
+        """Hand in `change` without waiting; it may be held back a moment for the next one."""
+        future: Future[T] = Future()
+        self._submit(_Request(change, future, None, awaited=False, on_failure=on_failure))
+        return future
+
+    def close(self) -> None:
+        """Finish what was handed in, then stop."""
+        atexit.unregister(self.close)
+        self._queue.put(None)
+        self._thread.join()
+
+    def _submit(self, request: "_Request") -> None:
+        with self._lock:
+            # A fork copies the queue but not the thread: a child would wait for ever.
+            if self._stopped_because is None and self._thread.is_alive():
+                self._queue.put(request)
+                return
+        raise self._stopped()
+
+    def _stopped(self) -> WriterStopped:
+        reason = self._stopped_because or "this process was forked from the one that opened it"
+        return WriterStopped(
+            f"nothing can be written to `{self._database.name}`: {reason}; open the store again",
+        )
+
+    # ---- in the thread ----
+
+    def _run(self) -> None:
+        reason = "it was closed"
+        try:
+            while (first := self._queue.get()) is not None:
+                self._in_hand = batch = self._gather(first)
+                answers = self._commit(batch)
+                self._in_hand = ()
+                _deliver(answers)
+        except BaseException as error:
+            reason = f"its writer died of {type(error).__name__}: {error}"
+            raise
+        finally:
+            self._disconnect()
+            self._fail_the_rest(reason)
+
+    def _gather(self, first: "_Request") -> list["_Request"]:
+        batch = [first]
+        awaited = first.awaited
+        while len(batch) < BATCH_LIMIT:
+            try:
+                request = self._queue.get_nowait() if awaited else self._queue.get(timeout=LINGER_S)
+            except queue.Empty:
+                break
+            if request is None:
+                self._queue.put(None)
+                break
+            batch.append(request)
+            awaited = awaited or request.awaited
+        return batch
+
+    def _commit(self, batch: Sequence["_Request"]) -> list["_Answer"]:
+        self.change_count += len(batch)
+        try:
+            if self._connection is None:
+                self._connection = self._database.connect_writer()
+            with self._connection.begin():
+                answers = [self._apply(request, self._connection) for request in batch]
+        except Exception as error:
+            # Nobody is acknowledged, and what the connection still holds is not to be trusted.
+            if self._connection is not None:
+                self._connection.invalidate()
+            self._disconnect()
+            failures = [(request, explain(error, store=self._database.name)) for request in batch]
+            for request, failure in failures:
+                failure.__cause__ = error
+                request.tell(failure)
+            return [_Answer(request, None, failure) for request, failure in failures]
+        self.commit_count += 1
+        return answers
+
+    def _apply(self, request: "_Request", connection: Connection) -> "_Answer":
+        # SQLAlchemy's own savepoints cost twenty times as much, once for every change.
+        driver = raw(connection)
+        driver.execute("SAVEPOINT change")
+        try:
+            result = request.change(connection)
+        except BaseException as error:
+            try:
+                driver.execute("ROLLBACK TO SAVEPOINT change")
+                driver.execute("RELEASE SAVEPOINT change")
+            except Exception as gone:
+                # SQLite gives up the whole transaction when its disk fails: then all must fail.
+                raise (error if is_failure(error) else gone) from None
+            failure = error
+            if is_failure(error):
+                failure = explain(error, store=self._database.name)
+                failure.__cause__ = error
+            request.tell(failure)
+            return _Answer(request, None, failure)
+        driver.execute("RELEASE SAVEPOINT change")
+        return _Answer(request, result, None)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _fail_the_rest(self, reason: str) -> None:
+        with self._lock:
+            self._stopped_because = reason
+        rest = list(self._in_hand)
+        while not self._queue.empty():
+            request = self._queue.get()
+            if request is not None:
+                rest.append(request)
+        answers: list[_Answer] = []
+        for request in rest:
+            failure = self._stopped()
+            request.tell(failure)
+            answers.append(_Answer(request, None, failure))
+        _deliver(answers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    change: Change[Any]
+    future: "asyncio.Future[Any] | Future[Any]"
+    loop: asyncio.AbstractEventLoop | None
+    """The loop that the future belongs to; a thread's future has none."""
+    awaited: bool
+    """Whether somebody waits for the commit."""
+    on_failure: OnFailure | None
+
+    def tell(self, failure: BaseException) -> None:
+        if self.on_failure is not None:
+            self.on_failure(failure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    request: _Request
+    result: Any
+    error: BaseException | None
+
+    def give(self) -> None:
+        future = self.request.future
+        if future.done():
+            return
+        if self.error is None:
+            future.set_result(self.result)
+        else:
+            future.set_exception(self.error)
+
+
+def _deliver(answers: Sequence[_Answer]) -> None:
+    """Answer everybody, waking each event loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
+    for answer in answers:
+        if answer.request.loop is None:
+            answer.give()
+        else:
+            by_loop.setdefault(answer.request.loop, []).append(answer)
+    for loop, theirs in by_loop.items():
+        # A loop that was closed meanwhile took its callers with it.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_give_all, theirs)
+
+
+def _give_all(answers: Sequence[_Answer]) -> None:
+    for answer in answers:
+        answer.give()

@@ -1,0 +1,53 @@
+"""What is relied on in LangGraph without its promise: where a new version differs shows here."""
+
+import inspect
+from typing import Any
+
+from langgraph._internal import _constants
+from langgraph.checkpoint.base import BaseCheckpointSaver, get_checkpoint_metadata
+from langgraph.checkpoint.serde import _msgpack
+from langgraph.checkpoint.serde import types as serde_types
+
+from penstock.checkpoints import Checkpointer, fenced
+from penstock.checkpoints.records import _PLAIN_CHANNELS
+from penstock.checkpoints.retention import DELTA_COUNTERS
+from penstock.contracts.ids import RunId
+from penstock.contracts.run import Fence
+from support.graphs import delta_chat, on_thread
+
+
+def test_strict_mode_is_read_where_we_look() -> None:
+    assert _msgpack.STRICT_MSGPACK_ENABLED is True
+
+
+def test_the_channels_that_may_be_answered_early_carry_ordinary_results() -> None:
+    named = {serde_types.TASKS, _constants.NO_WRITES, _constants.RETURN}
+    assert named == _PLAIN_CHANNELS
+
+
+def test_a_key_that_begins_with_two_underscores_is_not_stored() -> None:
+    config = fenced(on_thread("t", shown="yes"), Fence(run_id=RunId("r"), epoch=1))
+    stored = get_checkpoint_metadata(config, {})
+    assert dict(stored) == {"shown": "yes"}
+
+
+def test_every_face_of_the_base_class_is_ours() -> None:
+    kept = {"config_specs", "get", "aget", "with_allowlist"}
+    public = {
+        name
+        for name, member in inspect.getmembers(BaseCheckpointSaver)
+        if not name.startswith("_") and (callable(member) or isinstance(member, property))
+    }
+    assert public - set(vars(Checkpointer)) == kept
+
+
+async def test_metadata_names_the_delta_channels_whose_value_lies_in_writes(
+    saver: Checkpointer,
+) -> None:
+    graph = delta_chat(saver)
+    await graph.ainvoke({"said": [], "wanted": 3}, on_thread("t"), durability="sync")
+    found = await saver.aget_tuple(on_thread("t"))
+    assert found is not None
+    metadata: Any = found.metadata
+    assert "said" in metadata[DELTA_COUNTERS]
+    assert "said" not in found.checkpoint["channel_values"]

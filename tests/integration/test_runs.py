@@ -1,0 +1,167 @@
+"""A run moves only as the table of its states says, and only for whoever holds its epoch."""
+
+import json
+from itertools import product
+
+import pytest
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from penstock.checkpoints import Store, runs
+from penstock.checkpoints import schema as tables
+from penstock.checkpoints.runs import claim
+from penstock.contracts.errors import IllegalTransition, UnknownRun
+from penstock.contracts.ids import RunId, ThreadId, WorkerId, new_run_id
+from penstock.contracts.run import (
+    ENDED,
+    TRANSITIONS,
+    Failure,
+    FailureCode,
+    Fence,
+    NewRun,
+    RunStatus,
+)
+from penstock.contracts.signals import LeaseLost
+from support.runs import NOW, Runs
+
+WRONG = Failure(code=FailureCode.TOOL_FAILED, message="it broke; mend it", redrivable=True)
+EVERY_MOVE = list(product(RunStatus, RunStatus))
+
+
+def put(connection: Connection, status: RunStatus) -> Fence:
+    """Write a run straight into a state."""
+    failed = status is RunStatus.FAILED
+    run_id = new_run_id(NOW)
+    connection.execute(
+        insert(tables.runs).values(
+            id=run_id,
+            tenant="acme",
+            thread_id="t",
+            graph="demo",
+            graph_version="1",
+            status=status,
+            epoch=3,
+            worker_id="w" if status is RunStatus.RUNNING else None,
+            created_at=NOW,
+            changed_at=NOW,
+            ended_at=NOW if status in ENDED else None,
+            failure_code=WRONG.code if failed else None,
+            failure_message=WRONG.message if failed else None,
+            failure_redrivable=1 if failed else None,
+        ),
+    )
+    return Fence(run_id=run_id, epoch=3)
+
+
+@pytest.mark.parametrize(("before", "to"), EVERY_MOVE)
+def test_a_run_makes_exactly_the_moves_of_the_table(
+    store: Store, before: RunStatus, to: RunStatus
+) -> None:
+    fence = store.write_blocking(lambda connection: put(connection, before))
+    failure = WRONG if to is RunStatus.FAILED else None
+
+    def move(connection: Connection) -> RunStatus | None:
+        if to is RunStatus.RUNNING:
+            claimed = runs.claim(connection, fence.run_id, WorkerId("w2"), at=NOW)
+            return None if claimed is None else to
+        try:
+            return runs.move(connection, fence, to, at=NOW, actor="test", failure=failure).status
+        except IllegalTransition:
+            return None
+
+    moved = store.write_blocking(move)
+    after = store.read_blocking(lambda connection: runs.get(connection, fence.run_id))
+    if to in TRANSITIONS[before]:
+        assert moved == after.status == to
+        assert (after.ended_at is not None) == (to in ENDED)
+        assert after.failure == failure
+    else:
+        assert moved is None
+        assert after.status == before
+
+
+def test_a_run_becomes_running_only_by_a_claim(store: Store) -> None:
+    fence = store.write_blocking(lambda connection: put(connection, RunStatus.QUEUED))
+    with pytest.raises(IllegalTransition, match="cannot become running"):
+        store.write_blocking(
+            lambda connection: runs.move(connection, fence, RunStatus.RUNNING, at=NOW, actor="x")
+        )
+
+
+def test_a_claim_raises_the_epoch_and_names_the_worker(runs: Runs) -> None:
+    first = runs.start("t")
+    second = runs.take_over(first)
+    assert (first.epoch, second.epoch) == (1, 2)
+
+
+def test_a_run_is_claimed_once(store: Store, runs: Runs) -> None:
+    fence = runs.start("t")
+    again = store.write_blocking(
+        lambda connection: claim(connection, fence.run_id, WorkerId("late"), at=NOW)
+    )
+    assert again is None
+
+
+def test_the_old_driver_of_a_run_cannot_move_it(runs: Runs) -> None:
+    old = runs.start("t")
+    runs.take_over(old)
+    for to in RunStatus:
+        with pytest.raises(LeaseLost, match="is at epoch 2, not at 1"):
+            runs.move(old, to)
+
+
+def test_a_run_that_does_not_exist_is_named(store: Store) -> None:
+    nobody = Fence(run_id=RunId("none"), epoch=1)
+    with pytest.raises(UnknownRun, match="`none`"):
+        store.read_blocking(lambda connection: runs.get(connection, nobody.run_id))
+    with pytest.raises(UnknownRun, match="`none`"):
+        store.write_blocking(
+            lambda connection: runs.move(connection, nobody, RunStatus.FAILED, at=NOW, actor="x")
+        )
+
+
+def test_a_failed_run_must_say_why(runs: Runs) -> None:
+    fence = runs.start("t")
+    with pytest.raises(IntegrityError, match="ck_runs_failure"):
+        runs.move(fence, RunStatus.FAILED)
+
+
+def test_every_move_leaves_an_audit_event_and_a_refused_one_leaves_none(
+    store: Store, runs: Runs
+) -> None:
+    old = runs.start("t")
+    new = runs.take_over(old)
+    with pytest.raises(LeaseLost):
+        runs.move(old, RunStatus.SUCCEEDED)
+    runs.move(new, RunStatus.SUCCEEDED)
+    events = store.read_blocking(
+        lambda connection: connection.execute(select(tables.audit_events)).fetchall()
+    )
+    assert [event.action for event in events] == [
+        "run.queued",
+        "run.claimed",
+        "run.queued",
+        "run.claimed",
+        "run.succeeded",
+    ]
+    assert [json.loads(event.detail)["epoch"] for event in events] == [0, 1, 1, 2, 2]
+    assert {(event.tenant, event.run_id, event.at) for event in events} == {
+        ("acme", new.run_id, NOW)
+    }
+
+
+def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
+    new = NewRun(
+        id=new_run_id(NOW),
+        tenant="acme",
+        thread_id=ThreadId("t"),
+        graph="demo",
+        graph_version="1.2",
+    )
+    made = store.write_blocking(
+        lambda connection: runs.create(connection, new, at=NOW, actor="somebody")
+    )
+    found = store.read_blocking(lambda connection: runs.get(connection, new.id))
+    assert made == found
+    assert found.created_at == NOW
+    assert (found.status, found.epoch, found.worker_id) == (RunStatus.QUEUED, 0, None)

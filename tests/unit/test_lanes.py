@@ -1,0 +1,118 @@
+"""A lane that has lost a write takes nothing more until it is read anew."""
+
+import asyncio
+from concurrent.futures import Future
+
+import pytest
+
+from penstock.checkpoints.lanes import Lane, Lanes
+from penstock.contracts.errors import StoreFull, WriteLost
+from penstock.contracts.ids import RunId
+from penstock.contracts.run import Fence
+from penstock.contracts.signals import LeaseLost
+
+FULL = StoreFull("no room")
+
+
+def lane(epoch: int | None = None) -> Lane:
+    """Return a lane, under a lease if an epoch is given."""
+    fence = None if epoch is None else Fence(run_id=RunId("r"), epoch=epoch)
+    return Lane("thread", "", fence)
+
+
+def test_a_lane_that_lost_nothing_takes_writes() -> None:
+    Lanes().check(lane())
+
+
+def test_every_write_after_a_lost_one_is_refused_with_its_cause() -> None:
+    lanes = Lanes()
+    lanes.lose(lane(), FULL, told=False)
+    for _ in range(2):
+        with pytest.raises(WriteLost, match="no room") as caught:
+            lanes.check(lane())
+        assert caught.value.__cause__ is FULL
+
+
+def test_a_loss_that_nobody_was_told_of_is_told_to_the_reader_and_only_once() -> None:
+    lanes = Lanes()
+    lanes.lose(lane(), FULL, told=False)
+    with pytest.raises(WriteLost):
+        lanes.settle_blocking(lane())
+    lanes.settle_blocking(lane())
+    lanes.check(lane())
+
+
+def test_a_read_opens_a_lane_whose_loss_was_told() -> None:
+    lanes = Lanes()
+    lanes.lose(lane(), FULL, told=True)
+    with pytest.raises(WriteLost):
+        lanes.check(lane())
+    lanes.settle_blocking(lane())
+    lanes.check(lane())
+
+
+def test_other_threads_and_namespaces_are_not_concerned() -> None:
+    lanes = Lanes()
+    lanes.lose(lane(), FULL, told=False)
+    lanes.check(Lane("other", "", None))
+    lanes.check(Lane("thread", "sub", None))
+
+
+def test_a_new_lease_starts_without_the_losses_of_the_old_one() -> None:
+    lanes = Lanes()
+    lanes.lose(lane(1), FULL, told=False)
+    lanes.check(lane(2))
+    lanes.check(lane(1))
+
+
+def test_a_reader_without_the_lease_does_not_open_the_lane() -> None:
+    lanes = Lanes()
+    lanes.lose(lane(1), FULL, told=True)
+    lanes.settle_blocking(lane())
+    with pytest.raises(WriteLost):
+        lanes.check(lane(1))
+
+
+def test_a_lost_lease_stays_a_control_signal() -> None:
+    lanes = Lanes()
+    lanes.lose(lane(1), LeaseLost("epoch 2 drives"), told=False)
+    with pytest.raises(LeaseLost, match="epoch 2 drives"):
+        lanes.check(lane(1))
+
+
+def test_the_first_loss_is_the_one_that_is_told() -> None:
+    lanes = Lanes()
+    lanes.lose(lane(), FULL, told=False)
+    lanes.lose(lane(), StoreFull("a later one"), told=True)
+    with pytest.raises(WriteLost, match="no room"):
+        lanes.check(lane())
+
+
+def test_one_caller_who_is_told_is_enough() -> None:
+    lanes = Lanes()
+    lanes.lose(lane(), FULL, told=False)
+    lanes.lose(lane(), FULL, told=True)
+    lanes.settle_blocking(lane())
+    lanes.check(lane())
+
+
+async def test_a_read_waits_for_what_was_answered_early() -> None:
+    lanes = Lanes()
+    early: Future[None] = Future()
+    lanes.answered_early(early)
+    reading = asyncio.create_task(lanes.settle(None))
+    await asyncio.sleep(0)
+    assert not reading.done()
+    early.set_result(None)
+    await reading
+
+
+async def test_an_early_answer_that_fails_is_told_through_the_lane() -> None:
+    lanes = Lanes()
+    early: Future[None] = Future()
+    lanes.answered_early(early)
+    lanes.lose(lane(), FULL, told=False)
+    early.set_exception(FULL)
+    await lanes.settle(None)
+    with pytest.raises(WriteLost):
+        await lanes.settle(lane())
