@@ -1,0 +1,83 @@
+"""Nothing that was acknowledged is lost, whatever happens to the process or the disk.
+
+Each test starts a program of this folder, which forks the processes that are hurt.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support import disk_faults
+from support.checkout import ROOT, import_path
+
+HERE = Path(__file__).parent
+
+
+def run(program: str, *arguments: object, timeout_s: int = 240) -> str:
+    """Run a program of this folder and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, HERE / f"{program}.py", *map(str, arguments)],
+        env={"PYTHONPATH": import_path(), "LANGGRAPH_STRICT_MSGPACK": "true", "PATH": ""},
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_killed_before_any_statement_loses_nothing(tmp_path: Path) -> None:
+    told = run("kill_points", tmp_path)
+    points = re.fullmatch(r"points: (\d+)\n", told)
+    assert points, told
+    assert int(points[1]) > 60
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("database", "kills"), [("sqlite", 50), ("postgresql", 20)])
+def test_workers_killed_under_load_lose_nothing(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, kills: int
+) -> None:
+    url = request.getfixturevalue(f"{database}_url")
+    told = run("kill_storm", url, tmp_path, kills, 1)
+    counted = re.search(rf"kills: {kills}, acknowledged: (\d+)", told)
+    assert counted, told
+    assert int(counted[1]) > 1000
+
+
+@pytest.mark.chaos_long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_workers_killed_again_and_again_lose_nothing(
+    sqlite_url: str, tmp_path: Path, seed: int
+) -> None:
+    run("kill_storm", sqlite_url, tmp_path, 60, seed, timeout_s=900)
+
+
+@pytest.mark.skipif(
+    not disk_faults.is_possible(), reason="breaking the disk needs Linux on x86-64 or arm64"
+)
+@pytest.mark.parametrize("stored", [1, 2, 5, 9])
+@pytest.mark.parametrize(
+    ("fault", "told"), [("sync", "store_broken .* disk I/O error"), ("full", "store_full .* full")]
+)
+def test_a_failing_disk_is_told_and_loses_nothing(
+    tmp_path: Path, fault: str, told: str, stored: int
+) -> None:
+    first, second = run("broken_disk", tmp_path, fault, stored).splitlines()
+    assert re.search(told, first), first
+    # On the same broken disk the next attempt fails as loudly.
+    assert re.search("store_(broken|full)", second), second
+
+
+@pytest.mark.parametrize("node", ["plan", "left", "verify"])
+def test_a_woken_zombie_writes_nothing(database_url: str, tmp_path: Path, node: str) -> None:
+    told = run("zombie", database_url, tmp_path, node)
+    assert re.search(r"lost: run `\S+` may not be written at epoch 1", told), told
