@@ -11,7 +11,7 @@ from langgraph.checkpoint.base import CheckpointTuple, empty_checkpoint
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from penstock.checkpoints import Checkpointer, Store
 from penstock.checkpoints.deltas import LINKS
@@ -395,6 +395,23 @@ async def test_a_version_that_was_undone_is_no_base_for_the_next(
     assert said(await Checkpointer(store).aget_tuple(on_thread("t")))[-1] == "kept"
 
 
+async def test_the_stored_bytes_of_a_version_are_the_base_of_the_next(
+    store: Store, saver: Checkpointer
+) -> None:
+    await talk(saver, "t", until=3)
+    found = await saver.aget_tuple(on_thread("t"))
+    assert found is not None
+    version = found.checkpoint["channel_versions"]["messages"]
+    # The same version again, by a process that serialises it to other bytes, as a set may be.
+    again = _with_messages(found, [AIMessage(LINE * 30, id="other")])
+    again["channel_versions"]["messages"] = version
+    late = Checkpointer(store)
+    stored = await late.aput(found.config, again, {}, {"messages": version})
+    newer = _with_messages(found, [AIMessage(LINE * 30, id="new")])
+    await late.aput(stored, newer, {}, {"messages": newer["channel_versions"]["messages"]})
+    assert said(await Checkpointer(store).aget_tuple(on_thread("t"))) == ["0", "1", "2", "new"]
+
+
 def _refuse(*_: object) -> None:
     raise ZeroDivisionError
 
@@ -452,11 +469,13 @@ async def test_pruning_by_another_process_leaves_no_version_without_its_base(
     store: Store, saver: Checkpointer
 ) -> None:
     await talk(saver, "t", until=10)
-    for until in (11, 12, 13):
-        await Checkpointer(store).aprune(["t"])
-        await talk(saver, "t", until=until)
-        fresh = await Checkpointer(store).aget_tuple(on_thread("t"))
-        assert said(fresh) == [str(n) for n in range(until)]
+    other = Checkpointer(store)
+    await talk(other, "t", until=12)
+    await other.aprune(["t"])
+    # What this one remembers as the newest version is gone.
+    await talk(saver, "t", until=13)
+    fresh = await Checkpointer(store).aget_tuple(on_thread("t"))
+    assert said(fresh) == [str(n) for n in range(13)]
 
 
 async def test_pruning_keeps_one_checkpoint_and_its_values(
@@ -538,6 +557,22 @@ async def test_a_version_that_is_missing_is_said_and_not_guessed(
         )
     )
     with pytest.raises(CheckpointCorrupt, match="channel `messages` is missing"):
+        await Checkpointer(store).aget_tuple(on_thread("t"))
+
+
+async def test_a_version_that_rests_on_itself_is_said_and_not_followed_for_ever(
+    store: Store, saver: Checkpointer
+) -> None:
+    await talk(saver, "t", until=10)
+    newest = select(func.max(checkpoint_values.c.version)).scalar_subquery()
+    store.write_blocking(
+        lambda connection: connection.execute(
+            update(checkpoint_values)
+            .where(checkpoint_values.c.version == newest)
+            .values(base_version=checkpoint_values.c.version)
+        )
+    )
+    with pytest.raises(CheckpointCorrupt, match="rests on itself"):
         await Checkpointer(store).aget_tuple(on_thread("t"))
 
 

@@ -214,6 +214,23 @@ def test_a_locked_database_fails_with_a_sentence_and_writes_nothing(sqlite_url: 
         assert actions(store) == ["later"]
 
 
+def test_two_processes_write_in_turns(database_url: str) -> None:
+    migrate(database_url)
+
+    def count_up(connection: Connection) -> int:
+        found = connection.execute(select(func.count()).select_from(audit_events)).scalar_one()
+        add(str(found))(connection)
+        return found
+
+    with Store.open(database_url) as one, Store.open(database_url) as other:
+        numbers = [store.post(count_up) for _ in range(50) for store in (one, other)]
+        found = [number.result() for number in numbers]
+        assert len(actions(one)) == 100
+        if one.dialect.name == "sqlite":
+            # There a transaction that writes excludes every other from its beginning.
+            assert sorted(found) == list(range(100))
+
+
 def test_readers_do_not_wait_for_the_writer(store: Store) -> None:
     held = Held(store)
     count = select(func.count()).select_from(audit_events)

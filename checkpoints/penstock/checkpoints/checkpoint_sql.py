@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Integer, bindparam, literal_column, select
 
 from penstock.checkpoints.database import insert_or_keep, insert_or_replace
+from penstock.checkpoints.deltas import KEYS, LINKS
 from penstock.checkpoints.schema import (
     checkpoint_namespaces,
     checkpoint_values,
@@ -138,6 +139,8 @@ class CheckpointSql:
                 below.c.namespace_id == bindparam("namespace_id"),
                 below.c.channel == bindparam("channel"),
                 below.c.version == top.c.base_version,
+                # A store that was damaged may lead round in a circle.
+                top.c.depth < literal_column(str(LINKS + KEYS), Integer),
             )
         )
         self._chain = compiled(

@@ -1,5 +1,6 @@
 """LangGraph's checkpointer on the store: fenced, one durable commit a step, growing linearly."""
 
+import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -57,6 +58,8 @@ class Checkpointer(BaseCheckpointSaver[int]):
         self._thinning = Thinning(self._sql, self._values, self._reading)
         self._recorder = Recorder()
         self._lanes = Lanes()
+        # Seeded anew in each process, so that no two give the same version to different values.
+        self._random = random.Random(secrets.randbits(128))  # noqa: S311  (apart, not secret)
 
     def get_next_version(
         self,
@@ -65,7 +68,7 @@ class Checkpointer(BaseCheckpointSaver[int]):
     ) -> int:
         """Return a version above `current` that no other branch of the thread will give."""
         counter = 0 if current is None else current >> _COUNTER_SHIFT
-        return (counter + 1) << _COUNTER_SHIFT | secrets.randbits(_COUNTER_SHIFT)
+        return (counter + 1) << _COUNTER_SHIFT | self._random.getrandbits(_COUNTER_SHIFT)
 
     # ---- writing ----
 

@@ -104,8 +104,8 @@ class Values:
         if not chain or chain[0].base is not None:
             missing = version if not chain else chain[0].base
             msg = (
-                f"version {missing} of channel `{channel}` is missing from the store, and version"
-                f" {version} rests on it; restore the store from a backup"
+                f"version {missing} of channel `{channel}` is missing from the store or rests on"
+                f" itself, and version {version} rests on it; restore the store from a backup"
             )
             raise CheckpointCorrupt(msg)
         raw = b""

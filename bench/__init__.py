@@ -1,0 +1,1 @@
+"""Measurements of the checkpointer beside LangGraph's own; `make bench` runs them."""

@@ -1,0 +1,85 @@
+"""The numbers to hold, beside the ones that were measured.
+
+Commits and bytes hardly depend on what else the machine does: for them it is said whether the
+target is held. Everything that is a time stands beside its target, to be judged by who knows how
+quiet the machine was; below about 20 % a difference is noise.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.contestants import ASYNC_SQLITE, MEMORY, PENSTOCK, STOCK, THREADED_SQLITE
+from bench.growth import LONG, Growth
+from bench.throughput import RAW_COMMITS, Throughput
+
+COMMITS_PER_STEP = {1: 1.15, 8: 0.3, 64: 0.05}
+LONG_MAX_BYTES = 4_000_000
+LONG_AIM_BYTES = 2_000_000
+LONG_TIMES_BELOW_STOCK = 40
+
+TIMES_STEPS: tuple[tuple[str, tuple[str, ...], dict[int, float]], ...] = (
+    ("slow", (RAW_COMMITS,), {1: 0.7, 8: 3, 64: 6}),
+    ("slow", tuple(saver.name for saver in STOCK), {1: 1.7, 8: 7, 64: 14}),
+    ("fast", (THREADED_SQLITE.name,), {1: 1.1, 8: 2.2, 64: 2.5}),
+    ("fast", (MEMORY.name,), {8: 0.5, 64: 0.5}),
+)
+"""Block, with whom the steps a second are compared (the faster one counts), and the least ratio
+at each number of runs at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One target and what was measured of it."""
+
+    what: str
+    measured: str
+    target: str
+    is_held: bool | None
+    """Whether it is held; not said of what noise may decide."""
+
+
+def of_throughput(found: Throughput) -> Iterator[Verdict]:
+    """Compare commits and speed."""
+    for block in ("fast", "slow"):
+        for concurrency, most in COMMITS_PER_STEP.items():
+            commits = found.spread(
+                block, concurrency, PENSTOCK.name, lambda sample: sample.commits_per_step
+            )
+            if commits is not None:
+                yield Verdict(
+                    what=f"commits a step, {block}, c={concurrency}",
+                    measured=commits.text(".3f"),
+                    target=f"≤ {most}",
+                    is_held=commits.median <= most,
+                )
+    for block, others, least in TIMES_STEPS:
+        for concurrency, wanted in least.items():
+            times = found.times(block, concurrency, *others)
+            if times is not None:
+                yield Verdict(
+                    what=f"steps/s ÷ {' or '.join(others)}, {block}, c={concurrency}",
+                    measured=times.text(".2f"),
+                    target=f"≥ {wanted}",
+                    is_held=None,
+                )
+
+
+def of_growth(found: Growth) -> Iterator[Verdict]:
+    """Compare bytes."""
+    ours = found.bytes_of(PENSTOCK, LONG)
+    if ours is None:
+        return
+    yield Verdict(
+        what=f"database after {LONG} messages",
+        measured=f"{ours / 1e6:.2f} MB",
+        target=f"≤ {LONG_MAX_BYTES / 1e6:g} MB, aim {LONG_AIM_BYTES / 1e6:g}",
+        is_held=ours <= LONG_MAX_BYTES,
+    )
+    stock = found.bytes_of(ASYNC_SQLITE, LONG)
+    if stock is not None:
+        yield Verdict(
+            what=f"times smaller than {ASYNC_SQLITE.name}'s",
+            measured=f"{stock / ours:.0f}",
+            target=f"≥ {LONG_TIMES_BELOW_STOCK}",
+            is_held=stock / ours >= LONG_TIMES_BELOW_STOCK,
+        )
