@@ -7,9 +7,9 @@ checkpoints were stored. It prints the error that the run's driver was given.
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 
 from penstock.checkpoints import Store, migrate
 from penstock.contracts.errors import StoreError
@@ -29,9 +29,15 @@ class BreakingCheckpointer(TellingCheckpointer):
         self._fault = fault
         self._left = left
 
-    async def aput(self, config: RunnableConfig, *arguments: Any) -> RunnableConfig:
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
         """Store a checkpoint, and break the disk if it was the last."""
-        stored = await super().aput(config, *arguments)
+        stored = await super().aput(config, checkpoint, metadata, new_versions)
         self._left -= 1
         if self._left == 0:
             FAULTS[self._fault]()

@@ -67,9 +67,9 @@ def test_a_migrated_store_equals_a_fresh_one(database_url: str, tmp_path: Any) -
         fresh = Database(f"sqlite:///{tmp_path / 'fresh.db'}")
     else:
         fresh = migrated
-        with fresh.connect_writer() as connection, connection.begin():
+        with fresh.write() as connection:
             metadata.drop_all(connection)
-    with fresh.connect_writer() as connection, connection.begin():
+    with fresh.write() as connection:
         metadata.create_all(connection)
     assert found == shape(fresh)
     if fresh.dialect.name == "sqlite":
@@ -135,7 +135,7 @@ def test_a_store_that_was_never_migrated_is_not_opened(database_url: str) -> Non
 def test_a_store_of_a_newer_version_is_neither_opened_nor_touched(database_url: str) -> None:
     migrate(database_url)
     database = Database(database_url)
-    with database.connect_writer() as connection, connection.begin():
+    with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     database.close()
     for attempt in (Store.open, migrate):

@@ -75,7 +75,7 @@ MUTANTS = [
     ),
     Mutant(
         "checkpoints and writes are not fenced",
-        "checkpointer.py",
+        "changes.py",
         "        self._fences.check(connection, thread_id=lane.thread_id, fence=lane.fence)\n",
         "",
         FENCE,
@@ -83,22 +83,22 @@ MUTANTS = [
     *(
         Mutant(
             f"a live thread can be changed: {what}",
-            "checkpointer.py",
-            f"            self._fences.check(connection, thread_id={thread}, fence=None)\n{then}",
-            then,
+            "changes.py",
+            f"        self._fences.check(connection, thread_id={thread}, fence=None)\n        {then}",
+            f"        {then}",
             FENCE,
         )
         for what, thread, then in (
-            ("deleted", "thread_id", "            delete_thread(connection, thread_id)"),
-            ("copied onto", "target_id", "            copy_thread(connection, source_id"),
-            ("pruned", "thread_id", "            self._thinning.keep_latest("),
+            ("deleted", "thread_id", "delete_thread(connection, thread_id)"),
+            ("copied onto", "target_id", "copy_thread(connection, source_id"),
+            ("pruned", "thread_id", "self._thinning.keep_latest("),
         )
     ),
     Mutant(
         "the checkpoints of a live run can be deleted",
-        "checkpointer.py",
-        "                self._fences.check(connection, thread_id=thread_id, fence=None)\n",
-        "                del thread_id\n",
+        "changes.py",
+        "            self._fences.check(connection, thread_id=thread_id, fence=None)\n",
+        "            del thread_id\n",
         FENCE,
     ),
     Mutant(
@@ -139,14 +139,14 @@ MUTANTS = [
     ),
     Mutant(
         "a version is built on one that was undone",
-        "checkpointer.py",
+        "changes.py",
         "            self._values.heads.drop(namespace.key)\n",
         "",
         CHECKPOINTER,
     ),
     Mutant(
         "a version is built on one whose commit failed",
-        "checkpointer.py",
+        "changes.py",
         "                self._values.heads.clear()\n",
         "                pass\n",
         CHECKPOINTER,
@@ -259,7 +259,7 @@ MUTANTS = [
     ),
     Mutant(
         "a lane is not closed by a failure",
-        "checkpointer.py",
+        "changes.py",
         "            self._lanes.lose(lane, failure, told=told)\n",
         "",
         CHECKPOINTER,
@@ -324,8 +324,8 @@ MUTANTS = [
     Mutant(
         "a write transaction begins as a read",
         "sqlite.py",
-        '"BEGIN IMMEDIATE" if writes else "BEGIN"',
-        '"BEGIN"',
+        'driver.execute("BEGIN IMMEDIATE")',
+        'driver.execute("BEGIN")',
         WRITER,
     ),
 ]

@@ -7,7 +7,7 @@ a file as it happens, so that it is known after the process was killed.
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypedDict
 from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels.delta import DeltaChannel
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 
@@ -64,12 +65,23 @@ class TellingCheckpointer(Checkpointer):
         super().__init__(store)
         self._log = log
 
-    async def aput(self, config: RunnableConfig, *arguments: Any) -> RunnableConfig:
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
         """Store a checkpoint and write down that it was."""
-        stored = await super().aput(config, *arguments)
-        place = stored["configurable"]
+        stored = await super().aput(config, checkpoint, metadata, new_versions)
+        place = place_of(stored)
         self._log.write("stored", place["thread_id"], place["checkpoint_id"])
         return stored
+
+
+def place_of(config: RunnableConfig) -> dict[str, Any]:
+    """Return the thread and the checkpoint that a config names."""
+    return config.get("configurable", {})
 
 
 def rounds(
@@ -78,7 +90,7 @@ def rounds(
     """Return the graph; it writes down each node that it runs, and calls with name and round."""
 
     def ran(config: RunnableConfig, name: str, state: Rounds) -> None:
-        log.write("ran", config["configurable"]["thread_id"], name, state["round"])
+        log.write("ran", place_of(config)["thread_id"], name, state["round"])
         if when_run is not None:
             when_run(name, state["round"])
 
@@ -142,7 +154,7 @@ async def go_on(graph: Graph, config: RunnableConfig, *, wanted: int) -> Any:
 
 
 @contextmanager
-def opened(url: str, log: Log) -> Iterator[tuple[Graph, Store]]:
+def opened(url: str, log: Log) -> Generator[tuple[Graph, Store]]:
     """Open the store at `url` and give the graph on it."""
     with Store.open(url) as store:
         yield rounds(TellingCheckpointer(store, log), log), store
@@ -151,13 +163,14 @@ def opened(url: str, log: Log) -> Iterator[tuple[Graph, Store]]:
 async def check(graph: Graph, log: Log, thread_id: str, *, wanted: int) -> None:
     """Run a thread to its end and make sure that nothing was lost, repeated or forked."""
     found = [state async for state in graph.aget_state_history(on_thread(thread_id))]
-    ids = [state.config["configurable"]["checkpoint_id"] for state in found]
+    ids = [place_of(state.config)["checkpoint_id"] for state in found]
     stored = [checkpoint_id for thread, checkpoint_id in log.read("stored") if thread == thread_id]
     assert set(stored) <= set(ids), f"{thread_id}: acknowledged checkpoints are gone"
-    parents = [state.parent_config and state.parent_config["configurable"] for state in found]
-    assert [parent and parent["checkpoint_id"] for parent in parents] == [*ids[1:], None][
-        : len(ids)
-    ], f"{thread_id}: the history is forked"
+    parents = [
+        None if state.parent_config is None else place_of(state.parent_config)["checkpoint_id"]
+        for state in found
+    ]
+    assert not found or parents == [*ids[1:], None], f"{thread_id}: the history is forked"
     result = await go_on(graph, on_thread(thread_id), wanted=wanted)
     assert outcome(result) == expected(wanted), f"{thread_id}: a wrong result"
 

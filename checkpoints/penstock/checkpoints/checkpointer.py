@@ -16,20 +16,18 @@ from langgraph.checkpoint.base import (
     DeltaChannelHistory,
     get_checkpoint_id,
 )
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from penstock.checkpoints.checkpoint_sql import CheckpointSql, Namespace
+from penstock.checkpoints.changes import CheckpointChanges
+from penstock.checkpoints.checkpoint_sql import CheckpointSql
 from penstock.checkpoints.encode import strict_serializer
 from penstock.checkpoints.fence import FenceCheck
-from penstock.checkpoints.lanes import Lane, Lanes
+from penstock.checkpoints.lanes import Lanes
 from penstock.checkpoints.reading import Listing, Page, Reading
 from penstock.checkpoints.records import CheckpointRecord, Recorder, WritesRecord, lane_of
-from penstock.checkpoints.retention import Thinning, copy_thread, delete_thread
-from penstock.checkpoints.schema import checkpoint_namespaces, checkpoints
 from penstock.checkpoints.store import Store
 from penstock.checkpoints.values import Values
 from penstock.checkpoints.writer import Change
-from penstock.contracts.errors import StoreError
 
 _COUNTER_SHIFT = 32
 
@@ -52,12 +50,17 @@ class Checkpointer(BaseCheckpointSaver[int]):
         super().__init__(serde=strict_serializer())
         self._store = store
         self._sql = CheckpointSql(store.dialect)
-        self._fences = FenceCheck(store.dialect)
-        self._values = Values(self._sql)
-        self._reading = Reading(self._sql, self._values)
-        self._thinning = Thinning(self._sql, self._values, self._reading)
+        values = Values(self._sql)
+        self._reading = Reading(self._sql, values)
         self._recorder = Recorder()
         self._lanes = Lanes()
+        self._changes = CheckpointChanges(
+            sql=self._sql,
+            values=values,
+            reading=self._reading,
+            lanes=self._lanes,
+            fences=FenceCheck(store.dialect),
+        )
         # Seeded anew in each process, so that no two give the same version to different values.
         self._random = random.Random(secrets.randbits(128))  # noqa: S311  (apart, not secret)
 
@@ -82,7 +85,8 @@ class Checkpointer(BaseCheckpointSaver[int]):
         """Store a checkpoint; it is durable when this returns."""
         record = self._recorder.checkpoint(self.serde, config, checkpoint, metadata, new_versions)
         await self._store.write(
-            partial(self._add_checkpoint, record), on_failure=self._on_failure(record.lane)
+            partial(self._changes.add_checkpoint, record),
+            on_failure=self._changes.when_undone(record.lane),
         )
         return _config_of(record)
 
@@ -96,7 +100,8 @@ class Checkpointer(BaseCheckpointSaver[int]):
         """Store a checkpoint; it is durable when this returns."""
         record = self._recorder.checkpoint(self.serde, config, checkpoint, metadata, new_versions)
         self._store.write_blocking(
-            partial(self._add_checkpoint, record), on_failure=self._on_failure(record.lane)
+            partial(self._changes.add_checkpoint, record),
+            on_failure=self._changes.when_undone(record.lane),
         )
         return _config_of(record)
 
@@ -113,7 +118,8 @@ class Checkpointer(BaseCheckpointSaver[int]):
             self._post(record)
         else:
             await self._store.write(
-                partial(self._add_writes, record), on_failure=self._on_failure(record.lane)
+                partial(self._changes.add_writes, record),
+                on_failure=self._changes.when_undone(record.lane),
             )
 
     def put_writes(
@@ -129,7 +135,8 @@ class Checkpointer(BaseCheckpointSaver[int]):
             self._post(record)
         else:
             self._store.write_blocking(
-                partial(self._add_writes, record), on_failure=self._on_failure(record.lane)
+                partial(self._changes.add_writes, record),
+                on_failure=self._changes.when_undone(record.lane),
             )
 
     # ---- reading ----
@@ -201,29 +208,29 @@ class Checkpointer(BaseCheckpointSaver[int]):
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete all of a thread."""
-        await self._store.write(self._delete(thread_id))
+        await self._store.write(partial(self._changes.delete, thread_id))
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete all of a thread."""
-        self._store.write_blocking(self._delete(thread_id))
+        self._store.write_blocking(partial(self._changes.delete, thread_id))
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints that these runs wrote."""
-        await self._store.write(self._drop_runs(run_ids))
+        await self._store.write(partial(self._changes.drop_runs, self.serde, run_ids))
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints that these runs wrote."""
-        self._store.write_blocking(self._drop_runs(run_ids))
+        self._store.write_blocking(partial(self._changes.drop_runs, self.serde, run_ids))
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy a thread with its whole history to a new thread."""
         await self._lanes.settle(None)
-        await self._store.write(self._copy(source_thread_id, target_thread_id))
+        await self._store.write(partial(self._changes.copy, source_thread_id, target_thread_id))
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy a thread with its whole history to a new thread."""
         self._lanes.settle_blocking(None)
-        self._store.write_blocking(self._copy(source_thread_id, target_thread_id))
+        self._store.write_blocking(partial(self._changes.copy, source_thread_id, target_thread_id))
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Keep only the newest checkpoint of these threads, or with `delete` none."""
@@ -235,87 +242,25 @@ class Checkpointer(BaseCheckpointSaver[int]):
         for change in self._prunes(thread_ids, strategy):
             self._store.write_blocking(change)
 
-    # ---- changes, in the writer's thread ----
-
-    def _add_checkpoint(self, record: CheckpointRecord, connection: Connection) -> None:
-        namespace, is_first = self._enter(connection, record.lane)
-        try:
-            for value in record.values:
-                self._values.add(connection, namespace, value, is_first=is_first)
-            for channel, version in record.required:
-                self._values.require(connection, namespace, channel, version=version)
-            row = {**record.row, "namespace_id": namespace.id}
-            self._sql.add_checkpoint(connection, row)
-        except BaseException:
-            self._values.heads.drop(namespace.key)
-            raise
-
-    def _add_writes(self, record: WritesRecord, connection: Connection) -> None:
-        namespace, _ = self._enter(connection, record.lane)
-        rows = [{**row, "namespace_id": namespace.id} for row in record.rows]
-        self._sql.add_writes(connection, rows, replace=record.replace)
-
-    def _enter(self, connection: Connection, lane: Lane) -> tuple[Namespace, bool]:
-        self._lanes.check(lane)
-        self._fences.check(connection, thread_id=lane.thread_id, fence=lane.fence)
-        return self._sql.open_namespace(connection, lane.thread_id, lane.checkpoint_ns)
+    # ---- changes and queries ----
 
     def _post(self, record: WritesRecord) -> None:
-        change = partial(self._add_writes, record)
-        future = self._store.post(change, on_failure=self._on_failure(record.lane, told=False))
+        future = self._store.post(
+            partial(self._changes.add_writes, record),
+            on_failure=self._changes.when_undone(record.lane, told=False),
+        )
         self._lanes.answered_early(future)
-
-    def _on_failure(self, lane: Lane, *, told: bool = True) -> Callable[[BaseException], None]:
-        def lose(failure: BaseException) -> None:
-            if isinstance(failure, StoreError):
-                # The commit may be what failed: nothing that was to be in it is to be built upon.
-                self._values.heads.clear()
-            self._lanes.lose(lane, failure, told=told)
-
-        return lose
-
-    def _delete(self, thread_id: str) -> Change[None]:
-        def change(connection: Connection) -> None:
-            self._fences.check(connection, thread_id=thread_id, fence=None)
-            delete_thread(connection, thread_id)
-
-        return change
-
-    def _drop_runs(self, run_ids: Sequence[str]) -> Change[None]:
-        def change(connection: Connection) -> None:
-            ns, cp = checkpoint_namespaces, checkpoints
-            threads = select(ns.c.thread_id).join(cp, cp.c.namespace_id == ns.c.id)
-            for thread_id in connection.execute(
-                threads.where(cp.c.run_id.in_(run_ids)).distinct()
-            ).scalars():
-                self._fences.check(connection, thread_id=thread_id, fence=None)
-            self._thinning.drop_runs(connection, self.serde, run_ids)
-
-        return change
-
-    def _copy(self, source_id: str, target_id: str) -> Change[None]:
-        def change(connection: Connection) -> None:
-            self._fences.check(connection, thread_id=target_id, fence=None)
-            copy_thread(connection, source_id, target_id)
-
-        return change
 
     def _prunes(self, thread_ids: Sequence[str], strategy: str) -> Sequence[Change[None]]:
         if strategy == "delete":
-            return [self._delete(thread_id) for thread_id in thread_ids]
+            return [partial(self._changes.delete, thread_id) for thread_id in thread_ids]
         if strategy == "keep_latest":
-            return [self._keep_latest(thread_id) for thread_id in thread_ids]
+            return [
+                partial(self._changes.keep_latest, self.serde, thread_id)
+                for thread_id in thread_ids
+            ]
         msg = f"`{strategy}` is not a way to prune; use `keep_latest` or `delete`"
         raise ValueError(msg)
-
-    def _keep_latest(self, thread_id: str) -> Change[None]:
-        def change(connection: Connection) -> None:
-            self._fences.check(connection, thread_id=thread_id, fence=None)
-            self._thinning.keep_latest(connection, self.serde, thread_id)
-
-        return change
-
-    # ---- queries ----
 
     def _find(self, config: RunnableConfig) -> Callable[[Connection], CheckpointTuple | None]:
         lane = lane_of(config)

@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from penstock.checkpoints import sqlite
+from penstock.checkpoints.statements import raw
 
 BUSY_TIMEOUT_S = 30.0
 """How long a write waits for another process's transaction to end."""
@@ -59,9 +60,37 @@ class Database:
             connection.begin()
             yield connection
 
+    @contextmanager
+    def write(self) -> Generator[Connection]:
+        """Give a connection in a transaction that is committed at the end; for a migration."""
+        with self.connect_writer() as connection:
+            self.begin_writing(connection)
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            self.commit(connection)
+
     def connect_writer(self) -> Connection:
-        """Open a connection whose transactions take the write lock when they begin."""
+        """Open a connection to write with, between `begin_writing` and `commit`.
+
+        They go around SQLAlchemy's own transactions, which cost as much as the writing itself
+        where a batch is small.
+        """
         return self._writing.connect()
+
+    def begin_writing(self, connection: Connection) -> None:
+        """Begin a transaction that writes; on SQLite it takes the write lock at once."""
+        if self.dialect.name == "sqlite":
+            sqlite.begin_writing(raw(connection))
+
+    def commit(self, connection: Connection) -> None:
+        """Make what was written durable."""
+        if connection.in_transaction():
+            connection.commit()
+        else:
+            self.dialect.do_commit(connection.connection)
 
     def close(self) -> None:
         """Close every connection that is not in use."""

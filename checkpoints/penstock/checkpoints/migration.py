@@ -29,7 +29,7 @@ def migrate(url: str) -> str | None:
     """
     database = Database(url)
     try:
-        with database.connect_writer() as connection, connection.begin():
+        with database.write() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
             before = revision(connection)

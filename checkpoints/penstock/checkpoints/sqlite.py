@@ -19,8 +19,7 @@ def prepare(engine: Engine, *, busy_timeout_s: float) -> None:
     """Make every connection of `engine` durable, patient and explicit about transactions.
 
     WAL lets readers go on beside the one writer. `synchronous=FULL` makes a commit wait for the
-    disk: a lost row in the ledger of effects would be a lost intent. A write transaction takes
-    the write lock when it begins, because a read that becomes a write later cannot wait for it.
+    disk: a lost row in the ledger of effects would be a lost intent.
     """
     pragmas = (
         f"busy_timeout = {int(busy_timeout_s * 1000)}",
@@ -38,11 +37,20 @@ def prepare(engine: Engine, *, busy_timeout_s: float) -> None:
             driver.execute(f"PRAGMA {pragma}").close()
 
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        # SQLAlchemy begins when it is first used; one that writes has begun before.
+        if not connection.get_execution_options().get(WRITES, False):
+            connection.exec_driver_sql("BEGIN")
 
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", begin)
+
+
+def begin_writing(driver: Any) -> None:
+    """Begin a transaction that holds the write lock from its beginning.
+
+    A read that becomes a write later could not wait for the lock: what it has read would be old.
+    """
+    driver.execute("BEGIN IMMEDIATE")
 
 
 def file_of(url: URL) -> Path:

@@ -11,7 +11,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -53,8 +53,6 @@ class Writer:
         self._connection: Connection | None = None
         self.commit_count = 0
         """How many commits there were, each durable."""
-        self.change_count = 0
-        """How many changes were handed in and run."""
         self._thread = threading.Thread(target=self._run, name="penstock-writer", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -107,10 +105,9 @@ class Writer:
         reason = "it was closed"
         try:
             while (first := self._queue.get()) is not None:
-                self._in_hand = batch = self._gather(first)
-                answers = self._commit(batch)
+                self._in_hand = self._gather(first)
+                _deliver(self._commit(self._in_hand))
                 self._in_hand = ()
-                _deliver(answers)
         except BaseException as error:
             reason = f"its writer died of {type(error).__name__}: {error}"
             raise
@@ -134,12 +131,14 @@ class Writer:
         return batch
 
     def _commit(self, batch: Sequence["_Request"]) -> list["_Answer"]:
-        self.change_count += len(batch)
         try:
             if self._connection is None:
                 self._connection = self._database.connect_writer()
-            with self._connection.begin():
-                answers = [self._apply(request, self._connection) for request in batch]
+            connection = self._connection
+            self._database.begin_writing(connection)
+            driver = raw(connection)
+            answers = [_apply(request, connection, driver, self._database) for request in batch]
+            self._database.commit(connection)
         except Exception as error:
             # Nobody is acknowledged, and what the connection still holds is not to be trusted.
             if self._connection is not None:
@@ -152,28 +151,6 @@ class Writer:
             return [_Answer(request, None, failure) for request, failure in failures]
         self.commit_count += 1
         return answers
-
-    def _apply(self, request: "_Request", connection: Connection) -> "_Answer":
-        # SQLAlchemy's own savepoints cost twenty times as much, once for every change.
-        driver = raw(connection)
-        driver.execute("SAVEPOINT change")
-        try:
-            result = request.change(connection)
-        except BaseException as error:
-            try:
-                driver.execute("ROLLBACK TO SAVEPOINT change")
-                driver.execute("RELEASE SAVEPOINT change")
-            except Exception as gone:
-                # SQLite gives up the whole transaction when its disk fails: then all must fail.
-                raise (error if is_failure(error) else gone) from None
-            failure = error
-            if is_failure(error):
-                failure = explain(error, store=self._database.name)
-                failure.__cause__ = error
-            request.tell(failure)
-            return _Answer(request, None, failure)
-        driver.execute("RELEASE SAVEPOINT change")
-        return _Answer(request, result, None)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -221,10 +198,35 @@ class _Answer:
         future = self.request.future
         if future.done():
             return
-        if self.error is None:
-            future.set_result(self.result)
-        else:
-            future.set_exception(self.error)
+        # A thread's future may be cancelled between the question and the answer.
+        with contextlib.suppress(InvalidStateError):
+            if self.error is None:
+                future.set_result(self.result)
+            else:
+                future.set_exception(self.error)
+
+
+def _apply(request: _Request, connection: Connection, driver: Any, database: Database) -> _Answer:
+    """Run one change to its savepoint, so that it can fail alone."""
+    # SQLAlchemy's own savepoints cost twenty times as much, once for every change.
+    driver.execute("SAVEPOINT change")
+    try:
+        result = request.change(connection)
+    except BaseException as error:
+        try:
+            driver.execute("ROLLBACK TO SAVEPOINT change")
+            driver.execute("RELEASE SAVEPOINT change")
+        except Exception as gone:
+            # SQLite gives up the whole transaction when its disk fails: then all must fail.
+            raise (error if is_failure(error) else gone) from None
+        failure = error
+        if is_failure(error):
+            failure = explain(error, store=database.name)
+            failure.__cause__ = error
+        request.tell(failure)
+        return _Answer(request, None, failure)
+    driver.execute("RELEASE SAVEPOINT change")
+    return _Answer(request, result, None)
 
 
 def _deliver(answers: Sequence[_Answer]) -> None:

@@ -1,0 +1,103 @@
+"""What the checkpointer does in the writer's thread: each a change, fenced in its transaction."""
+
+from collections.abc import Callable, Sequence
+
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from sqlalchemy import Connection, select
+
+from penstock.checkpoints.checkpoint_sql import CheckpointSql, Namespace
+from penstock.checkpoints.fence import FenceCheck
+from penstock.checkpoints.lanes import Lane, Lanes
+from penstock.checkpoints.reading import Reading
+from penstock.checkpoints.records import CheckpointRecord, WritesRecord
+from penstock.checkpoints.retention import Thinning, copy_thread, delete_thread
+from penstock.checkpoints.schema import checkpoint_namespaces, checkpoints
+from penstock.checkpoints.values import Values
+from penstock.contracts.errors import StoreError
+
+
+class CheckpointChanges:
+    """Writes checkpoints, and takes them away, through the connection it is given last."""
+
+    def __init__(
+        self,
+        *,
+        sql: CheckpointSql,
+        values: Values,
+        reading: Reading,
+        lanes: Lanes,
+        fences: FenceCheck,
+    ) -> None:
+        """Share what the checkpointer reads with."""
+        self._sql = sql
+        self._values = values
+        self._lanes = lanes
+        self._fences = fences
+        self._thinning = Thinning(sql, values, reading)
+
+    def add_checkpoint(self, record: CheckpointRecord, connection: Connection) -> None:
+        """Store a checkpoint and the values that are new with it."""
+        namespace, is_first = self._enter(connection, record.lane)
+        try:
+            for value in record.values:
+                self._values.add(connection, namespace, value, is_first=is_first)
+            for channel, version in record.required:
+                self._values.require(connection, namespace, channel, version=version)
+            row = {**record.row, "namespace_id": namespace.id}
+            self._sql.add_checkpoint(connection, row)
+        except BaseException:
+            self._values.heads.drop(namespace.key)
+            raise
+
+    def add_writes(self, record: WritesRecord, connection: Connection) -> None:
+        """Store what a task wrote."""
+        namespace, _ = self._enter(connection, record.lane)
+        rows = [{**row, "namespace_id": namespace.id} for row in record.rows]
+        self._sql.add_writes(connection, rows, replace=record.replace)
+
+    def when_undone(self, lane: Lane, *, told: bool = True) -> Callable[[BaseException], None]:
+        """Return what is to happen when a change to `lane` is undone.
+
+        `told` says whether its caller waits for it and will be given the failure.
+        """
+
+        def lose(failure: BaseException) -> None:
+            if isinstance(failure, StoreError):
+                # The commit may be what failed: nothing that was to be in it is to be built upon.
+                self._values.heads.clear()
+            self._lanes.lose(lane, failure, told=told)
+
+        return lose
+
+    def delete(self, thread_id: str, connection: Connection) -> None:
+        """Delete all of a thread."""
+        self._fences.check(connection, thread_id=thread_id, fence=None)
+        delete_thread(connection, thread_id)
+
+    def copy(self, source_id: str, target_id: str, connection: Connection) -> None:
+        """Copy all of a thread to a new one."""
+        self._fences.check(connection, thread_id=target_id, fence=None)
+        copy_thread(connection, source_id, target_id)
+
+    def keep_latest(
+        self, serde: SerializerProtocol, thread_id: str, connection: Connection
+    ) -> None:
+        """Keep only the newest checkpoint of a thread's namespaces."""
+        self._fences.check(connection, thread_id=thread_id, fence=None)
+        self._thinning.keep_latest(connection, serde, thread_id)
+
+    def drop_runs(
+        self, serde: SerializerProtocol, run_ids: Sequence[str], connection: Connection
+    ) -> None:
+        """Delete the checkpoints that these runs have written."""
+        ns, cp = checkpoint_namespaces, checkpoints
+        touched = select(ns.c.thread_id).join(cp, cp.c.namespace_id == ns.c.id)
+        touched = touched.where(cp.c.run_id.in_(run_ids)).distinct()
+        for thread_id in connection.execute(touched).scalars():
+            self._fences.check(connection, thread_id=thread_id, fence=None)
+        self._thinning.drop_runs(connection, serde, run_ids)
+
+    def _enter(self, connection: Connection, lane: Lane) -> tuple[Namespace, bool]:
+        self._lanes.check(lane)
+        self._fences.check(connection, thread_id=lane.thread_id, fence=lane.fence)
+        return self._sql.open_namespace(connection, lane.thread_id, lane.checkpoint_ns)
