@@ -84,7 +84,8 @@ MUTANTS = [
         Mutant(
             f"a live thread can be changed: {what}",
             "changes.py",
-            f"        self._fences.check(connection, thread_id={thread}, fence=None)\n        {then}",
+            f"        self._fences.check(connection, thread_id={thread}, fence=None)\n"
+            f"        {then}",
             f"        {then}",
             FENCE,
         )
