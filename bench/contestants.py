@@ -24,9 +24,9 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from bench.disk import NotComparable, Tally
 from bench.graphs import Saver
-from penstock.checkpoints.checkpointer import Checkpointer
 from penstock.checkpoints.database import Database
 from penstock.checkpoints.migration import migrate, require_current
+from penstock.checkpoints.saver.checkpointer import Checkpointer
 from penstock.checkpoints.store import Store
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from sqlalchemy import delete, func, select, update
 
 from penstock.checkpoints import Checkpointer, Store
-from penstock.checkpoints.deltas import LINKS
+from penstock.checkpoints.saver.deltas import LINKS
 from penstock.checkpoints.schema import (
     checkpoint_namespaces,
     checkpoint_values,

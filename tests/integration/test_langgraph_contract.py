@@ -9,8 +9,8 @@ from langgraph.checkpoint.serde import _msgpack
 from langgraph.checkpoint.serde import types as serde_types
 
 from penstock.checkpoints import Checkpointer, fenced
-from penstock.checkpoints.records import _PLAIN_CHANNELS
-from penstock.checkpoints.retention import DELTA_COUNTERS
+from penstock.checkpoints.saver.records import _PLAIN_CHANNELS
+from penstock.checkpoints.saver.retention import DELTA_COUNTERS
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Fence
 from support.graphs import delta_chat, on_thread

@@ -1,5 +1,6 @@
 """A migrated store is the one the code knows, whoever migrates it and however often."""
 
+import sqlite3
 import threading
 from typing import Any
 
@@ -150,6 +151,18 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Any) -> None:
         with pytest.raises(StoreBroken, match="file is not a database"):
             attempt(f"sqlite:///{path}")
     assert path.read_text().startswith("Not a database")
+
+
+def test_a_new_file_that_another_process_is_opening_is_waited_for(
+    sqlite_url: str, tmp_path: Any
+) -> None:
+    other = sqlite3.connect(tmp_path / "penstock.db", check_same_thread=False)
+    other.execute("CREATE TABLE t (x)")
+    other.execute("BEGIN IMMEDIATE")
+    leaving = threading.Timer(0.2, other.close)
+    leaving.start()
+    assert migrate(sqlite_url) is None
+    leaving.join()
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.checkpoints import deltas
-from penstock.checkpoints.deltas import HEADER_BYTES, KEYS, LINKS, Version
+from penstock.checkpoints.saver import deltas
+from penstock.checkpoints.saver.deltas import HEADER_BYTES, KEYS, LINKS, Version
 from penstock.contracts.errors import CheckpointCorrupt
 
 

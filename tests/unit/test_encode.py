@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage
 from langgraph.checkpoint.serde import _msgpack
 from pydantic import BaseModel
 
-from penstock.checkpoints.encode import encode, strict_serializer
+from penstock.checkpoints.saver.encode import encode, strict_serializer
 from penstock.contracts.errors import UnsafeDeserialization, UnstorableValue
 
 

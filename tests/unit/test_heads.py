@@ -1,7 +1,7 @@
 """The memory of newest versions is bounded and forgets on demand."""
 
-from penstock.checkpoints.deltas import Version
-from penstock.checkpoints.heads import Heads
+from penstock.checkpoints.saver.deltas import Version
+from penstock.checkpoints.saver.heads import Heads
 
 
 def version(number: int, size: int, key: Version | None = None) -> Version:

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from penstock.checkpoints.lanes import Lane, Lanes
+from penstock.checkpoints.saver.lanes import Lane, Lanes
 from penstock.contracts.errors import StoreFull, WriteLost
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Fence

@@ -1,8 +1,8 @@
 """Everything durable: the database, its tables, and LangGraph's checkpointer on them."""
 
-from penstock.checkpoints.checkpointer import Checkpointer
 from penstock.checkpoints.fence import fenced
 from penstock.checkpoints.migration import migrate
+from penstock.checkpoints.saver import Checkpointer
 from penstock.checkpoints.store import Store
 
 __all__ = ["Checkpointer", "Store", "fenced", "migrate"]

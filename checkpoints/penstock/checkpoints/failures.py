@@ -42,12 +42,18 @@ def is_failure(error: BaseException) -> bool:
     return state in _BUSY_STATES or state[:2] in _FAILURE_CLASSES
 
 
+def is_busy(error: BaseException) -> bool:
+    """Tell whether somebody else's lock was in the way, so that trying again may help."""
+    cause = _cause(error)
+    return _state(cause) in _BUSY_STATES or _sqlite_code(cause) in _BUSY_CODES
+
+
 def explain(error: BaseException, *, store: str) -> StoreError:
     """Return the store error that `error` stands for; the caller raises it `from` that."""
     cause = _cause(error)
     found = f"{type(cause).__name__}: {cause}".splitlines()[0]
     code, state = _sqlite_code(cause), _state(cause)
-    if state in _BUSY_STATES or code in _BUSY_CODES:
+    if is_busy(error):
         return StoreBusy(
             f"the store `{store}` was locked by another process for longer than this one waits"
             f" ({found}); nothing was written; try again, and look for a stopped process"

@@ -7,6 +7,9 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
+from penstock.checkpoints.failures import is_busy
 
 WRITES = "penstock_writes"
 """Execution option of a connection whose transactions will write."""
@@ -23,7 +26,6 @@ def prepare(engine: Engine, *, busy_timeout_s: float) -> None:
     """
     pragmas = (
         f"busy_timeout = {int(busy_timeout_s * 1000)}",
-        "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
         f"journal_size_limit = {LOG_LIMIT_BYTES}",
@@ -35,6 +37,16 @@ def prepare(engine: Engine, *, busy_timeout_s: float) -> None:
         driver.isolation_level = None
         for pragma in pragmas:
             driver.execute(f"PRAGMA {pragma}").close()
+        # The one step that fails at once where others wait: several processes may be opening a
+        # new file together.
+        for attempt in Retrying(
+            retry=retry_if_exception(is_busy),
+            stop=stop_after_delay(busy_timeout_s),
+            wait=wait_random(0.005, 0.05),
+            reraise=True,
+        ):
+            with attempt:
+                driver.execute("PRAGMA journal_mode = WAL").close()
 
     def begin(connection: Connection) -> None:
         # SQLAlchemy begins when it is first used; one that writes has begun before.

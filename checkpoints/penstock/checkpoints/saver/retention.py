@@ -22,16 +22,16 @@ from sqlalchemy import (
     update,
 )
 
-from penstock.checkpoints import deltas
-from penstock.checkpoints.checkpoint_sql import CheckpointRow, CheckpointSql
-from penstock.checkpoints.reading import Reading
+from penstock.checkpoints.saver import deltas
+from penstock.checkpoints.saver.reading import Reading
+from penstock.checkpoints.saver.sql import CheckpointRow, CheckpointSql
+from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.schema import (
     checkpoint_namespaces,
     checkpoint_values,
     checkpoint_writes,
     checkpoints,
 )
-from penstock.checkpoints.values import Values
 from penstock.contracts.errors import ThreadExists
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"

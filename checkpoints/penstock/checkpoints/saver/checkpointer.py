@@ -18,15 +18,15 @@ from langgraph.checkpoint.base import (
 )
 from sqlalchemy import Connection
 
-from penstock.checkpoints.changes import CheckpointChanges
-from penstock.checkpoints.checkpoint_sql import CheckpointSql
-from penstock.checkpoints.encode import strict_serializer
 from penstock.checkpoints.fence import FenceCheck
-from penstock.checkpoints.lanes import Lanes
-from penstock.checkpoints.reading import Listing, Page, Reading
-from penstock.checkpoints.records import CheckpointRecord, Recorder, WritesRecord, lane_of
+from penstock.checkpoints.saver.changes import CheckpointChanges
+from penstock.checkpoints.saver.encode import strict_serializer
+from penstock.checkpoints.saver.lanes import Lanes
+from penstock.checkpoints.saver.reading import Listing, Page, Reading
+from penstock.checkpoints.saver.records import CheckpointRecord, Recorder, WritesRecord, lane_of
+from penstock.checkpoints.saver.sql import CheckpointSql
+from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.store import Store
-from penstock.checkpoints.values import Values
 from penstock.checkpoints.writer import Change
 
 _COUNTER_SHIFT = 32

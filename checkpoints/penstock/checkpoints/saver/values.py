@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import deltas
-from penstock.checkpoints.checkpoint_sql import CheckpointSql, Namespace, ValueRow
-from penstock.checkpoints.deltas import Version
-from penstock.checkpoints.heads import Heads
+from penstock.checkpoints.saver import deltas
+from penstock.checkpoints.saver.deltas import Version
+from penstock.checkpoints.saver.heads import Heads
+from penstock.checkpoints.saver.sql import CheckpointSql, Namespace, ValueRow
 from penstock.contracts.errors import CheckpointCorrupt, WriteLost
 
 

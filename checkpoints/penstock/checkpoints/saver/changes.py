@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from sqlalchemy import Connection, select
 
-from penstock.checkpoints.checkpoint_sql import CheckpointSql, Namespace
 from penstock.checkpoints.fence import FenceCheck
-from penstock.checkpoints.lanes import Lane, Lanes
-from penstock.checkpoints.reading import Reading
-from penstock.checkpoints.records import CheckpointRecord, WritesRecord
-from penstock.checkpoints.retention import Thinning, copy_thread, delete_thread
+from penstock.checkpoints.saver.lanes import Lane, Lanes
+from penstock.checkpoints.saver.reading import Reading
+from penstock.checkpoints.saver.records import CheckpointRecord, WritesRecord
+from penstock.checkpoints.saver.retention import Thinning, copy_thread, delete_thread
+from penstock.checkpoints.saver.sql import CheckpointSql, Namespace
+from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.schema import checkpoint_namespaces, checkpoints
-from penstock.checkpoints.values import Values
 from penstock.contracts.errors import StoreError
 
 

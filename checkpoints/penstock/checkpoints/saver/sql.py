@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Integer, bindparam, literal_column, select
 
 from penstock.checkpoints.database import insert_or_keep, insert_or_replace
-from penstock.checkpoints.deltas import KEYS, LINKS
+from penstock.checkpoints.saver.deltas import KEYS, LINKS
 from penstock.checkpoints.schema import (
     checkpoint_namespaces,
     checkpoint_values,

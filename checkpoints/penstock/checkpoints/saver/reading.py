@@ -10,10 +10,10 @@ from langgraph.checkpoint.base import Checkpoint, CheckpointTuple, DeltaChannelH
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from sqlalchemy import Connection, func, select
 
-from penstock.checkpoints import deltas
-from penstock.checkpoints.checkpoint_sql import CheckpointRow, CheckpointSql, WriteRow
+from penstock.checkpoints.saver import deltas
+from penstock.checkpoints.saver.sql import CheckpointRow, CheckpointSql, WriteRow
+from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.schema import checkpoint_namespaces, checkpoints
-from penstock.checkpoints.values import Values
 
 PAGE_ROWS = 64
 """A listing reads so many checkpoints at a time, however long the history is."""

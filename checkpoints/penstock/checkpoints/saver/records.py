@@ -20,11 +20,11 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from penstock.checkpoints import deltas
-from penstock.checkpoints.encode import encode
 from penstock.checkpoints.fence import fence_of
-from penstock.checkpoints.lanes import Lane
-from penstock.checkpoints.values import NewValue
+from penstock.checkpoints.saver import deltas
+from penstock.checkpoints.saver.encode import encode
+from penstock.checkpoints.saver.lanes import Lane
+from penstock.checkpoints.saver.values import NewValue
 from penstock.contracts.errors import UnstorableValue
 
 INLINE_MAX_BYTES = 512

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from penstock.checkpoints.deltas import Version
+from penstock.checkpoints.saver.deltas import Version
 
 HEADS_LIMIT_BYTES = 64 * 1024 * 1024
 """Beyond this, the versions not used for longest are dropped and read again when needed."""
