@@ -444,6 +444,16 @@ async def test_deleting_a_thread_leaves_nothing_of_it_and_all_of_the_others(
     assert await saver.aget_tuple(on_thread("gone")) is None
 
 
+async def test_a_new_thread_is_not_built_on_what_is_remembered_of_a_deleted_one(
+    store: Store, saver: Checkpointer
+) -> None:
+    await talk(saver, "gone", until=5)
+    await Checkpointer(store).adelete_thread("gone")
+    await talk(saver, "new", until=5)
+    fresh = await Checkpointer(store).aget_tuple(on_thread("new"))
+    assert said(fresh) == [str(n) for n in range(5)]
+
+
 async def test_a_thread_deleted_under_a_running_graph_is_noticed(
     store: Store, saver: Checkpointer
 ) -> None:

@@ -14,6 +14,7 @@ from penstock.checkpoints.writer import BATCH_LIMIT
 from penstock.contracts.errors import StoreBroken, StoreBusy, WriterStopped
 from penstock.contracts.signals import LeaseLost
 from support.faults import CommitFails, Held
+from support.postgres import PostgresCluster, find_postgres
 from support.runs import NOW
 
 
@@ -229,6 +230,35 @@ def test_two_processes_write_in_turns(database_url: str) -> None:
         if one.dialect.name == "sqlite":
             # There a transaction that writes excludes every other from its beginning.
             assert sorted(found) == list(range(100))
+
+
+def test_a_server_that_comes_back_is_written_to_again() -> None:
+    binaries = find_postgres()
+    if binaries is None:
+        pytest.skip("PostgreSQL's server programs were not found: install postgresql")
+    cluster = PostgresCluster(binaries)
+    cluster.start()
+    try:
+        url = cluster.create_database()
+        migrate(url)
+        with Store.open(url) as store:
+            store.write_blocking(add("before"))
+            assert actions(store) == ["before"]
+            cluster.stop(mode="immediate")
+            for attempt in (store.write_blocking, store.read_blocking):
+                with pytest.raises(StoreBroken, match="check its disk or server"):
+                    attempt(add("meanwhile"))
+            cluster.start()
+            store.write_blocking(add("after"))
+            assert actions(store) == ["before", "after"]
+            # Nobody notices a server that was away while nothing was asked of it.
+            cluster.stop(mode="immediate")
+            cluster.start()
+            store.write_blocking(add("later"))
+            assert actions(store) == ["before", "after", "later"]
+    finally:
+        cluster.stop(mode="immediate")
+        cluster.remove()
 
 
 def test_readers_do_not_wait_for_the_writer(store: Store) -> None:

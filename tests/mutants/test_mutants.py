@@ -230,6 +230,13 @@ MUTANTS = [
         CHECKPOINTER,
     ),
     Mutant(
+        "a new thread takes the place of a deleted one in memory",
+        "migrations/versions/0001_runs_and_checkpoints.py",
+        "        sqlite_autoincrement=True,\n",
+        "",
+        CHECKPOINTER,
+    ),
+    Mutant(
         "the newest checkpoint is the one with the greatest id",
         "saver/sql.py",
         "order_by(cp.c.seq.desc())",
@@ -282,8 +289,8 @@ MUTANTS = [
     Mutant(
         "a reader does not wait for what was answered early",
         "saver/checkpointer.py",
-        "        self._lanes.answered_early(future)\n",
-        "        del future\n",
+        "        self._lanes.answer_early(lambda: self._store.post(change, on_failure=undone))\n",
+        "        self._store.post(change, on_failure=undone)\n",
         CHECKPOINTER,
     ),
     Mutant(

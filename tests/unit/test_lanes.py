@@ -99,7 +99,7 @@ def test_one_caller_who_is_told_is_enough() -> None:
 async def test_a_read_waits_for_what_was_answered_early() -> None:
     lanes = Lanes()
     early: Future[None] = Future()
-    lanes.answered_early(early)
+    lanes.answer_early(lambda: early)
     reading = asyncio.create_task(lanes.settle(None))
     await asyncio.sleep(0)
     assert not reading.done()
@@ -110,7 +110,7 @@ async def test_a_read_waits_for_what_was_answered_early() -> None:
 async def test_an_early_answer_that_fails_is_told_through_the_lane() -> None:
     lanes = Lanes()
     early: Future[None] = Future()
-    lanes.answered_early(early)
+    lanes.answer_early(lambda: early)
     lanes.lose(lane(), FULL, told=False)
     early.set_exception(FULL)
     await lanes.settle(None)

@@ -33,7 +33,9 @@ class Database:
                 sqlite.prepare(self._engine, busy_timeout_s=busy_timeout_s)
             case "postgresql":
                 timeout = f"-c lock_timeout={int(busy_timeout_s * 1000)}"
-                self._engine = create_engine(parsed, connect_args={"options": timeout})
+                self._engine = create_engine(
+                    parsed, connect_args={"options": timeout}, pool_pre_ping=True
+                )
             case other:
                 msg = f"`{other}` is not a database Penstock runs on; use `sqlite` or `postgresql`"
                 raise ValueError(msg)
@@ -81,9 +83,15 @@ class Database:
         return self._writing.connect()
 
     def begin_writing(self, connection: Connection) -> None:
-        """Begin a transaction that writes; on SQLite it takes the write lock at once."""
+        """Begin a transaction that writes; on SQLite it takes the write lock at once.
+
+        It asks the database something in any case: a connection that was lost meanwhile is
+        noticed here, where nothing was done yet.
+        """
         if self.dialect.name == "sqlite":
             sqlite.begin_writing(raw(connection))
+        else:
+            raw(connection).execute("SELECT 1")
 
     def commit(self, connection: Connection) -> None:
         """Make what was written durable."""

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from penstock.checkpoints.database import Database
-from penstock.checkpoints.failures import explain, is_failure
+from penstock.checkpoints.failures import explain, is_busy, is_failure
 from penstock.checkpoints.statements import raw
 from penstock.contracts.errors import WriterStopped
 
@@ -132,18 +132,13 @@ class Writer:
 
     def _commit(self, batch: Sequence["_Request"]) -> list["_Answer"]:
         try:
-            if self._connection is None:
-                self._connection = self._database.connect_writer()
-            connection = self._connection
-            self._database.begin_writing(connection)
+            connection = self._begin()
             driver = raw(connection)
             answers = [_apply(request, connection, driver, self._database) for request in batch]
             self._database.commit(connection)
         except Exception as error:
             # Nobody is acknowledged, and what the connection still holds is not to be trusted.
-            if self._connection is not None:
-                self._connection.invalidate()
-            self._disconnect()
+            self._abandon()
             failures = [(request, explain(error, store=self._database.name)) for request in batch]
             for request, failure in failures:
                 failure.__cause__ = error
@@ -151,6 +146,26 @@ class Writer:
             return [_Answer(request, None, failure) for request, failure in failures]
         self.commit_count += 1
         return answers
+
+    def _begin(self) -> Connection:
+        if self._connection is not None:
+            try:
+                self._database.begin_writing(self._connection)
+            except Exception as error:
+                if is_busy(error) or not is_failure(error):
+                    raise
+                # The server has gone and may be back: nothing was done yet, so try anew, once.
+                self._abandon()
+            else:
+                return self._connection
+        self._connection = self._database.connect_writer()
+        self._database.begin_writing(self._connection)
+        return self._connection
+
+    def _abandon(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+        self._disconnect()
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

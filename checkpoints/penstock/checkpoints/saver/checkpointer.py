@@ -245,11 +245,9 @@ class Checkpointer(BaseCheckpointSaver[int]):
     # ---- changes and queries ----
 
     def _post(self, record: WritesRecord) -> None:
-        future = self._store.post(
-            partial(self._changes.add_writes, record),
-            on_failure=self._changes.when_undone(record.lane, told=False),
-        )
-        self._lanes.answered_early(future)
+        change = partial(self._changes.add_writes, record)
+        undone = self._changes.when_undone(record.lane, told=False)
+        self._lanes.answer_early(lambda: self._store.post(change, on_failure=undone))
 
     def _prunes(self, thread_ids: Sequence[str], strategy: str) -> Sequence[Change[None]]:
         if strategy == "delete":

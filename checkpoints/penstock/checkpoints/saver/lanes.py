@@ -9,6 +9,7 @@ the thread takes nothing more until it has been read anew, so nothing is built o
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -46,12 +47,18 @@ class Lanes:
     def __init__(self) -> None:
         """Start with nothing lost."""
         self._lock = threading.Lock()
+        self._handing_in = threading.Lock()
         self._losses: dict[tuple[str, str], _Loss] = {}
         self._last_early: Future[Any] | None = None
 
-    def answered_early(self, future: "Future[Any]") -> None:
-        """Remember a write that was answered before it was stored; the writer keeps the order."""
-        self._last_early = future
+    def answer_early(self, hand_in: Callable[[], "Future[Any]"]) -> None:
+        """Hand in a write that is answered before it is stored.
+
+        The writer keeps the order, so who waits for the last one waits for all; hence the last
+        one remembered must be the last one handed in, also by several threads at once.
+        """
+        with self._handing_in:
+            self._last_early = hand_in()
 
     def lose(self, lane: Lane, cause: BaseException, *, told: bool) -> None:
         """Close `lane`: a write to it failed; `told` if its caller was given the failure."""
