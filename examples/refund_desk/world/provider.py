@@ -13,9 +13,10 @@ wrong is seen in the ledger.
 import json
 import socket
 import sqlite3
+import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
@@ -240,6 +241,11 @@ class _Server(ThreadingHTTPServer):
         self.ledger = ledger
         super().__init__(("127.0.0.1", 0), _Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that went away before their answer: workers get killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride] - it is always ours
@@ -269,7 +275,8 @@ class _Handler(BaseHTTPRequestHandler):
             case None:
                 self._answer(reply.status, reply.body)
             case Fault.DROP:
-                self.connection.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):  # the client may be gone already
+                    self.connection.shutdown(socket.SHUT_RDWR)
             case Fault.HANG:
                 self.rfile.read(1)  # returns when the client has given up
 
