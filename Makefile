@@ -47,9 +47,9 @@ format: dev ## Put the code into its format
 	$(BIN)/ruff format
 
 requirements: dev ## Pin the dependencies anew (UPGRADE=--upgrade takes newer ones)
-	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --group demo -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
-	$(COMPILE) pyproject.toml --extra postgres --group dev requirements/build.in \
+	$(COMPILE) pyproject.toml --extra postgres --group demo --group dev requirements/build.in \
 		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) requirements/uv.in -c requirements/dev.txt -o requirements/uv.txt
 

@@ -33,7 +33,10 @@ def test_requirements_name_no_place_to_fetch_from(file: Path) -> None:
 @pytest.mark.parametrize("file", ["runtime.txt", "dev.txt"])
 def test_pins_serve_the_declared_dependencies(file: str) -> None:
     pyproject = read_pyproject()
-    declared = list(pyproject["project"]["dependencies"])
+    declared = [
+        *pyproject["project"]["dependencies"],
+        *pyproject["dependency-groups"]["demo"],
+    ]
     if file == "dev.txt":
         declared += pyproject["project"]["optional-dependencies"]["postgres"]
         declared += pyproject["dependency-groups"]["dev"]

@@ -1,0 +1,131 @@
+"""The refund desk is what a runtime expects: a graph that is found, described and plain."""
+
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph.state import CompiledStateGraph
+from pydantic import ValidationError
+
+from desk.graph import build
+from support.checkout import ROOT
+from support.refund_desk import approve, work
+from world import World
+
+EXAMPLE = ROOT / "examples" / "refund_desk"
+README = (EXAMPLE / "README.md").read_text()
+KINDS = {
+    "plan": "plan",
+    "look_up": "tool",
+    "propose": "other",
+    "gate": "other",
+    "refund": "tool",
+    "mail": "tool",
+    "verify": "verify",
+    "summarize": "summarize",
+}
+
+
+@pytest.fixture(scope="module")
+def graph() -> Any:
+    """The graph that `langgraph.json` names, loaded by its path as LangGraph's server does."""
+    named = json.loads((EXAMPLE / "langgraph.json").read_text())["graphs"]["refund_desk"]
+    file, _, variable = named.partition(":")
+    spec = importlib.util.spec_from_file_location("loaded_by_its_path", EXAMPLE / file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, variable)
+
+
+def test_graph_is_found_by_its_path_and_has_no_checkpointer(graph: Any) -> None:
+    assert isinstance(graph, CompiledStateGraph)
+    assert graph.checkpointer is None
+
+
+def test_every_node_says_its_kind(graph: Any) -> None:
+    kinds = {name: node.metadata["kind"] for name, node in graph.builder.nodes.items()}
+    assert kinds == KINDS
+
+
+def test_input_is_described_for_a_form(graph: Any) -> None:
+    schema = graph.get_input_jsonschema()
+    assert schema["required"] == ["ticket"]
+    assert "inbox" in schema["properties"]["ticket"]["description"]
+
+
+async def test_input_without_a_ticket_is_refused(graph: Any) -> None:
+    with pytest.raises(ValidationError, match="ticket"):
+        await graph.ainvoke({})
+
+
+async def test_graph_ends_with_its_result(graph: Any, world: World) -> None:
+    ended = await graph.ainvoke({"ticket": "01-broken-kettle"})
+    assert set(ended) == {"outcome", "refunded_cents", "summary"}
+    assert world.evidence.mail_counts() == {"01-broken-kettle": 1}
+
+
+async def test_state_is_plain_data(world: World) -> None:
+    ended = await work(world.tickets[1], approve)
+    assert json.loads(json.dumps(ended)) == ended
+
+
+async def test_question_says_what_is_decided_and_what_may_be_answered(world: World) -> None:
+    graph = build().compile(checkpointer=InMemorySaver())
+    given: Any = {"ticket": world.tickets[1]}
+    config: Any = {"configurable": {"thread_id": "t"}}
+    await graph.ainvoke(given, config)
+    (asked,) = (await graph.aget_state(config)).interrupts
+    assert asked.value["question"] == "Refund 489.00 EUR for order R-10232?"
+    assert asked.value["why"] == "above_limit"
+    schema: Any = asked.response_schema
+    assert schema["required"] == ["approved"]
+    assert set(schema["properties"]) == {"approved", "reason"}
+
+
+def test_world_runs_as_a_program_until_it_is_stopped(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLE), "REFUND_DESK_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "world"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as world:
+        assert world.stdout is not None
+        assert world.stdout.readline().startswith("18 tickets are in")
+        assert (tmp_path / "services.json").is_file()
+        world.send_signal(signal.SIGTERM)
+    assert world.returncode == 0
+    told = subprocess.run(
+        [*command, "evidence"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "Nothing happened twice" in told.stdout
+
+
+def test_program_in_the_readme_works(tmp_path: Path) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLE)}
+    environment.pop("REFUND_DESK_HOME", None)
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Refund 489.00 EUR for order R-10232?" in ran.stdout
+    assert "approved (the pump is broken), refunded 489.00 EUR" in ran.stdout
+    assert "Counter({'02-espresso-machine': 1})" in ran.stdout
+
+
+def test_readme_lists_every_ticket_and_setting() -> None:
+    tickets = sorted(file.stem for file in (EXAMPLE / "tickets").glob("*.txt"))
+    assert re.findall(r"^\| `(\d\d-[\w-]+)`", README, re.MULTILINE) == tickets
+    read = re.findall(r'environ\.get\("(\w+)"', (EXAMPLE / "desk" / "settings.py").read_text())
+    assert sorted(re.findall(r"^\| `([A-Z_]+)`", README, re.MULTILINE)) == sorted(read)
