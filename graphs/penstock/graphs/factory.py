@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import contextvars
 import inspect
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -80,9 +79,8 @@ def _arguments(factory: Callable[..., object], *, name: str) -> tuple[object, ..
 
 def _await(made: Coroutine[Any, Any, object]) -> object:
     """Await on a loop in another thread: this one may be running a loop already."""
-    context = contextvars.copy_context()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="penstock-factory") as thread:
-        return thread.submit(context.run, asyncio.run, _in_time(made)).result()
+        return thread.submit(asyncio.run, _in_time(made)).result()
 
 
 async def _in_time(made: Coroutine[Any, Any, object]) -> object:

@@ -70,6 +70,13 @@ def digest(graph: Any, *, name: str = "it", version: str = "1") -> str:
 PLAIN = digest(build())
 
 
+def asked() -> Any:
+    """Build a graph that somebody has asked for a branch it does not have."""
+    builder = build()
+    assert not builder.branches["plan"]
+    return builder
+
+
 def joined(*starts: str) -> Any:
     return build().add_edge(list(starts), "check")
 
@@ -138,6 +145,7 @@ def test_another_name_has_another_fingerprint() -> None:
         build(edges=(("plan", "act"), (START, "plan"))),
         build(targets=[END, "check"]),
         build(action=counting),
+        asked(),
         build().compile(),
         build().compile(name="another", debug=True),
         build().compile().with_config({"recursion_limit": 3}),
