@@ -42,6 +42,30 @@ class ThreadExists(PenstockError):
     code = "thread_exists"
 
 
+class UnknownGraph(PenstockError):
+    """No graph of this process has this name."""
+
+    code = "unknown_graph"
+
+
+class InvalidManifest(PenstockError):
+    """A `langgraph.json` is missing, or is not one."""
+
+    code = "invalid_manifest"
+
+
+class InvalidGraph(PenstockError):
+    """What was named as a graph cannot be imported, built or declared."""
+
+    code = "invalid_graph"
+
+
+class InvalidInput(PenstockError):
+    """An input does not fit the graph it was meant for; no run was queued."""
+
+    code = "invalid_input"
+
+
 class UnstorableValue(PenstockError):
     """A channel of a graph's state holds something that a checkpoint cannot keep."""
 

@@ -14,6 +14,9 @@ ThreadId = NewType("ThreadId", str)
 WorkerId = NewType("WorkerId", str)
 """Names one worker process, readable by a person: host, process id and a random tail."""
 
+Fingerprint = NewType("Fingerprint", str)
+"""What a graph is made of, in 64 hex digits; with equal ones a run goes on where it stands."""
+
 
 def new_run_id(at: datetime) -> RunId:
     """Make the id of a run that is created at `at`; ids made later sort later."""

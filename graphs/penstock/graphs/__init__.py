@@ -1,0 +1,20 @@
+"""Graphs: declaring them, finding a project's, and checking what they are given.
+
+Importing this does not import LangGraph; the first graph that is declared or loaded does.
+"""
+
+from penstock.graphs.catalog import Catalog
+from penstock.graphs.declare import Graph, declare
+from penstock.graphs.inputs import validate_input
+from penstock.graphs.manifest import Manifest, read_manifest
+from penstock.graphs.schema import input_schema
+
+__all__ = [
+    "Catalog",
+    "Graph",
+    "Manifest",
+    "declare",
+    "input_schema",
+    "read_manifest",
+    "validate_input",
+]

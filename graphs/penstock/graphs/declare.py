@@ -1,0 +1,96 @@
+"""A graph and what the runtime must know of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from penstock.contracts.errors import InvalidGraph
+from penstock.contracts.ids import Fingerprint
+from penstock.contracts.step import StepKind
+from penstock.graphs.fingerprint import fingerprint
+from penstock.graphs.kinds import step_kinds
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    from penstock.graphs.compiled import Builder, Compiled
+
+FIRST_VERSION = "1"
+"""The version of a graph that does not say one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """A graph that runs can be started on. Made by `declare`, or by a `Catalog` that finds it."""
+
+    name: str
+    """Unique among the graphs of a process; runs are stored under it."""
+    version: str
+    """Raised by its author when runs under way must not go on in the new code."""
+    description: str
+    """A sentence for people; may be empty."""
+    fingerprint: Fingerprint
+    """What a run's worker must have: see `penstock.graphs.fingerprint`."""
+    kinds: Mapping[str, StepKind] = field(compare=False)
+    """Each node's kind by its path from the top, subgraphs' nodes as `outer|inner`."""
+    compiled: "Compiled" = field(repr=False, compare=False)
+    """The graph as it was found, with the checkpointer it had. Run what `compile` returns."""
+
+    def compile(self, checkpointer: "BaseCheckpointSaver[Any]") -> "Compiled":
+        """Return the graph on this checkpointer, with all else it was compiled with.
+
+        Cheap; the declared graph is not changed by it.
+        """
+        from penstock.graphs.compiled import on_checkpointer  # noqa: PLC0415  (half a second)
+
+        return on_checkpointer(self.compiled, checkpointer, name=self.name)
+
+
+def declare(
+    graph: "Builder | Compiled",
+    *,
+    name: str,
+    version: str = FIRST_VERSION,
+    description: str = "",
+) -> Graph:
+    """Give a LangGraph graph, compiled or not, the name and version that its runs are stored under.
+
+    What is added to a builder afterwards is not in the declared graph.
+
+    Raises:
+        InvalidGraph: It is not a graph, does not compile, or has no name, no version or a node of
+            an unknown kind.
+    """
+    from penstock.graphs.compiled import compiled_form  # noqa: PLC0415  (half a second)
+
+    for what, text in (("name", name), ("version", version)):
+        if not text.strip() or not text.isprintable():
+            raise InvalidGraph(
+                f"A graph was declared with the {what} {text!r}. Give it one that can be read."
+            )
+    try:
+        compiled = compiled_form(graph)
+    except ValueError as error:
+        raise InvalidGraph(f"LangGraph does not compile graph `{name}`: {error}") from error
+    if compiled is None:
+        raise InvalidGraph(
+            f"Graph `{name}` is {describe(graph)}. "
+            "Wanted is a LangGraph `StateGraph`, or what its `compile()` returns."
+        )
+    return Graph(
+        name=name,
+        version=version,
+        description=description,
+        fingerprint=fingerprint(compiled, name=name, version=version),
+        kinds=step_kinds(compiled),
+        compiled=compiled,
+    )
+
+
+def describe(found: object) -> str:
+    """Name what was found instead of a graph, without showing its contents."""
+    return (
+        f"the class `{found.__name__}`"
+        if isinstance(found, type)
+        else f"of type `{type(found).__name__}`"
+    )
