@@ -36,7 +36,7 @@ from rich.table import Table
 from penstock.checkpoints import Checkpointer, Store, fenced, migrate, runs
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.ids import RunId, ThreadId, WorkerId, new_run_id
-from penstock.contracts.run import Fence, NewRun, Run, RunStatus
+from penstock.contracts.run import Fence, NewRun, Run, RunStatus, WhenBusy
 
 PARCELS = {
     "PX-104": "held at customs in Rotterdam",
@@ -113,7 +113,9 @@ async def work(url: str, run_id: RunId) -> None:
     """Claim the run, drive it from its last checkpoint to its end, and tell each step."""
     worker = WorkerId(f"worker-{os.getpid()}")
     with Store.open(url) as store:
-        fence = await store.write(lambda c: runs.claim(c, run_id, worker, at=CLOCK.now()))
+        fence = await store.write(
+            lambda c: runs.claim(c, run_id, worker, lease_s=60, at=CLOCK.now())
+        )
         if fence is None:
             sys.exit(f"run `{run_id}` is not queued")
         run = await store.read(lambda c: runs.get(c, run_id))
@@ -157,12 +159,17 @@ def main() -> None:
         new = NewRun(
             id=new_run_id(CLOCK.now()),
             tenant="demo",
+            key=None,
             thread_id=ThreadId("parcels"),
             graph="agent_loop",
             graph_version="1",
+            fingerprint="1",
+            input="{}",
         )
         with Store.open(url) as store:
-            store.write_blocking(lambda c: runs.create(c, new, at=CLOCK.now(), actor="demo"))
+            store.write_blocking(
+                lambda c: runs.create(c, new, when_busy=WhenBusy.WAIT, at=CLOCK.now(), actor="demo")
+            )
             console.print(f"Run [bold]{new.id}[/] is queued in {url}\n")
             lives = list(live(store, url, new.id, console))
             run = store.read_blocking(lambda c: runs.get(c, new.id))

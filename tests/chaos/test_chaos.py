@@ -52,6 +52,18 @@ def test_workers_killed_under_load_lose_nothing(
     assert int(counted[1]) > 1000
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("database", "runs", "kills"), [("sqlite", 60, 40), ("postgresql", 30, 20)]
+)
+def test_every_run_comes_to_its_end_whoever_is_killed(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, runs: int, kills: int
+) -> None:
+    url = request.getfixturevalue(f"{database}_url")
+    told = run("worker_storm", url, tmp_path, runs, kills, 1)
+    assert told.endswith(f"runs: {runs}, kills: {kills}\n"), told
+
+
 @pytest.mark.chaos_long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(2, 12))

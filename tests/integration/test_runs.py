@@ -20,6 +20,7 @@ from penstock.contracts.run import (
     Fence,
     NewRun,
     RunStatus,
+    WhenBusy,
 )
 from penstock.contracts.signals import LeaseLost
 from support.runs import NOW, Runs
@@ -39,9 +40,13 @@ def put(connection: Connection, status: RunStatus) -> Fence:
             thread_id="t",
             graph="demo",
             graph_version="1",
+            fingerprint="f",
+            input="{}",
             status=status,
             epoch=3,
+            lost_count=0,
             worker_id="w" if status is RunStatus.RUNNING else None,
+            lease_expires_at=NOW if status is RunStatus.RUNNING else None,
             created_at=NOW,
             changed_at=NOW,
             ended_at=NOW if status in ENDED else None,
@@ -62,7 +67,7 @@ def test_a_run_makes_exactly_the_moves_of_the_table(
 
     def move(connection: Connection) -> RunStatus | None:
         if to is RunStatus.RUNNING:
-            claimed = runs.claim(connection, fence.run_id, WorkerId("w2"), at=NOW)
+            claimed = runs.claim(connection, fence.run_id, WorkerId("w2"), lease_s=9, at=NOW)
             return None if claimed is None else to
         try:
             return runs.move(connection, fence, to, at=NOW, actor="test", failure=failure).status
@@ -97,7 +102,7 @@ def test_a_claim_raises_the_epoch_and_names_the_worker(runs: Runs) -> None:
 def test_a_run_is_claimed_once(store: Store, runs: Runs) -> None:
     fence = runs.start("t")
     again = store.write_blocking(
-        lambda connection: claim(connection, fence.run_id, WorkerId("late"), at=NOW)
+        lambda connection: claim(connection, fence.run_id, WorkerId("late"), lease_s=9, at=NOW)
     )
     assert again is None
 
@@ -154,13 +159,19 @@ def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
     new = NewRun(
         id=new_run_id(NOW),
         tenant="acme",
+        key="order-7",
         thread_id=ThreadId("t"),
         graph="demo",
         graph_version="1.2",
+        fingerprint="f",
+        input='{"n":1}',
     )
-    made = store.write_blocking(
-        lambda connection: runs.create(connection, new, at=NOW, actor="somebody")
+    made, queued = store.write_blocking(
+        lambda connection: runs.create(
+            connection, new, when_busy=WhenBusy.WAIT, at=NOW, actor="somebody"
+        )
     )
+    assert queued
     found = store.read_blocking(lambda connection: runs.get(connection, new.id))
     assert made == found
     assert found.created_at == NOW

@@ -18,6 +18,7 @@ from support.checkout import ROOMS, ROOT
 CHECKPOINTS = "checkpoints/penstock/checkpoints"
 FENCE = ("tests/integration/test_fence.py",)
 RUNS = ("tests/integration/test_runs.py",)
+RUNTIME = ("tests/integration/test_runtime.py",)
 WRITER = ("tests/integration/test_writer.py",)
 CHECKPOINTER = ("tests/integration/test_checkpointer.py",)
 LANES = ("tests/unit/test_lanes.py", *CHECKPOINTER)
@@ -129,6 +130,56 @@ MUTANTS = [
         ".where(runs.c.id == run_id, runs.c.status == RunStatus.QUEUED)",
         ".where(runs.c.id == run_id)",
         RUNS,
+    ),
+    # ---- runs ----
+    Mutant(
+        "two runs of a thread are driven at once",
+        "leases.py",
+        "            free,\n",
+        "",
+        RUNTIME,
+    ),
+    Mutant(
+        "a worker drives a graph of another shape",
+        "leases.py",
+        "tuple_(runs.c.graph, runs.c.fingerprint).in_(sorted(graphs))",
+        "runs.c.graph.in_([name for name, _ in graphs])",
+        RUNTIME,
+    ),
+    Mutant(
+        "a dead worker's runs stay with it",
+        "leases.py",
+        "runs.c.lease_expires_at < database_now(connection.dialect)",
+        "runs.c.lease_expires_at > database_now(connection.dialect)",
+        RUNTIME,
+    ),
+    Mutant(
+        "a run may take workers down for ever",
+        "leases.py",
+        "elif lost_count + 1 >= lost_limit:",
+        "elif lost_count < 0:",
+        RUNTIME,
+    ),
+    Mutant(
+        "a closed gate is decided again",
+        "gates.py",
+        ".where(gates.c.id == gate_id, gates.c.status == GateStatus.OPEN)",
+        ".where(gates.c.id == gate_id)",
+        RUNTIME,
+    ),
+    Mutant(
+        "a decision that comes while the run parks is not heard",
+        "runs.py",
+        "if gates.any_decided(connection, [question.id for question in questions]):",
+        "if not questions and gates.any_decided(connection, []):",
+        RUNTIME,
+    ),
+    Mutant(
+        "gates stay open when their run is over",
+        "runs.py",
+        "        gates.cancel_open(connection, run.id, at=at, actor=actor)\n",
+        "        pass\n",
+        RUNTIME,
     ),
     # ---- versions kept as differences ----
     Mutant(
@@ -343,6 +394,7 @@ MUTANTS = [
 def checkout_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this checkout's rooms and tests."""
     copy = tmp_path_factory.mktemp("mutant")
+    (copy / "examples" / "refund_desk").mkdir(parents=True)
     for folder in (*ROOMS, "tests"):
         shutil.copytree(
             ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "mutants")

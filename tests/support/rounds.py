@@ -19,6 +19,7 @@ from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
+from langgraph.types import StateSnapshot, interrupt
 
 from penstock.checkpoints import Checkpointer, Store
 from support.graphs import LINE, Graph, on_thread
@@ -84,10 +85,23 @@ def place_of(config: RunnableConfig) -> dict[str, Any]:
     return config.get("configurable", {})
 
 
+def ask(state: Rounds) -> None:
+    """Wait to be told to go on."""
+    if interrupt({"round": state["round"]}) != "go":
+        raise ValueError("another answer than the one that was given")
+
+
 def rounds(
-    saver: Checkpointer | None, log: Log, *, when_run: Callable[[str, int], None] | None = None
+    saver: Checkpointer | None,
+    log: Log,
+    *,
+    when_run: Callable[[str, int], None] | None = None,
+    asking: bool = False,
 ) -> Graph:
-    """Return the graph; it writes down each node that it runs, and calls with name and round."""
+    """Return the graph; it writes down each node that it runs, and calls with name and round.
+
+    With `asking`, it interrupts in each round and goes on when it is told to.
+    """
 
     def ran(config: RunnableConfig, name: str, state: Rounds) -> None:
         log.write("ran", place_of(config)["thread_id"], name, state["round"])
@@ -113,10 +127,9 @@ def rounds(
 
     async def verify(state: Rounds, config: RunnableConfig) -> dict[str, Any]:
         ran(config, "verify", state)
+        if asking:
+            ask(state)
         return {"round": state["round"] + 1}
-
-    def more(state: Rounds) -> str:
-        return "plan" if state["round"] < state["wanted"] else END
 
     graph.add_node("plan", plan)
     graph.add_node("verify", verify)
@@ -125,8 +138,12 @@ def rounds(
         graph.add_edge("plan", name)
     graph.add_edge(list(BRANCHES), "verify")
     graph.add_edge(START, "plan")
-    graph.add_conditional_edges("verify", more)
+    graph.add_conditional_edges("verify", _more)
     return graph.compile(checkpointer=saver)
+
+
+def _more(state: Rounds) -> str:
+    return "plan" if state["round"] < state["wanted"] else END
 
 
 def beginning(wanted: int) -> Any:
@@ -160,17 +177,29 @@ def opened(url: str, log: Log) -> Generator[tuple[Graph, Store]]:
         yield rounds(TellingCheckpointer(store, log), log), store
 
 
+async def check_run(graph: Graph, thread_id: str, *, wanted: int) -> None:
+    """Make sure that a thread's history is one line and its result right."""
+    found = [state async for state in graph.aget_state_history(on_thread(thread_id))]
+    _check_line(thread_id, found)
+    assert outcome(found[0].values) == expected(wanted), f"{thread_id}: a wrong result"
+
+
+def _check_line(thread_id: str, found: Sequence[StateSnapshot]) -> None:
+    ids = [place_of(state.config)["checkpoint_id"] for state in found]
+    parents = [
+        None if state.parent_config is None else place_of(state.parent_config)["checkpoint_id"]
+        for state in found
+    ]
+    assert not found or parents == [*ids[1:], None], f"{thread_id}: the history is forked"
+
+
 async def check(graph: Graph, log: Log, thread_id: str, *, wanted: int) -> None:
     """Run a thread to its end and make sure that nothing was lost, repeated or forked."""
     found = [state async for state in graph.aget_state_history(on_thread(thread_id))]
     ids = [place_of(state.config)["checkpoint_id"] for state in found]
     stored = [checkpoint_id for thread, checkpoint_id in log.read("stored") if thread == thread_id]
     assert set(stored) <= set(ids), f"{thread_id}: acknowledged checkpoints are gone"
-    parents = [
-        None if state.parent_config is None else place_of(state.parent_config)["checkpoint_id"]
-        for state in found
-    ]
-    assert not found or parents == [*ids[1:], None], f"{thread_id}: the history is forked"
+    _check_line(thread_id, found)
     result = await go_on(graph, on_thread(thread_id), wanted=wanted)
     assert outcome(result) == expected(wanted), f"{thread_id}: a wrong result"
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from penstock.checkpoints import Store, runs
 from penstock.contracts.ids import ThreadId, WorkerId, new_run_id
-from penstock.contracts.run import Fence, NewRun, RunStatus
+from penstock.contracts.run import Fence, NewRun, RunStatus, WhenBusy
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
 
@@ -20,12 +20,17 @@ class Runs:
         new = NewRun(
             id=new_run_id(NOW),
             tenant="acme",
+            key=None,
             thread_id=ThreadId(thread_id),
             graph="demo",
             graph_version="1",
+            fingerprint="f",
+            input="{}",
         )
         self._store.write_blocking(
-            lambda connection: runs.create(connection, new, at=NOW, actor="test")
+            lambda connection: runs.create(
+                connection, new, when_busy=WhenBusy.WAIT, at=NOW, actor="test"
+            )
         )
         return self.claim(Fence(run_id=new.id, epoch=0))
 
@@ -33,7 +38,7 @@ class Runs:
         """Claim a queued run for another worker."""
         worker = WorkerId(f"worker-{fence.epoch + 1}")
         claimed = self._store.write_blocking(
-            lambda connection: runs.claim(connection, fence.run_id, worker, at=NOW)
+            lambda connection: runs.claim(connection, fence.run_id, worker, lease_s=60, at=NOW)
         )
         assert claimed is not None
         return claimed

@@ -2,8 +2,19 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Dialect, Engine, Insert, Table, create_engine, make_url
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    Insert,
+    Table,
+    create_engine,
+    func,
+    make_url,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
@@ -103,6 +114,13 @@ class Database:
     def close(self) -> None:
         """Close every connection that is not in use."""
         self._engine.dispose()
+
+
+def database_now(dialect: Dialect, *, plus_s: float = 0.0) -> ColumnElement[datetime]:
+    """Return SQL for what the database's own clock shows, and so many seconds."""
+    if dialect.name == "sqlite":
+        return sqlite.instant(plus_s=plus_s)
+    return func.clock_timestamp() + timedelta(seconds=plus_s)
 
 
 def insert_or_keep(dialect: Dialect, table: Table) -> Insert:

@@ -4,47 +4,71 @@ A change of state is an update that holds its own guard and must touch exactly o
 read first and believed later. Each writes its audit event beside it.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
-from penstock.checkpoints import audit
+from penstock.checkpoints import audit, gates
+from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import runs
 from penstock.contracts.audit import AuditEvent
-from penstock.contracts.errors import IllegalTransition, UnknownRun
+from penstock.contracts.errors import IllegalTransition, RunKeyReused, ThreadBusy, UnknownRun
+from penstock.contracts.gate import Question
 from penstock.contracts.ids import RunId, WorkerId
 from penstock.contracts.run import (
     ENDED,
+    LIVE,
     Failure,
     FailureCode,
     Fence,
     NewRun,
     Run,
     RunStatus,
+    WhenBusy,
     sources,
 )
 from penstock.contracts.signals import LeaseLost
 
 
-def create(connection: Connection, run: NewRun, *, at: datetime, actor: str) -> Run:
-    """Queue a run and return it as stored."""
-    connection.execute(
-        insert(runs).values(
+def create(
+    connection: Connection, run: NewRun, *, when_busy: WhenBusy, at: datetime, actor: str
+) -> tuple[Run, bool]:
+    """Queue a run; return it as stored, and whether this call queued it.
+
+    A key that was used before gives the run it names, whatever has become of it.
+
+    Raises:
+        RunKeyReused: the key names a run of another graph, thread or input.
+        ThreadBusy: the thread has a run that is not over, and the new one is not to wait.
+    """
+    queued = connection.execute(
+        insert_or_keep(connection.dialect, runs)
+        .values(
             id=run.id,
             tenant=run.tenant,
+            key=run.key,
             thread_id=run.thread_id,
             graph=run.graph,
             graph_version=run.graph_version,
+            fingerprint=run.fingerprint,
+            input=run.input,
             status=RunStatus.QUEUED,
             epoch=0,
+            lost_count=0,
             created_at=at,
             changed_at=at,
-        ),
+        )
+        .returning(runs.c.id),
     )
+    if queued.first() is None:
+        return _named(connection, run), False
+    if when_busy is WhenBusy.REFUSE:
+        _refuse_busy(connection, run)
     stored = get(connection, run.id)
     _tell(connection, stored, "run.queued", at=at, actor=actor)
-    return stored
+    return stored, True
 
 
 def get(connection: Connection, run_id: RunId) -> Run:
@@ -53,19 +77,53 @@ def get(connection: Connection, run_id: RunId) -> Run:
     Raises:
         UnknownRun: there is none with this id.
     """
-    row = connection.execute(select(runs).where(runs.c.id == run_id)).first()
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
     if row is None:
         msg = f"no run has the id `{run_id}` in this store"
         raise UnknownRun(msg)
     return _run(row)
 
 
-def claim(connection: Connection, run_id: RunId, worker: WorkerId, *, at: datetime) -> Fence | None:
+def find(
+    connection: Connection,
+    *,
+    statuses: Collection[RunStatus] = (),
+    graph: str | None = None,
+    thread_id: str | None = None,
+    tenant: str | None = None,
+    before: RunId | None = None,
+    limit: int,
+) -> Sequence[Run]:
+    """Return runs, newest first; `before` goes on below the last one of the page before."""
+    statement = select(runs).order_by(runs.c.id.desc()).limit(limit)
+    if statuses:
+        statement = statement.where(runs.c.status.in_(sorted(statuses)))
+    for column, wanted in (
+        (runs.c.graph, graph),
+        (runs.c.thread_id, thread_id),
+        (runs.c.tenant, tenant),
+    ):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    if before is not None:
+        statement = statement.where(runs.c.id < before)
+    return [_run(row) for row in connection.execute(statement).mappings()]
+
+
+def claim(
+    connection: Connection, run_id: RunId, worker: WorkerId, *, lease_s: float, at: datetime
+) -> Fence | None:
     """Take a queued run for `worker`; return its new fence, or nothing if it is not to be had."""
     claimed = connection.execute(
         update(runs)
         .where(runs.c.id == run_id, runs.c.status == RunStatus.QUEUED)
-        .values(status=RunStatus.RUNNING, epoch=runs.c.epoch + 1, worker_id=worker, changed_at=at),
+        .values(
+            status=RunStatus.RUNNING,
+            epoch=runs.c.epoch + 1,
+            worker_id=worker,
+            lease_expires_at=database_now(connection.dialect, plus_s=lease_s),
+            changed_at=at,
+        ),
     )
     if claimed.rowcount != 1:
         return None
@@ -85,7 +143,8 @@ def move(
 ) -> Run:
     """Move a run to another state, if it still is at the fence's epoch; return it as it is now.
 
-    A run becomes running only by `claim`. `failure` says why it failed, and only then.
+    A run becomes running only by `claim`. `failure` says why it failed, and only then. With its
+    end, its open gates close.
 
     Raises:
         LeaseLost: somebody has claimed the run since.
@@ -96,12 +155,15 @@ def move(
     values: dict[str, Any] = {
         "status": to,
         "worker_id": None,
+        "lease_expires_at": None,
         "changed_at": at,
         "ended_at": at if to in ENDED else None,
         "failure_code": None if failure is None else failure.code,
         "failure_message": None if failure is None else failure.message,
         "failure_redrivable": None if failure is None else failure.redrivable,
     }
+    if to in {RunStatus.WAITING, RunStatus.SUCCEEDED}:
+        values["lost_count"] = 0
     moved = connection.execute(
         update(runs)
         .where(
@@ -115,7 +177,114 @@ def move(
     if moved.rowcount != 1:
         raise _refusal(run, fence, to)
     _tell(connection, run, f"run.{to}", at=at, actor=actor)
+    if to in ENDED:
+        gates.cancel_open(connection, run.id, at=at, actor=actor)
     return run
+
+
+def park(
+    connection: Connection,
+    fence: Fence,
+    questions: Sequence[Question],
+    *,
+    at: datetime,
+    actor: str,
+) -> Run:
+    """Let a run wait at its gates; it goes back to the queue if one was decided meanwhile.
+
+    Raises:
+        LeaseLost, IllegalTransition, UnknownRun: as `move`.
+    """
+    run = move(connection, fence, RunStatus.WAITING, at=at, actor=actor)
+    gates.ask(connection, run, questions, at=at)
+    if gates.any_decided(connection, [question.id for question in questions]):
+        # Decided while the run was still on its way here, so nobody else will wake it.
+        return move(connection, fence, RunStatus.QUEUED, at=at, actor=actor)
+    return run
+
+
+def wake(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -> Run:
+    """Queue a run that waits; one that does not is left as it is."""
+    run = get(connection, run_id)
+    if run.status is not RunStatus.WAITING:
+        return run
+    fence = Fence(run_id=run.id, epoch=run.epoch)
+    return move(connection, fence, RunStatus.QUEUED, at=at, actor=actor)
+
+
+def cancel(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> Run:
+    """Cancel a run: at once where nobody drives it, else as soon as its worker sees it.
+
+    Raises:
+        IllegalTransition: the run is over and was not cancelled.
+        UnknownRun: there is no such run.
+    """
+    flagged = connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.status == RunStatus.RUNNING)
+        .values(cancel_by=by),
+    )
+    run = get(connection, run_id)
+    if flagged.rowcount == 1:
+        _tell(connection, run, "run.cancel_asked", at=at, actor=by)
+        return run
+    if run.status is RunStatus.CANCELLED:
+        return run
+    connection.execute(update(runs).where(runs.c.id == run_id).values(cancel_by=by))
+    fence = Fence(run_id=run.id, epoch=run.epoch)
+    return move(connection, fence, RunStatus.CANCELLED, at=at, actor=by)
+
+
+def redrive(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> Run:
+    """Queue a failed run again; it goes on from its last checkpoint.
+
+    Raises:
+        IllegalTransition: it has not failed, or a redrive cannot help it.
+        UnknownRun: there is no such run.
+    """
+    run = get(connection, run_id)
+    if run.failure is not None and not run.failure.redrivable:
+        msg = f"run `{run_id}` failed for good ({run.failure.message}); start a new run instead"
+        raise IllegalTransition(msg)
+    if run.status is not RunStatus.FAILED:
+        msg = f"run `{run_id}` is {run.status}; only a failed run can be redriven"
+        raise IllegalTransition(msg)
+    fence = Fence(run_id=run.id, epoch=run.epoch)
+    connection.execute(update(runs).where(runs.c.id == run_id).values(lost_count=0))
+    return move(connection, fence, RunStatus.QUEUED, at=at, actor=by)
+
+
+def _named(connection: Connection, run: NewRun) -> Run:
+    same = select(runs).where(runs.c.tenant == run.tenant, runs.c.key == run.key)
+    row = connection.execute(same).mappings().first()
+    if row is None:
+        msg = f"run `{run.id}` exists already, under another key"
+        raise RunKeyReused(msg)
+    found = _run(row)
+    wanted = (run.graph, run.input)
+    if (found.graph, found.input) != wanted or found.thread_id != run.thread_id:
+        msg = (
+            f"the key `{run.key}` already names run `{found.id}`, of graph `{found.graph}` on"
+            f" thread `{found.thread_id}`, with another graph, thread or input; use a new key"
+        )
+        raise RunKeyReused(msg)
+    return found
+
+
+def _refuse_busy(connection: Connection, run: NewRun) -> None:
+    other = connection.execute(
+        select(runs.c.id).where(
+            runs.c.thread_id == run.thread_id,
+            runs.c.status.in_(sorted(LIVE)),
+            runs.c.id != run.id,
+        )
+    ).scalar()
+    if other is not None:
+        msg = (
+            f"thread `{run.thread_id}` is busy with run `{other}`; wait for its end, cancel it, or"
+            " let the new run wait"
+        )
+        raise ThreadBusy(msg)
 
 
 def _refusal(run: Run, fence: Fence, to: RunStatus) -> LeaseLost | IllegalTransition:
@@ -142,25 +311,14 @@ def _tell(connection: Connection, run: Run, action: str, *, at: datetime, actor:
     )
 
 
-def _run(row: Row[Any]) -> Run:
-    failure = None
-    if row.failure_code is not None:
-        failure = Failure(
-            code=FailureCode(row.failure_code),
-            message=row.failure_message,
-            redrivable=bool(row.failure_redrivable),
-        )
-    return Run(
-        id=row.id,
-        tenant=row.tenant,
-        thread_id=row.thread_id,
-        graph=row.graph,
-        graph_version=row.graph_version,
-        status=RunStatus(row.status),
-        epoch=row.epoch,
-        worker_id=row.worker_id,
-        created_at=row.created_at,
-        changed_at=row.changed_at,
-        ended_at=row.ended_at,
-        failure=failure,
+def _run(row: RowMapping) -> Run:
+    values: dict[str, Any] = dict(row)
+    code = values.pop("failure_code")
+    message, redrivable = values.pop("failure_message"), values.pop("failure_redrivable")
+    values["status"] = RunStatus(values["status"])
+    values["failure"] = (
+        None
+        if code is None
+        else Failure(code=FailureCode(code), message=message, redrivable=bool(redrivable))
     )
+    return Run(**values)

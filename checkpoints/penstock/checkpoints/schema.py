@@ -82,12 +82,18 @@ runs = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("tenant", Text, nullable=False),
+    Column("key", Text),
     Column("thread_id", Text, nullable=False),
     Column("graph", Text, nullable=False),
     Column("graph_version", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("input", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("worker_id", Text),
+    Column("lease_expires_at", UtcDateTime),
+    Column("lost_count", Integer, nullable=False),
+    Column("cancel_by", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
@@ -95,7 +101,12 @@ runs = Table(
     Column("failure_message", Text),
     Column("failure_redrivable", Integer),
     CheckConstraint(one_of("status", RunStatus), name="status"),
-    CheckConstraint("(worker_id IS NOT NULL) = (status = 'running')", name="worker"),
+    UniqueConstraint("tenant", "key"),
+    CheckConstraint(
+        "(worker_id IS NOT NULL) = (status = 'running')"
+        " AND (lease_expires_at IS NOT NULL) = (status = 'running')",
+        name="worker",
+    ),
     CheckConstraint(f"(ended_at IS NOT NULL) = ({one_of('status', ENDED)})", name="ended"),
     CheckConstraint("(failure_code IS NOT NULL) = (status = 'failed')", name="failure"),
     CheckConstraint(
@@ -114,6 +125,7 @@ Index(
     postgresql_where=text(one_of("status", LIVE)),
 )
 Index("ix_runs_status", runs.c.status, runs.c.changed_at)
+Index("ix_runs_worker_id", runs.c.worker_id)
 
 steps = Table(
     "steps",

@@ -1,9 +1,10 @@
 """What only SQLite needs: how a connection is set up, and how its transactions begin."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import ColumnElement, Connection, Engine, event, func
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -63,6 +64,11 @@ def begin_writing(driver: Any) -> None:
     A read that becomes a write later could not wait for the lock: what it has read would be old.
     """
     driver.execute("BEGIN IMMEDIATE")
+
+
+def instant(*, plus_s: float) -> ColumnElement[datetime]:
+    """Return SQL for the present instant, and so many seconds, as SQLAlchemy stores one."""
+    return func.strftime("%Y-%m-%d %H:%M:%f000", "now", f"{plus_s:+.3f} seconds")
 
 
 def file_of(url: URL) -> Path:

@@ -30,6 +30,30 @@ class IllegalTransition(PenstockError):
     code = "illegal_transition"
 
 
+class RunKeyReused(PenstockError):
+    """A key that names a run was used again for something else."""
+
+    code = "run_key_reused"
+
+
+class UnknownGate(PenstockError):
+    """No gate has this id."""
+
+    code = "unknown_gate"
+
+
+class GateClosed(PenstockError):
+    """A gate was to be decided that is not open any more."""
+
+    code = "gate_closed"
+
+
+class InvalidAnswer(PenstockError):
+    """An answer does not fit what the gate asks for."""
+
+    code = "invalid_answer"
+
+
 class ThreadBusy(PenstockError):
     """A thread that a live run owns was to be changed by somebody else."""
 

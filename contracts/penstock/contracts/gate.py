@@ -1,6 +1,10 @@
 """A gate: a question to people that a run waits for."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+
+from penstock.contracts.ids import GateId, RunId
 
 
 class GateKind(StrEnum):
@@ -25,3 +29,37 @@ class GateStatus(StrEnum):
     """Nobody answered in time; its default took effect."""
     CANCELLED = "cancelled"
     """The run ended before anybody answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a gate of kind `question` asks, as the graph put it."""
+
+    id: GateId
+    question: str
+    """What the graph asks, as JSON."""
+    answer_schema: str | None
+    """JSON Schema of the answer, where the graph gave one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A gate as it is stored."""
+
+    id: GateId
+    tenant: str
+    run_id: RunId
+    kind: GateKind
+    status: GateStatus
+    question: str
+    """What is asked, as JSON."""
+    answer_schema: str | None
+    """JSON Schema of the answer, where there is one."""
+    answer: str | None
+    """The answer, as JSON; only a decided gate has one, or one whose default took effect."""
+    decided_by: str | None
+    """Who answered; only a decided gate has one."""
+    opened_at: datetime
+    expires_at: datetime | None
+    closed_at: datetime | None
+    """When it was decided, expired or cancelled."""

@@ -49,6 +49,15 @@ class FailureCode(StrEnum):
     """A fault of the runtime itself."""
 
 
+class WhenBusy(StrEnum):
+    """What becomes of a new run on a thread whose last run is not over."""
+
+    WAIT = "wait"
+    """It waits for the other's end."""
+    REFUSE = "refuse"
+    """It is not queued."""
+
+
 TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
     {
         RunStatus.QUEUED: frozenset(
@@ -111,10 +120,16 @@ class NewRun:
 
     id: RunId
     tenant: str
+    key: str | None
+    """The caller's own name for it: the same key again is the same run."""
     thread_id: ThreadId
     graph: str
     """The graph's name."""
     graph_version: str
+    fingerprint: str
+    """Of the graph's shape: a worker whose graph differs does not drive the run."""
+    input: str
+    """What the graph is given, as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +139,26 @@ class Run:
     id: RunId
     tenant: str
     thread_id: ThreadId
+    key: str | None
+    """The caller's own name for it."""
     graph: str
     """The graph's name."""
     graph_version: str
+    fingerprint: str
+    """Of the graph's shape."""
+    input: str
+    """What the graph is given, as JSON."""
     status: RunStatus
     epoch: int
     """How often the run has been claimed."""
     worker_id: WorkerId | None
     """Who drives it; only a running run has one."""
+    lease_expires_at: datetime | None
+    """When its worker is taken for dead unless it is heard of; only a running run has one."""
+    lost_count: int
+    """How many workers were lost with it since it last came to a gate or an end."""
+    cancel_by: str | None
+    """Who asked for it to be cancelled."""
     created_at: datetime
     changed_at: datetime
     """When the state last changed."""

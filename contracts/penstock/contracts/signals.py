@@ -9,5 +9,9 @@ class ControlSignal(BaseException):
     """Tells the driver of a run to stop; never an error of the run."""
 
 
+class Draining(ControlSignal):
+    """The worker stops: its runs go back to the queue at their last checkpoint."""
+
+
 class LeaseLost(ControlSignal):
     """Somebody else drives this run now, or nobody may: whatever comes from here is refused."""

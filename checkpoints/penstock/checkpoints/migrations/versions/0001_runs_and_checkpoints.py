@@ -97,12 +97,18 @@ def upgrade() -> None:
         "runs",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=True),
         sa.Column("thread_id", sa.Text(), nullable=False),
         sa.Column("graph", sa.Text(), nullable=False),
         sa.Column("graph_version", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("input", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("worker_id", sa.Text(), nullable=True),
+        sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lost_count", sa.Integer(), nullable=False),
+        sa.Column("cancel_by", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -117,7 +123,9 @@ def upgrade() -> None:
             "(failure_code IS NOT NULL) = (status = 'failed')", name=op.f("ck_runs_failure")
         ),
         sa.CheckConstraint(
-            "(worker_id IS NOT NULL) = (status = 'running')", name=op.f("ck_runs_worker")
+            "(worker_id IS NOT NULL) = (status = 'running')"
+            " AND (lease_expires_at IS NOT NULL) = (status = 'running')",
+            name=op.f("ck_runs_worker"),
         ),
         sa.CheckConstraint(
             "failure_code IN ('budget_exhausted', 'deadline_exceeded', 'gate_expired',"
@@ -134,6 +142,7 @@ def upgrade() -> None:
             name=op.f("ck_runs_failure_whole"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+        sa.UniqueConstraint("tenant", "key", name=op.f("uq_runs_tenant_key")),
     )
     op.create_index(
         "ix_runs_live_thread_id",
@@ -143,6 +152,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("status IN ('queued', 'running', 'waiting')"),
     )
     op.create_index("ix_runs_status", "runs", ["status", "changed_at"])
+    op.create_index("ix_runs_worker_id", "runs", ["worker_id"])
     op.create_table(
         "gates",
         sa.Column("id", sa.Text(), nullable=False),

@@ -1,0 +1,136 @@
+"""Gates in the store: opened with the state that waits for them, closed once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from penstock.checkpoints import audit
+from penstock.checkpoints.database import insert_or_keep
+from penstock.checkpoints.schema import gates
+from penstock.contracts.audit import AuditEvent
+from penstock.contracts.errors import GateClosed, UnknownGate
+from penstock.contracts.gate import Gate, GateKind, GateStatus, Question
+from penstock.contracts.ids import GateId, RunId
+from penstock.contracts.run import Run
+
+
+def ask(connection: Connection, run: Run, questions: Sequence[Question], *, at: datetime) -> None:
+    """Open a gate for each question that has none yet."""
+    for question in questions:
+        added = connection.execute(
+            insert_or_keep(connection.dialect, gates)
+            .values(
+                id=question.id,
+                tenant=run.tenant,
+                run_id=run.id,
+                kind=GateKind.QUESTION,
+                status=GateStatus.OPEN,
+                question=question.question,
+                answer_schema=question.answer_schema,
+                opened_at=at,
+            )
+            .returning(gates.c.id)
+        )
+        if added.first() is not None:
+            gate = get(connection, question.id)
+            _tell(connection, gate, "gate.opened", at=at, actor="system")
+
+
+def get(connection: Connection, gate_id: GateId) -> Gate:
+    """Return a gate.
+
+    Raises:
+        UnknownGate: there is none with this id.
+    """
+    row = connection.execute(select(gates).where(gates.c.id == gate_id)).mappings().first()
+    if row is None:
+        msg = f"no gate has the id `{gate_id}` in this store"
+        raise UnknownGate(msg)
+    return _gate(row)
+
+
+def of_run(connection: Connection, run_id: RunId) -> Sequence[Gate]:
+    """Return the gates of a run in the order in which they were opened."""
+    statement = select(gates).where(gates.c.run_id == run_id)
+    rows = connection.execute(statement.order_by(gates.c.opened_at, gates.c.id))
+    return [_gate(row) for row in rows.mappings()]
+
+
+def open_ones(connection: Connection, *, tenant: str | None, limit: int) -> Sequence[Gate]:
+    """Return gates that wait for an answer, those that were opened first."""
+    statement = select(gates).where(gates.c.status == GateStatus.OPEN)
+    if tenant is not None:
+        statement = statement.where(gates.c.tenant == tenant)
+    rows = connection.execute(statement.order_by(gates.c.opened_at, gates.c.id).limit(limit))
+    return [_gate(row) for row in rows.mappings()]
+
+
+def decide(
+    connection: Connection, gate_id: GateId, *, answer: str, by: str, at: datetime
+) -> tuple[Gate, bool]:
+    """Close an open gate with `answer`; return it, and whether this call closed it.
+
+    The same answer by the same person again changes nothing and is no error: a double click, a
+    retried webhook.
+
+    Raises:
+        GateClosed: it was answered otherwise, or is closed for another reason.
+        UnknownGate: there is no such gate.
+    """
+    decided = connection.execute(
+        update(gates)
+        .where(gates.c.id == gate_id, gates.c.status == GateStatus.OPEN)
+        .values(status=GateStatus.DECIDED, answer=answer, decided_by=by, closed_at=at)
+    )
+    gate = get(connection, gate_id)
+    if decided.rowcount == 1:
+        _tell(connection, gate, "gate.decided", at=at, actor=by)
+        return gate, True
+    if (gate.status, gate.answer, gate.decided_by) == (GateStatus.DECIDED, answer, by):
+        return gate, False
+    who = "" if gate.decided_by is None else f" by `{gate.decided_by}`"
+    when = "" if gate.closed_at is None else f" at {gate.closed_at.isoformat(timespec='seconds')}"
+    msg = f"gate `{gate_id}` was {gate.status}{who}{when}; nothing was changed"
+    raise GateClosed(msg)
+
+
+def any_decided(connection: Connection, gate_ids: Sequence[GateId]) -> bool:
+    """Tell whether one of these gates has its answer."""
+    statement = select(gates.c.id).where(
+        gates.c.id.in_(gate_ids), gates.c.status == GateStatus.DECIDED
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def cancel_open(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -> None:
+    """Close the open gates of a run that is over."""
+    rows = connection.execute(
+        update(gates)
+        .where(gates.c.run_id == run_id, gates.c.status == GateStatus.OPEN)
+        .values(status=GateStatus.CANCELLED, closed_at=at)
+        .returning(gates)
+    )
+    for row in rows.mappings().fetchall():
+        _tell(connection, _gate(row), "gate.cancelled", at=at, actor=actor)
+
+
+def _tell(connection: Connection, gate: Gate, action: str, *, at: datetime, actor: str) -> None:
+    audit.append(
+        connection,
+        AuditEvent(
+            tenant=gate.tenant,
+            at=at,
+            actor=actor,
+            action=action,
+            run_id=gate.run_id,
+            detail={"gate": gate.id, "kind": gate.kind},
+        ),
+    )
+
+
+def _gate(row: RowMapping) -> Gate:
+    values: dict[str, Any] = dict(row)
+    values["kind"], values["status"] = GateKind(row["kind"]), GateStatus(row["status"])
+    return Gate(**values)

@@ -1,0 +1,125 @@
+"""Who drives which run: claims, beats, and what becomes of the runs of a worker that is gone.
+
+A lease is a promise with an end: a worker that is not heard of until then is taken for dead and
+its runs are queued again. It may be alive all the same, stopped or cut off; that is what the epoch
+is for. The clock that counts is the database's, one for all workers.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, exists, select, tuple_, update
+
+from penstock.checkpoints import runs as stored
+from penstock.checkpoints.database import database_now
+from penstock.checkpoints.schema import runs
+from penstock.contracts.ids import RunId, WorkerId
+from penstock.contracts.run import LIVE, Failure, FailureCode, Fence, Run, RunStatus
+
+SWEEP_LIMIT = 100
+"""A sweep takes care of so many runs; the next goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A run that a worker still holds."""
+
+    fence: Fence
+    cancel_by: str | None
+    """Who asked for it to be cancelled."""
+
+
+def claim(
+    connection: Connection,
+    worker: WorkerId,
+    *,
+    graphs: Collection[tuple[str, str]],
+    limit: int,
+    lease_s: float,
+    at: datetime,
+) -> Sequence[tuple[Run, Fence]]:
+    """Take up to `limit` queued runs for `worker`, those that wait longest first.
+
+    Only runs of `graphs`, each a name and a fingerprint, and of each thread only the oldest run
+    that is not over: a thread is driven by one run at a time.
+    """
+    older = runs.alias("older")
+    free = ~exists().where(
+        older.c.thread_id == runs.c.thread_id,
+        older.c.status.in_(sorted(LIVE)),
+        older.c.id < runs.c.id,
+    )
+    waiting = (
+        select(runs.c.id)
+        .where(
+            runs.c.status == RunStatus.QUEUED,
+            tuple_(runs.c.graph, runs.c.fingerprint).in_(sorted(graphs)),
+            free,
+        )
+        .order_by(runs.c.changed_at, runs.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=runs)
+    )
+    claimed: list[tuple[Run, Fence]] = []
+    for run_id in connection.execute(waiting).scalars().all():
+        fence = stored.claim(connection, RunId(run_id), worker, lease_s=lease_s, at=at)
+        if fence is not None:
+            claimed.append((stored.get(connection, fence.run_id), fence))
+    return claimed
+
+
+def beat(connection: Connection, worker: WorkerId, *, lease_s: float) -> Sequence[Held]:
+    """Prolong the leases of `worker` and return what it still holds."""
+    rows = connection.execute(
+        update(runs)
+        .where(runs.c.worker_id == worker, runs.c.status == RunStatus.RUNNING)
+        .values(lease_expires_at=database_now(connection.dialect, plus_s=lease_s))
+        .returning(runs.c.id, runs.c.epoch, runs.c.cancel_by)
+    )
+    return [
+        Held(fence=Fence(run_id=run_id, epoch=epoch), cancel_by=cancel_by)
+        for run_id, epoch, cancel_by in rows
+    ]
+
+
+def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: str) -> Sequence[Run]:
+    """Queue the runs whose worker was not heard of in time; return them as they are now.
+
+    One that has lost `lost_limit` workers fails as `poison`: whatever it does takes them down.
+    """
+    expired = (
+        select(runs.c.id, runs.c.epoch, runs.c.lost_count, runs.c.cancel_by)
+        .where(
+            runs.c.status == RunStatus.RUNNING,
+            runs.c.lease_expires_at < database_now(connection.dialect),
+        )
+        .order_by(runs.c.lease_expires_at)
+        .limit(SWEEP_LIMIT)
+        .with_for_update(skip_locked=True)
+    )
+    swept: list[Run] = []
+    for run_id, epoch, lost_count, cancel_by in connection.execute(expired).fetchall():
+        fence = Fence(run_id=run_id, epoch=epoch)
+        connection.execute(
+            update(runs).where(runs.c.id == run_id).values(lost_count=lost_count + 1)
+        )
+        if cancel_by is not None:
+            to, failure = RunStatus.CANCELLED, None
+        elif lost_count + 1 >= lost_limit:
+            to, failure = RunStatus.FAILED, _poison(lost_count + 1)
+        else:
+            to, failure = RunStatus.QUEUED, None
+        swept.append(stored.move(connection, fence, to, at=at, actor=actor, failure=failure))
+    return swept
+
+
+def _poison(lost_count: int) -> Failure:
+    return Failure(
+        code=FailureCode.POISON,
+        message=(
+            f"{lost_count} workers were lost while they drove this run; look at what its next step"
+            " does to its process, mend that, and redrive the run"
+        ),
+        redrivable=True,
+    )

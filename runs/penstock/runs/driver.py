@@ -1,0 +1,131 @@
+"""One segment of a run: from a claim to its gates or its end."""
+
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphRecursionError, UnknownInterruptError
+from langgraph.types import StateSnapshot
+from pydantic_core import from_json
+
+from penstock.checkpoints import Checkpointer, Store, fenced, gates, runs
+from penstock.contracts.clock import Clock
+from penstock.contracts.errors import StoreError, ThreadBusy, UnstorableValue
+from penstock.contracts.ids import WorkerId
+from penstock.contracts.run import Failure, FailureCode, Fence, Run, RunStatus
+from penstock.graphs import Graph
+from penstock.runs.questions import STRICT_RESUME_KEY, answers, questions
+
+STEP_LIMIT = 10_000
+"""LangGraph's recursion limit of a run: a stop for graphs that go round for ever."""
+
+
+class Driver:
+    """Drives LangGraph for a run and records what became of it, all under the run's fence."""
+
+    def __init__(self, store: Store, checkpointer: Checkpointer, clock: Clock) -> None:
+        """Share the worker's store and checkpointer."""
+        self._store = store
+        self._checkpointer = checkpointer
+        self._clock = clock
+
+    async def drive(self, graph: Graph, run: Run, fence: Fence, worker: WorkerId) -> Run:
+        """Drive `run` from its last checkpoint until it waits or ends; return it as it is then.
+
+        Raises:
+            LeaseLost: somebody else drives it now; nothing was recorded.
+            StoreError: the store failed; the run goes on when its lease has run out.
+        """
+        try:
+            state = await self._advance(graph, run, fence)
+        except (StoreError, ThreadBusy):
+            raise
+        except Exception as error:
+            return await self._fail(fence, worker, _failure(error))
+        asked = questions(run.id, state)
+        at = self._clock.now()
+        if asked:
+            return await self._store.write(
+                lambda connection: runs.park(connection, fence, asked, at=at, actor=worker)
+            )
+        if state.tasks:
+            names = ", ".join(f"`{task.name}`" for task in state.tasks)
+            stopped = Failure(
+                code=FailureCode.INTERNAL,
+                message=f"the graph stopped before {names} had run; redrive the run",
+                redrivable=True,
+            )
+            return await self._fail(fence, worker, stopped)
+        return await self._store.write(
+            lambda connection: runs.move(
+                connection, fence, RunStatus.SUCCEEDED, at=at, actor=worker
+            )
+        )
+
+    async def _advance(self, graph: Graph, run: Run, fence: Fence) -> StateSnapshot:
+        """Run the graph as far as it goes and return where it stands."""
+        compiled = graph.compile(self._checkpointer)
+        config = _config(run, fence)
+        state: StateSnapshot = await compiled.aget_state(config)
+        given: Any = None
+        if not _is_begun(state, run):
+            given = from_json(run.input)
+        elif not state.tasks:
+            # Its worker died between the last checkpoint and the run's state.
+            return state
+        else:
+            theirs = await self._store.read(lambda connection: gates.of_run(connection, run.id))
+            given = answers(run.id, state, theirs)
+        try:
+            await _exhaust(compiled, given, config)
+        except UnknownInterruptError:
+            # The answer had been delivered before the last worker died: it is in the checkpoint.
+            await _exhaust(compiled, None, config)
+        return await compiled.aget_state(config)
+
+    async def _fail(self, fence: Fence, worker: WorkerId, failure: Failure) -> Run:
+        at = self._clock.now()
+        return await self._store.write(
+            lambda connection: runs.move(
+                connection, fence, RunStatus.FAILED, at=at, actor=worker, failure=failure
+            )
+        )
+
+
+def _config(run: Run, fence: Fence) -> RunnableConfig:
+    config: RunnableConfig = {
+        "configurable": {
+            "thread_id": run.thread_id,
+            "run_id": run.id,
+            STRICT_RESUME_KEY: True,
+        },
+        "recursion_limit": STEP_LIMIT,
+    }
+    return fenced(config, fence)
+
+
+def _is_begun(state: StateSnapshot, run: Run) -> bool:
+    """Tell whether the thread's newest checkpoint is of this run, not of one before it."""
+    metadata: Any = state.metadata
+    return metadata is not None and metadata.get("run_id") == run.id
+
+
+async def _exhaust(compiled: Any, given: Any, config: RunnableConfig) -> None:
+    async for _ in compiled.astream(given, config, stream_mode="updates", durability="sync"):
+        pass
+
+
+def _failure(error: Exception) -> Failure:
+    found = f"{type(error).__name__}: {error}"
+    if isinstance(error, UnstorableValue):
+        return Failure(code=FailureCode.UNSTORABLE, message=str(error), redrivable=True)
+    if isinstance(error, GraphRecursionError):
+        return Failure(
+            code=FailureCode.DEADLINE_EXCEEDED,
+            message=f"the graph took more than {STEP_LIMIT} steps; does it go round for ever?",
+            redrivable=False,
+        )
+    return Failure(
+        code=FailureCode.NODE_FAILED,
+        message=f"a node raised {found}; mend what it says and redrive the run",
+        redrivable=True,
+    )

@@ -1,0 +1,82 @@
+"""A plain `interrupt(...)` in a graph as a question gate, and its answer on the way back.
+
+LangGraph matches answers by the interrupt's id, strictly: an answer that was delivered already, or
+fits no pending question, is refused by it before anything is written.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jsonschema
+from langgraph.types import Command, Interrupt, StateSnapshot
+from pydantic_core import from_json, to_json
+
+from penstock.contracts.errors import InvalidAnswer
+from penstock.contracts.gate import Gate, GateStatus, Question
+from penstock.contracts.ids import GateId, RunId
+
+STRICT_RESUME_KEY = "__pregel_strict_resume"
+"""LangGraph's own key for a config; a contract test holds it."""
+
+
+def gate_id(run_id: RunId, interrupt_id: str) -> GateId:
+    """Return the id of the gate of an interrupt; a copied thread has the same interrupts."""
+    digest = hashlib.blake2b(f"{run_id}|{interrupt_id}".encode(), digest_size=16)
+    return GateId(digest.hexdigest())
+
+
+def interrupts(state: StateSnapshot) -> Sequence[Interrupt[Any]]:
+    """Return what the thread waits for."""
+    return [interrupt for task in state.tasks for interrupt in task.interrupts]
+
+
+def questions(run_id: RunId, state: StateSnapshot) -> Sequence[Question]:
+    """Return the questions that the thread waits for."""
+    return [
+        Question(
+            id=gate_id(run_id, interrupt.id),
+            question=_json(interrupt.value),
+            answer_schema=(
+                None if interrupt.response_schema is None else _json(interrupt.response_schema)
+            ),
+        )
+        for interrupt in interrupts(state)
+    ]
+
+
+def answers(run_id: RunId, state: StateSnapshot, gates: Sequence[Gate]) -> Command[Any] | None:
+    """Return the command that delivers what was decided; none if nothing pending was."""
+    decided: Mapping[GateId, str] = {
+        gate.id: gate.answer
+        for gate in gates
+        if gate.status is GateStatus.DECIDED and gate.answer is not None
+    }
+    resume = {
+        interrupt.id: from_json(decided[gate_id(run_id, interrupt.id)])
+        for interrupt in interrupts(state)
+        if gate_id(run_id, interrupt.id) in decided
+    }
+    return Command(resume=resume) if resume else None
+
+
+def check_answer(gate: Gate, answer: object) -> str:
+    """Return `answer` as JSON, if it is what the gate asks for.
+
+    Raises:
+        InvalidAnswer: it is not; the message says where and why.
+    """
+    if gate.answer_schema is not None:
+        try:
+            jsonschema.validate(answer, from_json(gate.answer_schema))
+        except jsonschema.ValidationError as error:
+            msg = (
+                f"gate `{gate.id}` was not decided: the answer does not fit at"
+                f" `{error.json_path}`: {error.message}"
+            )
+            raise InvalidAnswer(msg) from error
+    return _json(answer)
+
+
+def _json(value: object) -> str:
+    return to_json(value, fallback=repr).decode()

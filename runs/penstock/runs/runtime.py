@@ -1,0 +1,199 @@
+"""The face of the runtime: start runs, look at them, decide, cancel."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from pydantic_core import to_json
+
+from penstock.checkpoints import Checkpointer, Store, gates, runs
+from penstock.contracts.clock import Clock, SystemClock
+from penstock.contracts.gate import Gate
+from penstock.contracts.ids import GateId, RunId, ThreadId, new_run_id
+from penstock.contracts.run import ENDED, NewRun, Run, RunStatus, WhenBusy
+from penstock.graphs import Catalog, validate_input
+from penstock.runs.questions import check_answer
+
+TENANT = "default"
+"""Whose runs they are where nobody says."""
+
+PAGE_ROWS = 50
+"""A page of a listing."""
+
+
+class Runtime:
+    """Starts runs of the graphs it knows and acts on them; workers drive them.
+
+    It needs no worker in its process. One that is there is told of new work by `when_queued`, so
+    that it does not have to look.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        checkpointer: Checkpointer,
+        catalog: Catalog,
+        *,
+        when_queued: Callable[[], None] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Act on the runs of `store`."""
+        self._store = store
+        self._checkpointer = checkpointer
+        self._catalog = catalog
+        self._when_queued = when_queued or (lambda: None)
+        self._clock = clock or SystemClock()
+
+    async def start(
+        self,
+        graph: str,
+        given: Any,
+        *,
+        actor: str,
+        key: str | None = None,
+        thread_id: str | None = None,
+        when_busy: WhenBusy = WhenBusy.WAIT,
+        tenant: str = TENANT,
+    ) -> Run:
+        """Queue a run of `graph` with the input `given` and return it.
+
+        With a `key`, the same call again returns the same run. Without a `thread_id` the run has
+        a thread of its own.
+
+        Raises:
+            UnknownGraph: there is no such graph.
+            InvalidInput: the input does not fit the graph; nothing was queued.
+            RunKeyReused: the key names a run with another graph, thread or input.
+            ThreadBusy: the thread's last run is not over, and the new one is not to wait.
+        """
+        known = self._catalog.get(graph)
+        earlier = () if thread_id is None else await self.list(thread_id=thread_id, limit=1)
+        checked = validate_input(known, given, continues=bool(earlier))
+        at = self._clock.now()
+        run_id = new_run_id(at)
+        thread = thread_id or (run_id if key is None else f"{tenant}:{key}")
+        new = NewRun(
+            id=run_id,
+            tenant=tenant,
+            key=key,
+            thread_id=ThreadId(thread),
+            graph=known.name,
+            graph_version=known.version,
+            fingerprint=str(known.fingerprint),
+            input=to_json(checked).decode(),
+        )
+        run, queued = await self._store.write(
+            lambda connection: runs.create(connection, new, when_busy=when_busy, at=at, actor=actor)
+        )
+        if queued:
+            self._when_queued()
+        return run
+
+    async def get(self, run_id: RunId) -> Run:
+        """Return a run.
+
+        Raises:
+            UnknownRun: there is none with this id.
+        """
+        return await self._store.read(lambda connection: runs.get(connection, run_id))
+
+    async def list(
+        self,
+        *,
+        statuses: Collection[RunStatus] = (),
+        graph: str | None = None,
+        thread_id: str | None = None,
+        tenant: str | None = None,
+        before: RunId | None = None,
+        limit: int = PAGE_ROWS,
+    ) -> Sequence[Run]:
+        """Return runs, newest first; `before` goes on below the last one of a page."""
+        return await self._store.read(
+            lambda connection: runs.find(
+                connection,
+                statuses=statuses,
+                graph=graph,
+                thread_id=thread_id,
+                tenant=tenant,
+                before=before,
+                limit=limit,
+            )
+        )
+
+    async def gates(self, run_id: RunId) -> Sequence[Gate]:
+        """Return the gates of a run, in the order in which they were opened."""
+        return await self._store.read(lambda connection: gates.of_run(connection, run_id))
+
+    async def open_gates(
+        self, *, tenant: str | None = None, limit: int = PAGE_ROWS
+    ) -> Sequence[Gate]:
+        """Return gates that wait for an answer, the longest waiting first."""
+        return await self._store.read(
+            lambda connection: gates.open_ones(connection, tenant=tenant, limit=limit)
+        )
+
+    async def decide(self, gate_id: GateId, answer: Any, *, by: str) -> Gate:
+        """Answer a question gate; its run goes on. The same answer again changes nothing.
+
+        Raises:
+            UnknownGate: there is no such gate.
+            InvalidAnswer: the answer does not fit; the gate stays open.
+            GateClosed: it was decided otherwise, or its run is over.
+        """
+        gate = await self._store.read(lambda connection: gates.get(connection, gate_id))
+        checked = check_answer(gate, answer)
+        at = self._clock.now()
+
+        def change(connection: Any) -> Gate:
+            decided, fresh = gates.decide(connection, gate_id, answer=checked, by=by, at=at)
+            if fresh:
+                runs.wake(connection, decided.run_id, at=at, actor=by)
+            return decided
+
+        decided = await self._store.write(change)
+        self._when_queued()
+        return decided
+
+    async def cancel(self, run_id: RunId, *, by: str) -> Run:
+        """Cancel a run: at once if nobody drives it, else within a beat of its worker.
+
+        Raises:
+            IllegalTransition: it is over already.
+            UnknownRun: there is no such run.
+        """
+        at = self._clock.now()
+        return await self._store.write(
+            lambda connection: runs.cancel(connection, run_id, at=at, by=by)
+        )
+
+    async def redrive(self, run_id: RunId, *, by: str) -> Run:
+        """Queue a failed run again, to go on from its last checkpoint.
+
+        Raises:
+            IllegalTransition: it has not failed, or that cannot help it.
+            UnknownRun: there is no such run.
+        """
+        at = self._clock.now()
+        run = await self._store.write(
+            lambda connection: runs.redrive(connection, run_id, at=at, by=by)
+        )
+        self._when_queued()
+        return run
+
+    async def wait(self, run_id: RunId, *, poll_s: float = 0.05) -> Run:
+        """Return the run once it has ended or waits at a gate; give it a deadline of your own.
+
+        Raises:
+            UnknownRun: there is no such run.
+        """
+        while True:
+            run = await self.get(run_id)
+            if run.status in ENDED or run.status is RunStatus.WAITING:
+                return run
+            await asyncio.sleep(poll_s)
+
+    async def result(self, run: Run) -> Any:
+        """Return the state of the run's thread, as its graph has it now."""
+        compiled = self._catalog.get(run.graph).compile(self._checkpointer)
+        state = await compiled.aget_state({"configurable": {"thread_id": run.thread_id}})
+        return state.values
