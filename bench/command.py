@@ -17,11 +17,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import growth, load, recovery, tables, targets, throughput
+from bench import growth, load, recovery, runs, tables, targets, throughput
 from bench.contestants import penstock_on_postgres
 from bench.targets import Verdict
 
-PARTS = ("throughput", "growth", "recovery")
+PARTS = ("throughput", "growth", "recovery", "runs")
 
 _DISTRIBUTIONS = (
     "langgraph",
@@ -56,8 +56,10 @@ def main() -> None:
                     results[part] = measure.throughput(options.postgres, verdicts)
                 case "growth":
                     results[part] = measure.growth(verdicts)
-                case _:
+                case "recovery":
                     results[part] = measure.recovery()
+                case _:
+                    results[part] = measure.runs(verdicts)
     for table in tables.of_verdicts(verdicts):
         console.print(table)
     results["targets"] = [asdict(verdict) for verdict in verdicts]
@@ -77,7 +79,7 @@ class _Options(argparse.Namespace):
 def _options() -> _Options:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measure Penstock's checkpointer beside LangGraph's own.",
+        description="Measure Penstock beside LangGraph alone.",
     )
     parser.add_argument("part", nargs="?", choices=(*PARTS, "all"), default="all")
     parser.add_argument(
@@ -146,6 +148,14 @@ class _Measure:
         with self._progress("recovery", recovery.sample_count(plan)) as done:
             found = recovery.measure(plan, self._folder, done=done)
         self._console.print(tables.of_recovery(found))
+        return [asdict(sample) for sample in found.samples]
+
+    def runs(self, verdicts: list[Verdict]) -> list[dict[str, Any]]:
+        plan = runs.plan(quick=self._quick)
+        with self._progress("runs", plan.rounds) as done:
+            found = runs.measure(plan, self._folder, done=done)
+        self._console.print(tables.of_runs(found))
+        verdicts += targets.of_runs(found)
         return [asdict(sample) for sample in found.samples]
 
     @contextmanager

@@ -8,6 +8,7 @@ from bench import throughput
 from bench.contestants import ASYNC_SQLITE, MEMORY, NOTHING, PENSTOCK, THREADED_SQLITE
 from bench.growth import Growth
 from bench.recovery import Recovery
+from bench.runs import PACE, Runs
 from bench.spread import Spread
 from bench.targets import Verdict
 from bench.throughput import RAW_COMMITS, Throughput
@@ -141,6 +142,21 @@ def of_recovery(found: Recovery) -> Table:
                 found.spread(name, lambda s: s.durable_s * 1e3).text(".0f"),
             ]
             for name in found.contestants()
+        ],
+    )
+
+
+def of_runs(found: Runs) -> Table:
+    """Return the table of runs."""
+    return _table(
+        f"runs: {PACE.slots} at once",
+        ["measured"],
+        [
+            ["runs/s, by a worker", found.rate(lambda one: one.driven_rate).text(".0f")],
+            ["runs/s, the graph directly", found.rate(lambda one: one.direct_rate).text(".0f")],
+            ["runs/s, on InMemorySaver", found.rate(lambda one: one.memory_rate).text(".0f")],
+            ["ms from decision to node, p50", found.decision_ms(50).text(".1f")],
+            ["ms from decision to node, p99", found.decision_ms(99).text(".1f")],
         ],
     )
 

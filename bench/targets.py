@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 from bench.contestants import ASYNC_SQLITE, MEMORY, PENSTOCK, STOCK, THREADED_SQLITE
 from bench.growth import LONG, Growth
+from bench.runs import Runs
 from bench.throughput import RAW_COMMITS, Throughput
 
 COMMITS_PER_STEP = {1: 1.15, 8: 0.3, 64: 0.05}
+DRIVEN_TIMES_DIRECT = 0.8
+DECISION_P50_MS = 25
 LONG_MAX_BYTES = 4_000_000
 LONG_AIM_BYTES = 2_000_000
 LONG_TIMES_BELOW_STOCK = 40
@@ -83,3 +86,19 @@ def of_growth(found: Growth) -> Iterator[Verdict]:
             target=f"≥ {LONG_TIMES_BELOW_STOCK}",
             is_held=stock / ours >= LONG_TIMES_BELOW_STOCK,
         )
+
+
+def of_runs(found: Runs) -> Iterator[Verdict]:
+    """Compare runs with their graph alone."""
+    yield Verdict(
+        what="runs/s ÷ the graph directly, same checkpointer",
+        measured=found.times(lambda one: one.direct_rate).text(".2f"),
+        target=f"≥ {DRIVEN_TIMES_DIRECT}",
+        is_held=None,
+    )
+    yield Verdict(
+        what="ms from decision to node, p50",
+        measured=found.decision_ms(50).text(".1f"),
+        target=f"≤ {DECISION_P50_MS}",
+        is_held=None,
+    )

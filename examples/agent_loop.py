@@ -36,7 +36,7 @@ from rich.table import Table
 from penstock.checkpoints import Checkpointer, Store, fenced, migrate, runs
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.ids import RunId, ThreadId, WorkerId, new_run_id
-from penstock.contracts.run import Fence, NewRun, Run, RunStatus, WhenBusy
+from penstock.contracts.run import NewRun, Run, RunStatus, WhenBusy
 
 PARCELS = {
     "PX-104": "held at customs in Rotterdam",
@@ -113,12 +113,10 @@ async def work(url: str, run_id: RunId) -> None:
     """Claim the run, drive it from its last checkpoint to its end, and tell each step."""
     worker = WorkerId(f"worker-{os.getpid()}")
     with Store.open(url) as store:
-        fence = await store.write(
-            lambda c: runs.claim(c, run_id, worker, lease_s=60, at=CLOCK.now())
-        )
-        if fence is None:
+        run = await store.write(lambda c: runs.claim(c, run_id, worker, lease_s=60, at=CLOCK.now()))
+        if run is None:
             sys.exit(f"run `{run_id}` is not queued")
-        run = await store.read(lambda c: runs.get(c, run_id))
+        fence = run.fence
         graph = build().compile(checkpointer=Checkpointer(store))
         config = fenced({"configurable": {"thread_id": run.thread_id, "run_id": run.id}}, fence)
         config["recursion_limit"] = 2 * STEP_COUNT
@@ -191,9 +189,8 @@ def live(store: Store, url: str, run_id: RunId, console: Console) -> Iterator[Li
             if kill_at is None:
                 return
             run = store.read_blocking(lambda c: runs.get(c, run_id))
-            fence = Fence(run_id=run_id, epoch=run.epoch)
             store.write_blocking(
-                lambda c, fence=fence: runs.move(
+                lambda c, fence=run.fence: runs.move(
                     c, fence, RunStatus.QUEUED, at=CLOCK.now(), actor="demo"
                 )
             )

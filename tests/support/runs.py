@@ -41,7 +41,7 @@ class Runs:
             lambda connection: runs.claim(connection, fence.run_id, worker, lease_s=60, at=NOW)
         )
         assert claimed is not None
-        return claimed
+        return claimed.fence
 
     def move(self, fence: Fence, to: RunStatus) -> None:
         """Move a run under its fence."""

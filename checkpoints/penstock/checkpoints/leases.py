@@ -38,7 +38,7 @@ def claim(
     limit: int,
     lease_s: float,
     at: datetime,
-) -> Sequence[tuple[Run, Fence]]:
+) -> Sequence[Run]:
     """Take up to `limit` queued runs for `worker`, those that wait longest first.
 
     Only runs of `graphs`, each a name and a fingerprint, and of each thread only the oldest run
@@ -61,11 +61,11 @@ def claim(
         .limit(limit)
         .with_for_update(skip_locked=True, of=runs)
     )
-    claimed: list[tuple[Run, Fence]] = []
+    claimed: list[Run] = []
     for run_id in connection.execute(waiting).scalars().all():
-        fence = stored.claim(connection, RunId(run_id), worker, lease_s=lease_s, at=at)
-        if fence is not None:
-            claimed.append((stored.get(connection, fence.run_id), fence))
+        run = stored.claim(connection, RunId(run_id), worker, lease_s=lease_s, at=at)
+        if run is not None:
+            claimed.append(run)
     return claimed
 
 

@@ -112,9 +112,9 @@ def find(
 
 def claim(
     connection: Connection, run_id: RunId, worker: WorkerId, *, lease_s: float, at: datetime
-) -> Fence | None:
-    """Take a queued run for `worker`; return its new fence, or nothing if it is not to be had."""
-    claimed = connection.execute(
+) -> Run | None:
+    """Take a queued run for `worker`; return it, or nothing if it is not to be had."""
+    row = connection.execute(
         update(runs)
         .where(runs.c.id == run_id, runs.c.status == RunStatus.QUEUED)
         .values(
@@ -123,13 +123,15 @@ def claim(
             worker_id=worker,
             lease_expires_at=database_now(connection.dialect, plus_s=lease_s),
             changed_at=at,
-        ),
+        )
+        .returning(runs),
     )
-    if claimed.rowcount != 1:
+    found = row.mappings().first()
+    if found is None:
         return None
-    run = get(connection, run_id)
+    run = _run(found)
     _tell(connection, run, "run.claimed", at=at, actor=worker)
-    return Fence(run_id=run.id, epoch=run.epoch)
+    return run
 
 
 def move(
@@ -171,11 +173,13 @@ def move(
             runs.c.epoch == fence.epoch,
             runs.c.status.in_(sorted(allowed)),
         )
-        .values(**values),
+        .values(**values)
+        .returning(runs),
     )
-    run = get(connection, fence.run_id)
-    if moved.rowcount != 1:
-        raise _refusal(run, fence, to)
+    row = moved.mappings().first()
+    if row is None:
+        raise _refusal(get(connection, fence.run_id), fence, to)
+    run = _run(row)
     _tell(connection, run, f"run.{to}", at=at, actor=actor)
     if to in ENDED:
         gates.cancel_open(connection, run.id, at=at, actor=actor)

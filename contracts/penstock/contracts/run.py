@@ -166,3 +166,8 @@ class Run:
     """When it ended; only an ended run has one."""
     failure: Failure | None
     """Only a failed run has one."""
+
+    @property
+    def fence(self) -> Fence:
+        """The fence of whoever drives it as it is here."""
+        return Fence(run_id=self.id, epoch=self.epoch)

@@ -11,7 +11,7 @@ from penstock.checkpoints import Checkpointer, Store, fenced, gates, runs
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import StoreError, ThreadBusy, UnstorableValue
 from penstock.contracts.ids import WorkerId
-from penstock.contracts.run import Failure, FailureCode, Fence, Run, RunStatus
+from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
 from penstock.graphs import Graph
 from penstock.runs.questions import STRICT_RESUME_KEY, answers, questions
 
@@ -27,25 +27,26 @@ class Driver:
         self._store = store
         self._checkpointer = checkpointer
         self._clock = clock
+        self._graphs: dict[str, Any] = {}
 
-    async def drive(self, graph: Graph, run: Run, fence: Fence, worker: WorkerId) -> Run:
-        """Drive `run` from its last checkpoint until it waits or ends; return it as it is then.
+    async def drive(self, graph: Graph, run: Run, worker: WorkerId) -> Run:
+        """Drive `run`, as it was claimed, until it waits or ends; return it as it is then.
 
         Raises:
             LeaseLost: somebody else drives it now; nothing was recorded.
             StoreError: the store failed; the run goes on when its lease has run out.
         """
         try:
-            state = await self._advance(graph, run, fence)
+            state = await self._advance(graph, run)
         except (StoreError, ThreadBusy):
             raise
         except Exception as error:
-            return await self._fail(fence, worker, _failure(error))
+            return await self._fail(run, worker, _failure(error))
         asked = questions(run.id, state)
         at = self._clock.now()
         if asked:
             return await self._store.write(
-                lambda connection: runs.park(connection, fence, asked, at=at, actor=worker)
+                lambda connection: runs.park(connection, run.fence, asked, at=at, actor=worker)
             )
         if state.tasks:
             names = ", ".join(f"`{task.name}`" for task in state.tasks)
@@ -54,20 +55,21 @@ class Driver:
                 message=f"the graph stopped before {names} had run; redrive the run",
                 redrivable=True,
             )
-            return await self._fail(fence, worker, stopped)
+            return await self._fail(run, worker, stopped)
         return await self._store.write(
             lambda connection: runs.move(
-                connection, fence, RunStatus.SUCCEEDED, at=at, actor=worker
+                connection, run.fence, RunStatus.SUCCEEDED, at=at, actor=worker
             )
         )
 
-    async def _advance(self, graph: Graph, run: Run, fence: Fence) -> StateSnapshot:
+    async def _advance(self, graph: Graph, run: Run) -> StateSnapshot:
         """Run the graph as far as it goes and return where it stands."""
-        compiled = graph.compile(self._checkpointer)
-        config = _config(run, fence)
-        state: StateSnapshot = await compiled.aget_state(config)
+        compiled = self._compiled(graph)
+        config = _config(run)
         given: Any = None
-        if not _is_begun(state, run):
+        # Nobody has driven a run that is claimed for the first time.
+        state = None if run.epoch == 1 else await compiled.aget_state(config)
+        if state is None or not _is_begun(state, run):
             given = from_json(run.input)
         elif not state.tasks:
             # Its worker died between the last checkpoint and the run's state.
@@ -82,16 +84,21 @@ class Driver:
             await _exhaust(compiled, None, config)
         return await compiled.aget_state(config)
 
-    async def _fail(self, fence: Fence, worker: WorkerId, failure: Failure) -> Run:
+    def _compiled(self, graph: Graph) -> Any:
+        if graph.name not in self._graphs:
+            self._graphs[graph.name] = graph.compile(self._checkpointer)
+        return self._graphs[graph.name]
+
+    async def _fail(self, run: Run, worker: WorkerId, failure: Failure) -> Run:
         at = self._clock.now()
         return await self._store.write(
             lambda connection: runs.move(
-                connection, fence, RunStatus.FAILED, at=at, actor=worker, failure=failure
+                connection, run.fence, RunStatus.FAILED, at=at, actor=worker, failure=failure
             )
         )
 
 
-def _config(run: Run, fence: Fence) -> RunnableConfig:
+def _config(run: Run) -> RunnableConfig:
     config: RunnableConfig = {
         "configurable": {
             "thread_id": run.thread_id,
@@ -100,7 +107,7 @@ def _config(run: Run, fence: Fence) -> RunnableConfig:
         },
         "recursion_limit": STEP_LIMIT,
     }
-    return fenced(config, fence)
+    return fenced(config, run.fence)
 
 
 def _is_begun(state: StateSnapshot, run: Run) -> bool:

@@ -130,9 +130,9 @@ class Worker:
                         at=at,
                     )
                 )
-                for run, fence in claimed:
-                    task = asyncio.create_task(self._drive(run, fence), name=f"run {run.id}")
-                    self._driving[run.id] = _Driving(fence=fence, task=task)
+                for run in claimed:
+                    task = asyncio.create_task(self._drive(run), name=f"run {run.id}")
+                    self._driving[run.id] = _Driving(fence=run.fence, task=task)
                 if len(claimed) == free:
                     continue
             try:
@@ -171,11 +171,11 @@ class Worker:
 
     # ---- one run ----
 
-    async def _drive(self, run: Run, fence: Fence) -> None:
+    async def _drive(self, run: Run) -> None:
         try:
-            await self._driver.drive(self._catalog.get(run.graph), run, fence, self.id)
+            await self._driver.drive(self._catalog.get(run.graph), run, self.id)
         except asyncio.CancelledError:
-            await self._let_go(run, fence)
+            await self._let_go(run)
         except LeaseLost:
             log.warning("run %s is driven by another worker now", run.id)
         except StoreError:
@@ -185,7 +185,7 @@ class Worker:
             self._driving.pop(run.id, None)
             self.ring()
 
-    async def _let_go(self, run: Run, fence: Fence) -> None:
+    async def _let_go(self, run: Run) -> None:
         driving = self._driving.get(run.id)
         why = None if driving is None else driving.why
         if why is _Why.LOST:
@@ -196,7 +196,7 @@ class Worker:
         def change(connection: Connection) -> None:
             # It may have come to a gate or an end in the moment in which it was to be let go.
             if runs.get(connection, run.id).status is RunStatus.RUNNING:
-                runs.move(connection, fence, to, at=at, actor=self.id)
+                runs.move(connection, run.fence, to, at=at, actor=self.id)
 
         try:
             await self._store.write(change)
