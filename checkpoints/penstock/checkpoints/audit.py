@@ -1,11 +1,13 @@
 """The append-only record of who did what."""
 
 import json
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from penstock.checkpoints.schema import audit_events
 from penstock.contracts.audit import AuditEvent
+from penstock.contracts.ids import RunId
 
 
 def append(connection: Connection, event: AuditEvent) -> None:
@@ -20,3 +22,19 @@ def append(connection: Connection, event: AuditEvent) -> None:
             detail=json.dumps(event.detail, sort_keys=True),
         ),
     )
+
+
+def of_run(connection: Connection, run_id: RunId) -> Sequence[AuditEvent]:
+    """Return what happened to a run and its gates, in the order in which it was written."""
+    statement = select(audit_events).where(audit_events.c.run_id == run_id)
+    return [
+        AuditEvent(
+            tenant=row.tenant,
+            at=row.at,
+            actor=row.actor,
+            action=row.action,
+            run_id=row.run_id,
+            detail=json.loads(row.detail),
+        )
+        for row in connection.execute(statement.order_by(audit_events.c.id))
+    ]

@@ -90,6 +90,18 @@ class InvalidInput(PenstockError):
     code = "invalid_input"
 
 
+class InvalidSettings(PenstockError):
+    """What the environment says about this process cannot be used."""
+
+    code = "invalid_settings"
+
+
+class ProjectExists(PenstockError):
+    """A file was to be written where there is one already."""
+
+    code = "project_exists"
+
+
 class UnstorableValue(PenstockError):
     """A channel of a graph's state holds something that a checkpoint cannot keep."""
 

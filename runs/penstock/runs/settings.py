@@ -1,0 +1,63 @@
+"""The settings of a process: read once from the environment where it starts, then passed on.
+
+`docs/cli.md` lists them; a test holds the list to this class.
+"""
+
+import getpass
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from penstock.runs.runtime import TENANT
+from penstock.runs.worker import Pace
+
+PREFIX = "PENSTOCK_"
+"""What the name of every variable begins with."""
+
+_PACE = Pace()
+
+
+def login_name() -> str:
+    """Return who is logged in, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+class Settings(BaseSettings):
+    """What an operator may say about a process. Variables that are empty count as not set."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    store_url: str = "sqlite:///penstock.db"
+    """Where everything durable lies, as SQLAlchemy spells it."""
+    store_busy_timeout_s: float = Field(default=30.0, gt=0)
+    """How long to wait for another process's transaction to end."""
+    graphs: Path = Path("langgraph.json")
+    """The project's `langgraph.json`, or its folder."""
+    tenant: str = Field(default=TENANT, min_length=1)
+    """Whose runs are started, listed and acted on."""
+    actor: str = Field(default_factory=login_name, min_length=1)
+    """Who acts, for the audit events."""
+    worker_slot_count: int = Field(default=_PACE.slots, ge=1)
+    """Runs that a worker drives at once."""
+    worker_beat_s: float = Field(default=_PACE.beat_s, gt=0)
+    """Between two signs of life of a worker; a cancellation is seen within this time."""
+    worker_lease_s: float = Field(default=_PACE.lease_s, gt=0)
+    """Without a sign of life for so long, a worker is taken for dead."""
+    worker_poll_s: float = Field(default=_PACE.poll_s, gt=0)
+    """Between two looks for runs that another process queued."""
+    worker_lost_limit_count: int = Field(default=_PACE.lost_limit, ge=1)
+    """A run that took so many workers down fails as poison."""
+
+    def pace(self) -> Pace:
+        """Return the pace of a worker."""
+        return Pace(
+            slots=self.worker_slot_count,
+            beat_s=self.worker_beat_s,
+            lease_s=self.worker_lease_s,
+            poll_s=self.worker_poll_s,
+            lost_limit=self.worker_lost_limit_count,
+        )

@@ -1,0 +1,265 @@
+"""What each command does and prints, for people and for programs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from penstock.ui.cli.beginning import COMMAND
+from support.desk import CommandLine
+
+YES = '{"approved": true}'
+
+
+def test_init_makes_a_project_whose_next_command_works(empty: CommandLine) -> None:
+    made = empty("init")
+    assert made.code == 0
+    assert made.out.splitlines()[-1] == f"next: {COMMAND}"
+    started = empty("run", "hello", '{"name": "Ada"}', "--wait")
+    assert started.code == 75
+    assert started.out.splitlines()[-1].endswith(f" '{YES}'")
+
+
+def test_init_tells_programs_what_it_wrote(empty: CommandLine) -> None:
+    told = empty.json("init")
+    assert told["files"] == ["langgraph.json", "graph.py"]
+    assert (told["before"], told["next"]) == (None, COMMAND)
+
+
+@pytest.mark.parametrize("name", ["langgraph.json", "graph.py"])
+def test_init_overwrites_nothing(empty: CommandLine, name: str) -> None:
+    file = empty.project.write(name, "mine")
+    refused = empty("init", "--json")
+    assert (refused.code, refused.error["code"]) == (3, "project_exists")
+    assert file.read_text() == "mine"
+    assert list(empty.folder.iterdir()) == [file]
+
+
+def test_run_queues_a_run_and_says_how_to_see_it(cli: CommandLine) -> None:
+    queued = cli("run", "chain", '{"name": "Ada"}', "--thread", "t", "--key", "k")
+    assert queued.code == 0
+    (run,) = cli.json("runs")["runs"]
+    assert queued.out.startswith(f"run {run['id']} is queued\nnext: penstock show {run['id']}")
+    assert (run["thread_id"], run["key"], run["input"]) == ("t", "k", {"name": "Ada"})
+
+
+def test_the_same_key_is_the_same_run(cli: CommandLine) -> None:
+    assert cli.start("chain", "--key", "k") == cli.start("chain", "--key", "k")
+
+
+def test_an_input_comes_from_a_file_or_from_standard_input(cli: CommandLine) -> None:
+    cli.project.write("input.json", '{"name": "Ada"}')
+    assert cli("run", "chain", "@input.json").code == 0
+    assert cli("run", "chain", "-", given='{"name": "Ada"}').code == 0
+    assert [run["input"] for run in cli.json("runs")["runs"]] == [{"name": "Ada"}] * 2
+
+
+def test_run_with_wait_drives_the_run_and_prints_its_result(cli: CommandLine) -> None:
+    done = cli("run", "chain", '{"name": "Ada"}', "--wait")
+    assert done.code == 0
+    head, result = done.out.split("\n", 1)
+    assert head.endswith("is succeeded")
+    assert json.loads(result) == {"name": "Ada", "steps": ["one", "two"]}
+    assert "is queued" in done.err
+    assert "a node prints" in done.err
+
+
+def test_run_with_wait_and_json_prints_one_document(cli: CommandLine) -> None:
+    told = cli.json("run", "chain", '{"name": "Ada"}', "--wait")
+    assert told["run"]["status"] == "succeeded"
+    assert told["result"]["steps"] == ["one", "two"]
+
+
+def test_run_with_wait_ends_with_1_when_the_run_fails(cli: CommandLine) -> None:
+    failed = cli("run", "failing", "--wait")
+    assert failed.code == 1
+    assert "is failed (node_failed): a node raised ValueError: the shop is closed" in failed.out
+    (run,) = cli.json("runs")["runs"]
+    assert failed.out.splitlines()[-1] == f"next: penstock redrive {run['id']}"
+
+
+def test_run_with_wait_ends_with_75_at_a_gate_and_says_how_to_decide_it(cli: CommandLine) -> None:
+    waiting = cli("run", "asking", '{"name": "Ada"}', "--wait")
+    (gate,) = cli.json("gates")["gates"]
+    assert waiting.code == 75
+    assert waiting.out.splitlines()[1:] == [
+        f'gate {gate["id"]} asks: {{"may I":"Ada"}}',
+        f"next: penstock decide {gate['id']} '{YES}'",
+    ]
+
+
+def test_run_with_wait_that_does_not_drive_ends_when_the_time_is_up(cli: CommandLine) -> None:
+    left = cli("run", "chain", "--wait", "--no-drive", "--timeout-s", "0.1")
+    assert left.code == 75
+    assert "is queued: the time was up" in left.out
+
+
+def test_a_wait_behind_another_run_of_the_thread_says_so(cli: CommandLine) -> None:
+    first = cli.json("run", "asking", '{"name": "Ada"}', "--thread", "t")["run"]["id"]
+    second = cli("run", "chain", "--thread", "t", "--wait", "--timeout-s", "2")
+    assert second.code == 75
+    assert f"behind run {first} of its thread" in second.err
+
+
+def test_a_gate_is_decided_by_the_beginning_of_its_id_and_the_run_goes_on(
+    cli: CommandLine,
+) -> None:
+    run_id = cli("run", "asking", '{"name": "Ada"}', "--wait", "--json").data["run"]["id"]
+    (gate,) = cli.json("gates")["gates"]
+    decided = cli("decide", gate["id"][:6], YES, "--by", "bob")
+    assert decided.out.startswith(f'gate {gate["id"]} is decided by bob: {{"approved":true}}')
+    assert cli.json("decide", gate["id"], YES, "--by", "bob")["gate"]["status"] == "decided"
+    # What waits behind it in the same graph is driven too, and this run before that.
+    cli("run", "asking", '{"name": "Bob"}', "--wait")
+    told = cli.json("show", run_id)
+    assert told["result"] == {"name": "Ada", "steps": ["True", "two"]}
+
+
+def test_gates_show_the_question_the_schema_and_the_age(cli: CommandLine) -> None:
+    assert cli("gates").out == "no gate is open\n"
+    run_id = cli("run", "asking", '{"name": "Ada"}', "--wait", "--json").data["run"]["id"]
+    listed = cli("gates").out.splitlines()
+    assert run_id in listed[1]
+    assert '{"may I":"Ada"}' in listed[1]
+    assert '"approved"' in listed[1]
+    assert listed[-1].startswith("next: penstock decide ")
+
+
+def test_runs_are_listed_newest_first_and_filtered(cli: CommandLine) -> None:
+    assert cli("runs").out == "no runs\n"
+    first = cli.start("chain", "--thread", "t")
+    second = cli.start("asking")
+
+    def listed(*options: str) -> list[str]:
+        return [run["id"] for run in cli.json("runs", *options)["runs"]]
+
+    assert listed() == [second, first]
+    assert listed("--graph", "chain") == [first]
+    assert listed("--thread", "t") == [first]
+    assert listed("--limit", "1") == [second]
+    assert listed("--before", second) == [first]
+    assert listed("--status", "failed", "--status", "waiting") == []
+    cli("cancel", first)
+    assert listed("--status", "cancelled") == [first]
+    assert [line.split()[0] for line in cli("runs").out.splitlines()[1:]] == [second, first]
+
+
+def test_runs_of_another_tenant_are_not_seen(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = cli.start("chain")
+    monkeypatch.setenv("PENSTOCK_TENANT", "other")
+    assert cli.json("runs")["runs"] == []
+    assert cli("show", run_id).code == 3
+    assert cli("cancel", run_id).code == 3
+
+
+def test_show_tells_the_whole_story_of_a_run(cli: CommandLine) -> None:
+    run_id = cli("run", "chain", '{"name": "Ada"}', "--wait", "--json").data["run"]["id"]
+    told = cli.json("show", run_id)
+    actions = [(event["action"], event["actor"]) for event in told["history"]]
+    assert actions[0] == ("run.queued", "ann")
+    assert [action for action, _ in actions] == ["run.queued", "run.claimed", "run.succeeded"]
+    assert told["result"]["steps"] == ["one", "two"]
+    shown = cli("show", run_id).out
+    assert all(word in shown for word in (run_id, "run.claimed", "ann", '"one"'))
+
+
+def test_show_does_without_a_result_where_the_graphs_are_not(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = cli("run", "chain", "--wait", "--json").data["run"]["id"]
+    monkeypatch.setenv("PENSTOCK_GRAPHS", "elsewhere.json")
+    told = cli.json("show", run_id)
+    assert told["result"] is None
+    assert "elsewhere.json" in told["result_missing"]
+    assert "the result cannot be shown" in cli("show", run_id).out
+
+
+def test_show_does_not_take_the_result_of_a_later_run_of_the_thread_for_its_own(
+    cli: CommandLine,
+) -> None:
+    first = cli("run", "chain", "--thread", "t", "--wait", "--json").data["run"]["id"]
+    cli("run", "chain", "--thread", "t", "--wait")
+    assert "has gone on" in cli.json("show", first)["result_missing"]
+
+
+def test_cancel_ends_a_queued_run(cli: CommandLine) -> None:
+    run_id = cli.start("chain")
+    assert cli("cancel", run_id).out == f"run {run_id} is cancelled\n"
+    assert cli.json("cancel", run_id)["run"]["cancel_by"] == "ann"
+
+
+def test_redrive_goes_on_after_what_failed_was_mended(cli: CommandLine) -> None:
+    run_id = cli("run", "failing", "--wait", "--json").data["run"]["id"]
+    assert f"next: penstock redrive {run_id}" in cli("show", run_id).out
+    (cli.folder / "mended").touch()
+    assert cli("redrive", run_id).out.startswith(f"run {run_id} is queued again")
+    cli("run", "failing", "--wait")
+    assert cli.json("show", run_id)["result"]["steps"] == ["one", "mended"]
+
+
+def test_migrate_makes_a_store_and_then_leaves_it(empty: CommandLine) -> None:
+    assert empty.json("migrate")["before"] is None
+    assert "is up to date, at migration" in empty("migrate").out
+
+
+def test_doctor_finds_nothing_wrong_in_a_project_that_is_well(cli: CommandLine) -> None:
+    told = cli.json("doctor")
+    assert told["ok"]
+    assert [check["name"] for check in told["checks"] if not check["ok"]] == []
+    shown = cli("doctor")
+    assert shown.code == 0
+    assert "journal_mode wal, synchronous full" in shown.out
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(empty: CommandLine) -> None:
+    told = empty("doctor", "--json")
+    wrong = {check["name"]: check["todo"] for check in told.data["checks"] if not check["ok"]}
+    assert told.code == 4
+    assert wrong.keys() == {"graphs", "store"}
+    assert wrong["store"] == "run `penstock migrate`"
+    assert list(empty.folder.iterdir()) == []
+    empty("migrate")
+    assert empty("doctor").code == 3
+
+
+def test_doctor_finds_queued_runs_that_nobody_can_drive(cli: CommandLine) -> None:
+    run_id = cli.start("chain")
+    cli.project.manifest({"asking": "./graphs.py:asking"})
+    told = cli("doctor", "--json")
+    (wrong,) = [check for check in told.data["checks"] if not check["ok"]]
+    assert told.code == 3
+    assert wrong["name"] == "graphs of queued runs"
+    assert run_id in wrong["found"]
+
+
+def test_variables_of_the_project_are_set_before_its_graphs_are_imported(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_SET_BEFORE", "ours")
+    monkeypatch.setenv("DESK_SET_THERE", "")
+    monkeypatch.delenv("DESK_SET_THERE")
+    (tmp_path / ".env").write_text("DESK_SET_BEFORE=theirs\nDESK_SET_THERE=theirs\n")
+    cli.project.write(
+        "wanting.py",
+        "import os\nfrom graphs import chain as graph\n"
+        "assert (os.environ['DESK_SET_BEFORE'], os.environ['DESK_SET_THERE'])"
+        " == ('ours', 'theirs')\n",
+    )
+    cli.project.manifest({"wanting": "./wanting.py:graph"}, env=".env")
+    assert cli("run", "wanting", "--wait").code == 0
+
+
+def test_the_same_commands_work_on_postgresql(
+    cli: CommandLine, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_STORE_URL", postgresql_url)
+    assert cli("runs").code == 4
+    assert cli.json("migrate")["before"] is None
+    run_id = cli("run", "asking", '{"name": "Ada"}', "--wait", "--json").data["run"]["id"]
+    (gate,) = cli.json("gates")["gates"]
+    assert cli("decide", gate["id"][:8], YES).code == 0
+    assert cli.json("show", run_id[:12])["run"]["status"] == "queued"
+    durability = {check["name"]: check for check in cli("doctor", "--json").data["checks"]}
+    assert "synchronous_commit" in durability["durability"]["found"]

@@ -1,0 +1,1 @@
+"""The faces of Penstock: the command line."""

@@ -1,0 +1,237 @@
+"""The shape of the command line: commands, arguments, options.
+
+The work is done by the other modules, which are imported by the command that needs them: LangGraph
+takes half a second, and must find its strict mode set when it is first imported.
+"""
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from penstock.contracts.run import RunStatus, WhenBusy
+from penstock.ui.cli.answering import answering
+from penstock.ui.cli.exits import Exit
+from penstock.ui.cli.output import Output
+
+if TYPE_CHECKING:
+    from penstock.runs.settings import Settings
+
+STRICT = "LANGGRAPH_STRICT_MSGPACK"
+"""LangGraph's switch: what is read from a checkpoint must not be able to run code."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's id, or its beginning if no other's is so.")
+]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to list at most.")]
+
+app = typer.Typer(
+    name="penstock",
+    help="Durable, governed runs for LangGraph agents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"penstock {version('penstock')}")
+        except PackageNotFoundError:
+            typer.echo("penstock (not installed as a package)")
+        raise typer.Exit
+
+
+@app.callback()
+def prepare(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Durable, governed runs for LangGraph agents."""
+    _print_version(wanted=_version)
+    os.environ[STRICT] = "true"
+
+
+@app.command()
+@answering
+def init(*, as_json: AsJson = False) -> None:
+    """Write an example project here, and make its store."""
+    from penstock.ui.cli import beginning
+
+    beginning.init(_settings(), Output(as_json=as_json))
+
+
+@app.command()
+@answering
+def run(
+    *,
+    graph: Annotated[str, typer.Argument(help="The graph's name in `langgraph.json`.")],
+    given: Annotated[
+        str,
+        typer.Argument(metavar="[INPUT]", help="The input as JSON; `@file` or `-` reads it."),
+    ] = "{}",
+    key: Annotated[
+        str | None, typer.Option(help="Your name for the run: the same key is the same run.")
+    ] = None,
+    thread: Annotated[
+        str | None, typer.Option(help="The thread to run on; without one, a new one.")
+    ] = None,
+    when_busy: Annotated[
+        WhenBusy, typer.Option(help="What to do while another run is on the thread.")
+    ] = WhenBusy.WAIT,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Drive the run here and show how it comes on.")
+    ] = False,
+    no_drive: Annotated[
+        bool, typer.Option("--no-drive", help="With --wait: leave the driving to workers.")
+    ] = False,
+    timeout_s: Annotated[
+        float | None, typer.Option(min=0, help="With --wait: seconds to wait at most.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int | None:
+    """Start a run of a graph."""
+    if not wait and (no_drive or timeout_s is not None):
+        raise typer.BadParameter("--no-drive and --timeout-s need --wait")
+    from penstock.ui.cli import starting
+
+    return starting.start(
+        _settings(),
+        Output(as_json=as_json),
+        graph=graph,
+        given=given,
+        key=key,
+        thread=thread,
+        when_busy=when_busy,
+        waiting=starting.Waiting(drive=not no_drive, timeout_s=timeout_s) if wait else None,
+    )
+
+
+@app.command()
+@answering
+def runs(
+    *,
+    status: Annotated[
+        list[RunStatus] | None, typer.Option(help="Only in this state; may be repeated.")
+    ] = None,
+    graph: Annotated[str | None, typer.Option(help="Only of this graph.")] = None,
+    thread: Annotated[str | None, typer.Option(help="Only on this thread.")] = None,
+    before: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Only older ones: the last of a page.")
+    ] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    from penstock.ui.cli import listing
+
+    listing.runs(
+        _settings(),
+        Output(as_json=as_json),
+        statuses=status or (),
+        graph=graph,
+        thread=thread,
+        before=before,
+        limit=limit,
+    )
+
+
+@app.command()
+@answering
+def show(*, run_id: RunArgument, as_json: AsJson = False) -> None:
+    """Show a run: its state, gates, history and result."""
+    from penstock.ui.cli import showing
+
+    showing.show(_settings(), Output(as_json=as_json), typed=run_id)
+
+
+@app.command()
+@answering
+def gates(*, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """List the questions that wait for an answer, oldest first."""
+    from penstock.ui.cli import listing
+
+    listing.gates(_settings(), Output(as_json=as_json), limit=limit)
+
+
+@app.command()
+@answering
+def decide(
+    *,
+    gate_id: Annotated[
+        str, typer.Argument(metavar="GATE", help="The gate's id; its beginning while it is open.")
+    ],
+    answer: Annotated[
+        str, typer.Argument(metavar="ANSWER", help="The answer as JSON; `@file` or `-` reads it.")
+    ],
+    by: Annotated[
+        str | None, typer.Option(help="Who decides; else PENSTOCK_ACTOR, else your login.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a gate; its run goes on."""
+    from penstock.ui.cli import acting
+
+    acting.decide(_settings(), Output(as_json=as_json), typed=gate_id, answer=answer, by=by)
+
+
+@app.command()
+@answering
+def cancel(*, run_id: RunArgument, as_json: AsJson = False) -> None:
+    """Cancel a run."""
+    from penstock.ui.cli import acting
+
+    acting.cancel(_settings(), Output(as_json=as_json), typed=run_id)
+
+
+@app.command()
+@answering
+def redrive(*, run_id: RunArgument, as_json: AsJson = False) -> None:
+    """Queue a failed run again, to go on from its last checkpoint."""
+    from penstock.ui.cli import acting
+
+    acting.redrive(_settings(), Output(as_json=as_json), typed=run_id)
+
+
+@app.command()
+@answering
+def worker(*, as_json: AsJson = False) -> Exit | None:
+    """Drive runs until a signal ends it: the first gives them back, a second is at once."""
+    from penstock.ui.cli import working
+
+    return working.work(_settings(), Output(as_json=as_json))
+
+
+@app.command()
+@answering
+def migrate(*, as_json: AsJson = False) -> None:
+    """Bring the store's tables up to date, making it if there is none."""
+    from penstock.ui.cli import storing
+
+    storing.migrate(_settings(), Output(as_json=as_json))
+
+
+@app.command()
+@answering
+def doctor(*, as_json: AsJson = False) -> Exit | None:
+    """Look for what is wrong: versions, graphs, the store, workers, stuck runs."""
+    from penstock.ui.cli import doctor as doctoring
+
+    return doctoring.examine(_settings(), Output(as_json=as_json))
+
+
+def _settings() -> "Settings":
+    from penstock.ui.cli.desk import read_settings
+
+    return read_settings()

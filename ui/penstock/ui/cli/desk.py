@@ -1,0 +1,169 @@
+"""What the commands work with: the settings, the open store, the project's graphs."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from penstock.checkpoints import Checkpointer, Store
+from penstock.contracts.errors import (
+    InvalidSettings,
+    MigrationNeeded,
+    StoreBroken,
+    UnknownGate,
+    UnknownRun,
+)
+from penstock.contracts.gate import Gate
+from penstock.contracts.ids import GateId, RunId
+from penstock.contracts.run import Run
+from penstock.graphs import Catalog, read_manifest
+from penstock.runs import Runtime
+from penstock.runs.settings import PREFIX, Settings
+
+_PREFIX_ROWS = 1000
+"""So many open gates are searched for one that begins as was typed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """An open store and what acts on it."""
+
+    settings: Settings
+    store: Store
+    checkpointer: Checkpointer
+    catalog: Catalog
+    runtime: Runtime
+
+    async def run(self, typed: str) -> Run:
+        """Return the tenant's run with this id, or the only one whose id begins so.
+
+        Raises:
+            UnknownRun: there is none, or more than one.
+        """
+        # Ids are of 0-9, a-f and hyphens: those that begin so are the last ones before this.
+        before = RunId(f"{typed}g")
+        found = await self.runtime.list(tenant=self.settings.tenant, before=before, limit=2)
+        matching = [run for run in found if typed and run.id.startswith(typed)]
+        if len(matching) == 1:
+            return matching[0]
+        raise UnknownRun(self._not_one("run", typed, count=len(matching)))
+
+    async def gate(self, typed: str) -> GateId:
+        """Return the id of the tenant's gate, given whole or, of an open one, its beginning.
+
+        Raises:
+            UnknownGate: there is none, or more than one.
+        """
+        tenant = self.settings.tenant
+        found = await self.runtime.open_gates(tenant=tenant, limit=_PREFIX_ROWS)
+        matching: list[Gate] = [gate for gate in found if typed and gate.id.startswith(typed)]
+        if len(matching) == 1:
+            return matching[0].id
+        if not matching and len(typed) == 32:
+            return GateId(typed)
+        raise UnknownGate(self._not_one("open gate", typed, count=len(matching)))
+
+    def _not_one(self, what: str, typed: str, *, count: int) -> str:
+        of = f"of tenant `{self.settings.tenant}` in `{self.store.name}`"
+        if count:
+            return f"more than one {what} {of} has an id that begins with `{typed}`; type more"
+        return f"no {what} {of} has the id `{typed}`"
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        InvalidSettings: a variable cannot be used; the message says which and why.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"`{PREFIX}{str(problem['loc'][0]).upper()}`: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        )
+        raise InvalidSettings(problems) from error
+    if settings.worker_lease_s <= settings.worker_beat_s:
+        msg = (
+            f"`{PREFIX}WORKER_LEASE_S` is {settings.worker_lease_s:g} and must be longer than"
+            f" `{PREFIX}WORKER_BEAT_S`, which is {settings.worker_beat_s:g}"
+        )
+        raise InvalidSettings(msg)
+    return settings
+
+
+def load_graphs(settings: Settings) -> Catalog:
+    """Load the project's graphs, with the variables that its `langgraph.json` names.
+
+    A variable that is set already stays as it is. What the project's code prints while it is
+    imported goes to standard error.
+
+    Raises:
+        InvalidManifest, InvalidGraph: as `Catalog.load`.
+    """
+    manifest = read_manifest(settings.graphs)
+    named = manifest.env if isinstance(manifest.env, dict) else dotenv_values(str(manifest.env))
+    for name, value in named.items():
+        if value is not None:
+            os.environ.setdefault(name, value)
+    with contextlib.redirect_stdout(sys.stderr):
+        return Catalog.load(manifest)
+
+
+@contextlib.contextmanager
+def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[Desk]:
+    """Open the store and make ready to act on it; without a catalog no runs can be started.
+
+    Raises:
+        MigrationNeeded: there is no store yet, or it is of another version; none was made.
+        StoreError: it cannot be opened.
+        InvalidSettings: the URL is not one of a store.
+    """
+    known = catalog if catalog is not None else Catalog.of()
+    with usable_url():
+        file = store_file(settings)
+        if file is not None and not os.path.lexists(file):
+            msg = f"there is no store at `{settings.store_url}` yet; make one with a migration"
+            raise MigrationNeeded(msg)
+        store = Store.open(settings.store_url, busy_timeout_s=settings.store_busy_timeout_s)
+    with store:
+        checkpointer = Checkpointer(store)
+        yield Desk(
+            settings=settings,
+            store=store,
+            checkpointer=checkpointer,
+            catalog=known,
+            runtime=Runtime(store, checkpointer, known),
+        )
+
+
+def store_file(settings: Settings) -> str | None:
+    """Return the file of a SQLite store."""
+    url = make_url(settings.store_url)
+    return url.database if url.get_backend_name() == "sqlite" else None
+
+
+@contextlib.contextmanager
+def usable_url() -> Generator[None]:
+    """Turn what the URL of a store may be blamed for into errors of Penstock."""
+    name = f"`{PREFIX}STORE_URL`"
+    try:
+        yield
+    except ArgumentError as error:
+        msg = f"{name} is not a database's URL; write one like `sqlite:///penstock.db`"
+        raise InvalidSettings(msg) from error
+    except (NoSuchModuleError, ValueError) as error:
+        raise InvalidSettings(f"{name} cannot be used: {error}") from error
+    except ModuleNotFoundError as error:
+        msg = f"{name} needs the package `{error.name}`; install `penstock[postgres]`"
+        raise InvalidSettings(msg) from error
+    except OSError as error:
+        msg = f"the store at {name} cannot be opened: {error.strerror or error}"
+        raise StoreBroken(msg) from error

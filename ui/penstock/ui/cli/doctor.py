@@ -1,0 +1,151 @@
+"""`penstock doctor`: what is wrong with this installation, and what to do about it."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+
+from penstock.checkpoints import health
+from penstock.checkpoints.migration import HEAD
+from penstock.contracts.clock import SystemClock
+from penstock.contracts.errors import PenstockError
+from penstock.contracts.run import Run, RunStatus
+from penstock.graphs import Catalog
+from penstock.runs.settings import Settings
+from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.ui.cli.exits import Exit, of_error
+from penstock.ui.cli.output import Output, table
+from penstock.ui.cli.storing import shown_url
+from penstock.ui.cli.words import age
+
+_PACKAGES = ("penstock", "langgraph", "langgraph-checkpoint", "langchain-core", "sqlalchemy")
+_STUCK = timedelta(minutes=5)
+_LOOK_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    todo: str = ""
+    """What to do about it; only where something is wrong."""
+
+
+def examine(settings: Settings, output: Output) -> Exit:
+    """Look at everything a run rests on; say what is wrong."""
+    checks = [_versions()]
+    catalog: Catalog | None = None
+    try:
+        catalog = load_graphs(settings)
+        names = ", ".join(sorted(graph.name for graph in catalog)) or "none"
+        checks.append(Check(name="graphs", ok=True, found=f"{names} from {settings.graphs}"))
+    except PenstockError as error:
+        todo = "mend it, set PENSTOCK_GRAPHS, or begin with `penstock init`"
+        checks.append(Check(name="graphs", ok=False, found=str(error), todo=todo))
+    code = Exit.OK
+    try:
+        with open_desk(settings, catalog) as desk:
+            # Opening a checkpointer has made sure of it.
+            checks.append(Check(name="strict mode", ok=True, found="on"))
+            found = f"{shown_url(settings)} at migration {HEAD}"
+            checks.append(Check(name="store", ok=True, found=found))
+            checks += asyncio.run(_look(desk, catalog))
+    except PenstockError as error:
+        todo = (
+            "run `penstock migrate`"
+            if error.code == "migration_needed"
+            else "do what it says, then look again"
+        )
+        checks.append(Check(name="store", ok=False, found=str(error), todo=todo))
+        code = of_error(error)
+    ok = all(check.ok for check in checks)
+    if not ok and code is Exit.OK:
+        code = Exit.REFUSED
+    rows = [(check.name, "ok" if check.ok else "wrong", _said(check)) for check in checks]
+    output.answer(
+        {"ok": ok, "checks": [asdict(check) for check in checks]},
+        table("check", "", "found", rows=rows),
+    )
+    return code
+
+
+async def _look(desk: Desk, catalog: Catalog | None) -> Sequence[Check]:
+    durability = await desk.store.read(health.durability)
+    runs = await desk.runtime.list(
+        statuses={RunStatus.RUNNING, RunStatus.QUEUED},
+        tenant=desk.settings.tenant,
+        limit=_LOOK_ROWS,
+    )
+    now = SystemClock().now()
+    return [
+        Check(
+            name="durability",
+            ok=health.is_durable(durability),
+            found=", ".join(f"{name} {value}" for name, value in durability.items()),
+            todo="have the database wait for the disk at a commit",
+        ),
+        _workers(runs),
+        _stuck(runs, now),
+        *_homeless(runs, catalog),
+    ]
+
+
+def _versions() -> Check:
+    found = [f"Python {sys.version.split()[0]}"]
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} (not installed as a package)")
+    return Check(name="versions", ok=True, found=", ".join(found))
+
+
+def _workers(runs: Sequence[Run]) -> Check:
+    """Tell which workers hold runs; an idle one leaves no trace in the store."""
+    seen = sorted({run.worker_id for run in runs if run.worker_id is not None})
+    return Check(name="workers", ok=True, found=", ".join(seen) or "none holds a run now")
+
+
+def _stuck(runs: Sequence[Run], now: datetime) -> Check:
+    """Find runs that nobody has taken up, or whose worker is gone and was not missed."""
+    stuck = [
+        f"{run.id} is {run.status} since {age((now - since).total_seconds())}"
+        for run in runs
+        for since in [run.lease_expires_at or run.changed_at]
+        if now - since > _STUCK
+    ]
+    return Check(
+        name="stuck runs",
+        ok=not stuck,
+        found="; ".join(stuck) or "none",
+        todo="start a `penstock worker` that has their graphs",
+    )
+
+
+def _homeless(runs: Sequence[Run], catalog: Catalog | None) -> Sequence[Check]:
+    """Find queued runs whose graph is not one of the project's, as it is now."""
+    if catalog is None:
+        return []
+    known = {(graph.name, str(graph.fingerprint)) for graph in catalog}
+    lost = [
+        f"{run.id} of graph {run.graph}"
+        for run in runs
+        if run.status is RunStatus.QUEUED and (run.graph, run.fingerprint) not in known
+    ]
+    return [
+        Check(
+            name="graphs of queued runs",
+            ok=not lost,
+            found="; ".join(lost) or "all are known",
+            todo="start a worker with the code they were started with, or cancel them",
+        )
+    ]
+
+
+def _said(check: Check) -> str:
+    return check.found if check.ok else f"{check.found}: {check.todo}"

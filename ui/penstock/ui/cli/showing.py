@@ -1,0 +1,99 @@
+"""`penstock show`: one run, with its gates, its history and its result."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.checkpoints import audit
+from penstock.contracts.audit import AuditEvent
+from penstock.contracts.errors import PenstockError
+from penstock.contracts.gate import Gate
+from penstock.contracts.run import Run, RunStatus
+from penstock.runs.settings import Settings
+from penstock.ui.cli import words
+from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.ui.cli.output import Output, dump, table
+
+
+def show(settings: Settings, output: Output, *, typed: str) -> None:
+    """Show all that the store knows of a run."""
+    with open_desk(settings) as desk:
+        run, gates, events = asyncio.run(_look(desk, typed))
+    data: dict[str, Any] = {
+        "run": words.of_run(run),
+        "gates": [words.of_gate(gate) for gate in gates],
+        "history": [words.of_event(event) for event in events],
+        "result": None,
+        "result_missing": None,
+    }
+    said: list[Any] = [_header(run)]
+    if gates:
+        rows = [(gate.id, gate.status, gate.question, gate.answer or "") for gate in gates]
+        said += ["", table("gate", "status", "question", "answer", rows=rows)]
+    history = [
+        (words.instant(event.at), event.action, event.actor, _detail(event.detail))
+        for event in events
+    ]
+    said += ["", table("at", "what", "who", "detail", rows=history)]
+    if run.status is RunStatus.SUCCEEDED:
+        try:
+            data["result"] = _result(settings, run)
+            said += ["", "result:", dump(data["result"])]
+        except PenstockError as error:
+            # The rest is worth showing where the project's graphs are not at hand.
+            data["result_missing"] = str(error)
+            said += ["", f"the result cannot be shown: {error}"]
+    output.answer(data, *said, *words.about_gates(gates), *words.about_failure(run))
+
+
+async def _look(desk: Desk, typed: str) -> tuple[Run, list[Gate], list[AuditEvent]]:
+    run = await desk.run(typed)
+    events = await desk.store.read(lambda connection: audit.of_run(connection, run.id))
+    return run, list(await desk.runtime.gates(run.id)), list(events)
+
+
+def _result(settings: Settings, run: Run) -> Any:
+    catalog = load_graphs(settings)
+    with open_desk(settings, catalog) as desk:
+        return asyncio.run(result(desk, run))
+
+
+async def result(desk: Desk, run: Run) -> Any:
+    """Return what a run that succeeded left on its thread.
+
+    Raises:
+        UnknownGraph: the project has no such graph.
+        PenstockError: a later run works on the thread, so the state is not this run's any more.
+    """
+    config: Any = {"configurable": {"thread_id": run.thread_id}}
+    newest = await desk.checkpointer.aget_tuple(config)
+    if newest is not None and newest.metadata.get("run_id", run.id) != run.id:
+        msg = f"thread `{run.thread_id}` has gone on with run `{newest.metadata.get('run_id')}`"
+        raise PenstockError(msg)
+    return await desk.runtime.result(run)
+
+
+def _header(run: Run) -> Any:
+    failure = run.failure
+    rows = {
+        "run": run.id,
+        "status": words.status_text(run.status),
+        "graph": f"{run.graph}, version {run.graph_version}",
+        "thread": run.thread_id,
+        "key": run.key,
+        "tenant": run.tenant,
+        "input": words.short(run.input),
+        "epoch": str(run.epoch),
+        "worker": run.worker_id,
+        "cancel asked by": run.cancel_by,
+        "created": words.instant(run.created_at),
+        "ended": words.instant(run.ended_at),
+        "failure": None if failure is None else f"{failure.code}: {failure.message}",
+    }
+    shown = table("", "", rows=[(name, value) for name, value in rows.items() if value])
+    shown.show_header = False
+    return shown
+
+
+def _detail(detail: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in detail.items() if value is not None)

@@ -1,0 +1,130 @@
+"""Runs, gates and events as JSON and as words for people."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import from_json
+from rich.text import Text
+
+from penstock.contracts.audit import AuditEvent
+from penstock.contracts.gate import Gate, GateStatus
+from penstock.contracts.run import Run
+from penstock.ui.cli.sample import sample
+
+_STYLES = {
+    "queued": "cyan",
+    "running": "blue",
+    "waiting": "yellow",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "magenta",
+}
+_SHORT = 60
+
+
+def of_run(run: Run) -> dict[str, Any]:
+    """Return a run as JSON has it."""
+    return {
+        "id": run.id,
+        "tenant": run.tenant,
+        "graph": run.graph,
+        "graph_version": run.graph_version,
+        "fingerprint": run.fingerprint,
+        "thread_id": run.thread_id,
+        "key": run.key,
+        "input": from_json(run.input),
+        "status": str(run.status),
+        "epoch": run.epoch,
+        "worker_id": run.worker_id,
+        "lost_count": run.lost_count,
+        "cancel_by": run.cancel_by,
+        "created_at": run.created_at,
+        "changed_at": run.changed_at,
+        "ended_at": run.ended_at,
+        "failure": None
+        if run.failure is None
+        else {
+            "code": str(run.failure.code),
+            "message": run.failure.message,
+            "redrivable": run.failure.redrivable,
+        },
+    }
+
+
+def of_gate(gate: Gate) -> dict[str, Any]:
+    """Return a gate as JSON has it."""
+    return {
+        "id": gate.id,
+        "tenant": gate.tenant,
+        "run_id": gate.run_id,
+        "kind": str(gate.kind),
+        "status": str(gate.status),
+        "question": from_json(gate.question),
+        "answer_schema": None if gate.answer_schema is None else from_json(gate.answer_schema),
+        "answer": None if gate.answer is None else from_json(gate.answer),
+        "decided_by": gate.decided_by,
+        "opened_at": gate.opened_at,
+        "expires_at": gate.expires_at,
+        "closed_at": gate.closed_at,
+    }
+
+
+def of_event(event: AuditEvent) -> dict[str, Any]:
+    """Return an audit event as JSON has it."""
+    return {
+        "at": event.at,
+        "actor": event.actor,
+        "action": event.action,
+        "detail": dict(event.detail),
+    }
+
+
+def status_text(status: str) -> Text:
+    """Return a state in its colour."""
+    return Text(status, style=_STYLES.get(status, ""))
+
+
+def instant(at: datetime | None) -> str:
+    """Return an instant as people read it, in UTC."""
+    return "" if at is None else at.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def age(seconds: float) -> str:
+    """Return a length of time in its two largest units."""
+    whole = max(int(seconds), 0)
+    for size, large, unit, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "m")):
+        if whole >= size:
+            return f"{whole // size}{large} {whole % size // unit}{small}"
+    return f"{whole // 60}m {whole % 60}s" if whole >= 60 else f"{whole}s"
+
+
+def short(text: str) -> str:
+    """Return the beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _SHORT else f"{line[: _SHORT - 1]}…"
+
+
+def about_gates(gates: Sequence[Gate]) -> Sequence[str]:
+    """Return the open ones of `gates` and how each is decided, a line each."""
+    lines: list[str] = []
+    for gate in gates:
+        if gate.status is GateStatus.OPEN:
+            lines += [f"gate {gate.id} asks: {gate.question}", f"next: {decide_command(gate)}"]
+    return lines
+
+
+def decide_command(gate: Gate) -> str:
+    """Return a command that decides a gate, with an answer that fits it as far as can be told."""
+    schema = None if gate.answer_schema is None else from_json(gate.answer_schema)
+    answer = json.dumps(sample(schema), ensure_ascii=False)
+    return f"penstock decide {gate.id} {shlex.quote(answer)}"
+
+
+def about_failure(run: Run) -> Sequence[str]:
+    """Return what to type after a failure that a redrive may help."""
+    if run.failure is None or not run.failure.redrivable:
+        return []
+    return [f"next: penstock redrive {run.id}"]

@@ -1,0 +1,79 @@
+"""`penstock worker`: a process that drives runs until it is told to stop."""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stdout
+
+from penstock.runs import Worker
+from penstock.runs.settings import Settings
+from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.ui.cli.exits import Exit
+from penstock.ui.cli.output import Output
+from penstock.ui.cli.signals import stopped_by_signals
+
+log = logging.getLogger(__name__)
+
+
+def work(settings: Settings, output: Output) -> Exit:
+    """Drive runs until a signal; what is driven then goes back to the queue."""
+    catalog = load_graphs(settings)
+    # What nodes print must not mix with the answer.
+    with (
+        logging_to_stderr(as_json=output.as_json),
+        open_desk(settings, catalog) as desk,
+        redirect_stdout(sys.stderr),
+    ):
+        worker_id = asyncio.run(_work(desk))
+    output.answer({"worker_id": worker_id, "ended": "drained"})
+    return Exit.OK
+
+
+async def _work(desk: Desk) -> str:
+    worker = Worker(desk.store, desk.checkpointer, desk.catalog, pace=desk.settings.pace())
+
+    def stop(number: int) -> None:
+        name = signal.Signals(number).name
+        log.info("%s: giving back what is driven; another signal ends at once", name)
+        worker.drain()
+
+    names = ", ".join(sorted(graph.name for graph in desk.catalog))
+    with stopped_by_signals(stop):
+        log.info("worker %s drives %s from %s", worker.id, names, desk.store.name)
+        await worker.work()
+    log.info("worker %s has stopped; nothing is driven by it any more", worker.id)
+    return worker.id
+
+
+@contextmanager
+def logging_to_stderr(*, as_json: bool) -> Generator[None]:
+    """Have what Penstock logs printed to standard error, a line an event."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines(as_json=as_json))
+    root = logging.getLogger("penstock")
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+class _Lines(logging.Formatter):
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        if not self._as_json:
+            return super().format(record)
+        told = {"at": self.formatTime(record), "level": record.levelname}
+        text = record.getMessage()
+        if record.exc_info:
+            text = f"{text}\n{self.formatException(record.exc_info)}"
+        return json.dumps(told | {"message": text})
