@@ -90,7 +90,7 @@ class Worker:
         """Work until `drain` is called and what is driven has stopped.
 
         Raises:
-            StoreError: the store failed and would not be written any more.
+            ExceptionGroup: of a `StoreError`, when the store would not be written any more.
         """
         async with asyncio.TaskGroup() as group:
             beating = group.create_task(self._beat())
@@ -131,6 +131,7 @@ class Worker:
                     )
                 )
                 for run in claimed:
+                    log.info("run %s of %s is claimed, epoch %d", run.id, run.graph, run.epoch)
                     task = asyncio.create_task(self._drive(run), name=f"run {run.id}")
                     self._driving[run.id] = _Driving(fence=run.fence, task=task)
                 if len(claimed) == free:
@@ -173,7 +174,8 @@ class Worker:
 
     async def _drive(self, run: Run) -> None:
         try:
-            await self._driver.drive(self._catalog.get(run.graph), run, self.id)
+            left = await self._driver.drive(self._catalog.get(run.graph), run, self.id)
+            log.info("run %s is %s", run.id, left.status)
         except asyncio.CancelledError:
             await self._let_go(run)
         except LeaseLost:
