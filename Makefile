@@ -14,8 +14,8 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal -
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: runtime ## Set up and run the example agent
-	$(BIN)/python examples/agent_loop.py
+demo: runtime ## Set up and run the refund desk, a whole example
+	$(BIN)/python examples/refund_desk/demo.py
 
 test: system dev lint types layers ## Check everything: format, lint, types, layers, all tests, coverage
 	$(BIN)/pytest --cov
