@@ -27,6 +27,7 @@ from penstock.contracts.ids import GateId, WorkerId
 from penstock.contracts.run import FailureCode, Run, RunStatus, WhenBusy
 from penstock.graphs import Catalog, declare
 from penstock.runs import Pace, Runtime, Worker
+from penstock.runs.driver import Driver
 from support.runs import NOW
 
 QUICK = Pace(beat_s=0.02, lease_s=5.0, poll_s=0.02)
@@ -474,6 +475,25 @@ async def test_a_worker_whose_run_was_taken_over_stops_driving_it(desk: Desk) ->
             ended = await desk.until(run, RunStatus.SUCCEEDED, RunStatus.FAILED)
         assert first.id
     assert ended.status in {RunStatus.SUCCEEDED, RunStatus.FAILED}
+
+
+async def test_a_run_that_a_living_worker_has_given_up_is_taken_over(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drive = Driver.drive
+    failed: list[Run] = []
+
+    async def fail_once(self: Driver, graph: Any, run: Run, worker: WorkerId) -> Run:
+        if not failed:
+            failed.append(run)
+            raise RuntimeError("a fault of the runtime itself")
+        return await drive(self, graph, run, worker)
+
+    monkeypatch.setattr(Driver, "drive", fail_once)
+    run = await desk.start()
+    async with desk.worker(Pace(beat_s=0.02, lease_s=0.3, poll_s=0.02)):
+        ended = await desk.until(run, RunStatus.SUCCEEDED)
+    assert ended.epoch == 2
 
 
 async def test_a_graph_that_a_worker_does_not_have_is_left_alone(

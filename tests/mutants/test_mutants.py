@@ -154,6 +154,13 @@ MUTANTS = [
         RUNTIME,
     ),
     Mutant(
+        "a worker that lives keeps a run that it has given up",
+        "leases.py",
+        "            runs.c.id.in_(driven),\n",
+        "",
+        RUNTIME,
+    ),
+    Mutant(
         "a run may take workers down for ever",
         "leases.py",
         "elif lost_count + 1 >= lost_limit:",

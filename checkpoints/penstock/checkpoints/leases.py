@@ -69,11 +69,20 @@ def claim(
     return claimed
 
 
-def beat(connection: Connection, worker: WorkerId, *, lease_s: float) -> Sequence[Held]:
-    """Prolong the leases of `worker` and return what it still holds."""
+def beat(
+    connection: Connection, worker: WorkerId, driven: Collection[RunId], *, lease_s: float
+) -> Sequence[Held]:
+    """Prolong the leases of the runs that `worker` drives, and return those it still holds.
+
+    A run that it holds and does not drive any more is left to be taken over.
+    """
     rows = connection.execute(
         update(runs)
-        .where(runs.c.worker_id == worker, runs.c.status == RunStatus.RUNNING)
+        .where(
+            runs.c.worker_id == worker,
+            runs.c.status == RunStatus.RUNNING,
+            runs.c.id.in_(driven),
+        )
         .values(lease_expires_at=database_now(connection.dialect, plus_s=lease_s))
         .returning(runs.c.id, runs.c.epoch, runs.c.cancel_by)
     )

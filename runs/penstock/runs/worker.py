@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import Checkpointer, Store, leases, runs
 from penstock.contracts.clock import Clock, SystemClock
-from penstock.contracts.errors import PenstockError, StoreError
+from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId, WorkerId, new_worker_id
 from penstock.contracts.run import Fence, Run, RunStatus
 from penstock.contracts.signals import LeaseLost
@@ -147,7 +147,9 @@ class Worker:
             await asyncio.sleep(self._pace.beat_s)
             driven = dict(self._driving)
             held = await self._store.write(
-                lambda connection: leases.beat(connection, self.id, lease_s=self._pace.lease_s)
+                lambda connection, driven=driven: leases.beat(
+                    connection, self.id, list(driven), lease_s=self._pace.lease_s
+                )
             )
             known = {one.fence: one for one in held}
             for driving in driven.values():
@@ -180,9 +182,9 @@ class Worker:
             await self._let_go(run)
         except LeaseLost:
             log.warning("run %s is driven by another worker now", run.id)
-        except StoreError:
-            # The lease runs out by itself; whoever can write then takes the run over.
-            log.exception("the store failed while run %s was driven", run.id)
+        except Exception:
+            # The lease runs out by itself; whoever can drive the run then takes it over.
+            log.exception("run %s is left to be taken over", run.id)
         finally:
             self._driving.pop(run.id, None)
             self.ring()
