@@ -14,7 +14,7 @@ from langgraph.types import interrupt
 
 from bench.spread import Spread, percentile, ratio, spread
 from penstock.checkpoints import Checkpointer, Store, migrate
-from penstock.contracts.run import LIVE, RunStatus
+from penstock.contracts.run import RunStatus
 from penstock.graphs import Catalog, declare
 from penstock.runs import Pace, Runtime, Worker
 
@@ -131,19 +131,16 @@ async def _driven(url: str, count: int) -> float:
         saver = Checkpointer(store)
         catalog = Catalog.of(declare(_chain(), name="chain"))
         runtime = Runtime(store, saver, catalog)
-        for _ in range(count):
-            await runtime.start("chain", {}, actor="bench")
+        runs = [await runtime.start("chain", {}, actor="bench") for _ in range(count)]
         worker = Worker(store, saver, catalog, pace=PACE)
         began = time.perf_counter()
         working = asyncio.create_task(worker.work())
-        while await runtime.list(statuses=LIVE, limit=1):  # noqa: ASYNC110  (the store tells)
-            await asyncio.sleep(POLL_S)
+        ended = [await runtime.wait(run.id, poll_s=POLL_S) for run in runs]
         took = time.perf_counter() - began
         worker.drain()
         await working
-        succeeded = await runtime.list(statuses=[RunStatus.SUCCEEDED], limit=count + 1)
-        if len(succeeded) != count:
-            raise RuntimeError(f"{len(succeeded)} of {count} runs succeeded")
+        if any(run.status is not RunStatus.SUCCEEDED for run in ended):
+            raise RuntimeError("a run did not succeed")
         return took
 
 

@@ -1,13 +1,14 @@
 """A run moves only as the table of its states says, and only for whoever holds its epoch."""
 
 import json
+import sqlite3
 from itertools import product
 
 import pytest
+from psycopg.errors import CheckViolation
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import IntegrityError
 
-from penstock.checkpoints import Store, runs
+from penstock.checkpoints import Store, leases, migrate, runs
 from penstock.checkpoints import schema as tables
 from penstock.checkpoints.runs import claim
 from penstock.contracts.errors import IllegalTransition, UnknownRun
@@ -127,7 +128,7 @@ def test_a_run_that_does_not_exist_is_named(store: Store) -> None:
 
 def test_a_failed_run_must_say_why(runs: Runs) -> None:
     fence = runs.start("t")
-    with pytest.raises(IntegrityError, match="ck_runs_failure"):
+    with pytest.raises((sqlite3.IntegrityError, CheckViolation), match="ck_runs_failure"):
         runs.move(fence, RunStatus.FAILED)
 
 
@@ -176,3 +177,17 @@ def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
     assert made == found
     assert found.created_at == NOW
     assert (found.status, found.epoch, found.worker_id) == (RunStatus.QUEUED, 0, None)
+
+
+def test_a_claim_finds_what_is_live_on_a_thread_by_its_index(sqlite_url: str) -> None:
+    migrate(sqlite_url)
+    with Store.open(sqlite_url) as store:
+
+        def plan(connection: Connection) -> str:
+            waiting = leases._waiting((("demo", "f"),)).on(connection)
+            asked = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {waiting._sql}", (*"abc", 1, 0))
+            return "\n".join(row.detail for row in asked)
+
+        told = store.read_blocking(plan)
+    assert "ix_runs_live_thread_id (thread_id=?)" in told, told
+    assert "SCAN older" not in told

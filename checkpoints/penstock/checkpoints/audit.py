@@ -3,24 +3,26 @@
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Dialect, Insert, insert, select
 
 from penstock.checkpoints.schema import audit_events
+from penstock.checkpoints.statements import prepared
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.ids import RunId
 
 
 def append(connection: Connection, event: AuditEvent) -> None:
     """Write `event` in the transaction of what it tells of."""
-    connection.execute(
-        insert(audit_events).values(
-            tenant=event.tenant,
-            at=event.at,
-            actor=event.actor,
-            action=event.action,
-            run_id=event.run_id,
-            detail=json.dumps(event.detail, sort_keys=True),
-        ),
+    _append.execute(
+        connection,
+        {
+            "tenant": event.tenant,
+            "at": event.at,
+            "actor": event.actor,
+            "action": event.action,
+            "run_id": event.run_id,
+            "detail": json.dumps(event.detail, sort_keys=True),
+        },
     )
 
 
@@ -38,3 +40,8 @@ def of_run(connection: Connection, run_id: RunId) -> Sequence[AuditEvent]:
         )
         for row in connection.execute(statement.order_by(audit_events.c.id))
     ]
+
+
+@prepared("tenant", "at", "actor", "action", "run_id", "detail")
+def _append(_: Dialect) -> Insert:
+    return insert(audit_events).inline()

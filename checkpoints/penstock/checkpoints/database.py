@@ -2,17 +2,19 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
     Engine,
+    Float,
     Insert,
     Table,
     create_engine,
     func,
+    literal,
     make_url,
 )
 from sqlalchemy.dialects import postgresql
@@ -116,11 +118,14 @@ class Database:
         self._engine.dispose()
 
 
-def database_now(dialect: Dialect, *, plus_s: float = 0.0) -> ColumnElement[datetime]:
+def database_now(
+    dialect: Dialect, *, plus_s: float | ColumnElement[float] = 0.0
+) -> ColumnElement[datetime]:
     """Return SQL for what the database's own clock shows, and so many seconds."""
+    seconds = literal(plus_s, Float) if isinstance(plus_s, int | float) else plus_s
     if dialect.name == "sqlite":
-        return sqlite.instant(plus_s=plus_s)
-    return func.clock_timestamp() + timedelta(seconds=plus_s)
+        return sqlite.instant(plus_s=seconds)
+    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def insert_or_keep(dialect: Dialect, table: Table) -> Insert:

@@ -1,14 +1,16 @@
 """Gates in the store: opened with the state that waits for them, closed once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, Dialect, bindparam, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from penstock.checkpoints import audit
 from penstock.checkpoints.database import insert_or_keep
 from penstock.checkpoints.schema import gates
+from penstock.checkpoints.statements import prepared
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.errors import GateClosed, UnknownGate
 from penstock.contracts.gate import Gate, GateKind, GateStatus, Question
@@ -48,14 +50,14 @@ def get(connection: Connection, gate_id: GateId) -> Gate:
     if row is None:
         msg = f"no gate has the id `{gate_id}` in this store"
         raise UnknownGate(msg)
-    return _gate(row)
+    return _gate(dict(row))
 
 
 def of_run(connection: Connection, run_id: RunId) -> Sequence[Gate]:
     """Return the gates of a run in the order in which they were opened."""
     statement = select(gates).where(gates.c.run_id == run_id)
     rows = connection.execute(statement.order_by(gates.c.opened_at, gates.c.id))
-    return [_gate(row) for row in rows.mappings()]
+    return [_gate(dict(row)) for row in rows.mappings()]
 
 
 def open_ones(connection: Connection, *, tenant: str | None, limit: int) -> Sequence[Gate]:
@@ -64,7 +66,7 @@ def open_ones(connection: Connection, *, tenant: str | None, limit: int) -> Sequ
     if tenant is not None:
         statement = statement.where(gates.c.tenant == tenant)
     rows = connection.execute(statement.order_by(gates.c.opened_at, gates.c.id).limit(limit))
-    return [_gate(row) for row in rows.mappings()]
+    return [_gate(dict(row)) for row in rows.mappings()]
 
 
 def decide(
@@ -106,14 +108,18 @@ def any_decided(connection: Connection, gate_ids: Sequence[GateId]) -> bool:
 
 def cancel_open(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -> None:
     """Close the open gates of a run that is over."""
-    rows = connection.execute(
-        update(gates)
-        .where(gates.c.run_id == run_id, gates.c.status == GateStatus.OPEN)
-        .values(status=GateStatus.CANCELLED, closed_at=at)
-        .returning(gates)
-    )
-    for row in rows.mappings().fetchall():
+    for row in _cancel_open.rows(connection, {"of_run": run_id, "at": at}):
         _tell(connection, _gate(row), "gate.cancelled", at=at, actor=actor)
+
+
+@prepared()
+def _cancel_open(_: Dialect) -> ReturningUpdate[Any]:
+    return (
+        update(gates)
+        .where(gates.c.run_id == bindparam("of_run"), gates.c.status == GateStatus.OPEN)
+        .values(status=GateStatus.CANCELLED, closed_at=bindparam("at"))
+        .returning(*gates.c)
+    )
 
 
 def _tell(connection: Connection, gate: Gate, action: str, *, at: datetime, actor: str) -> None:
@@ -130,7 +136,7 @@ def _tell(connection: Connection, gate: Gate, action: str, *, at: datetime, acto
     )
 
 
-def _gate(row: RowMapping) -> Gate:
+def _gate(row: Mapping[str, Any]) -> Gate:
     values: dict[str, Any] = dict(row)
     values["kind"], values["status"] = GateKind(row["kind"]), GateStatus(row["status"])
     return Gate(**values)

@@ -8,12 +8,28 @@ is for. The clock that counts is the database's, one for all workers.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, exists, select, text, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    false,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from penstock.checkpoints import runs as stored
 from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import one_of, runs
+from penstock.checkpoints.statements import Prepared, prepared
 from penstock.contracts.ids import RunId, WorkerId
 from penstock.contracts.run import LIVE, Failure, FailureCode, Fence, Run, RunStatus
 
@@ -44,30 +60,12 @@ def claim(
     Only runs of `graphs`, each a name and a fingerprint, and of each thread only the oldest run
     that is not over: a thread is driven by one run at a time.
     """
-    older = runs.alias("older")
-    free = ~exists().where(
-        older.c.thread_id == runs.c.thread_id,
-        # In words, not parameters: only then does the index of live runs serve it.
-        text(one_of("older.status", LIVE)),
-        older.c.id < runs.c.id,
-    )
-    waiting = (
-        select(runs.c.id)
-        .where(
-            runs.c.status == RunStatus.QUEUED,
-            tuple_(runs.c.graph, runs.c.fingerprint).in_(sorted(graphs)),
-            free,
-        )
-        .order_by(runs.c.changed_at, runs.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=runs)
-    )
-    claimed: list[Run] = []
-    for run_id in connection.execute(waiting).scalars().all():
-        run = stored.claim(connection, RunId(run_id), worker, lease_s=lease_s, at=at)
-        if run is not None:
-            claimed.append(run)
-    return claimed
+    waiting = _waiting(tuple(sorted(graphs))).rows(connection, {"most": limit})
+    claimed = [
+        stored.claim(connection, RunId(row["id"]), worker, lease_s=lease_s, at=at)
+        for row in waiting
+    ]
+    return [run for run in claimed if run is not None]
 
 
 def beat(
@@ -122,6 +120,34 @@ def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: str) 
             to, failure = RunStatus.QUEUED, None
         swept.append(stored.move(connection, fence, to, at=at, actor=actor, failure=failure))
     return swept
+
+
+@lru_cache(maxsize=16)
+def _waiting(graphs: tuple[tuple[str, str], ...]) -> Prepared:
+    """Return what finds `most` queued runs of `graphs` whose thread nobody else is on."""
+    older = runs.alias("older")
+    free = ~exists().where(
+        older.c.thread_id == runs.c.thread_id,
+        # In words, not parameters: only then does the index of live runs serve it.
+        text(one_of("older.status", LIVE)),
+        older.c.id < runs.c.id,
+    )
+    known = [
+        and_(runs.c.graph == name, runs.c.fingerprint == fingerprint)
+        for name, fingerprint in graphs
+    ]
+
+    @prepared()
+    def waiting(_: Dialect) -> Select[Any]:
+        return (
+            select(runs.c.id)
+            .where(runs.c.status == RunStatus.QUEUED, or_(false(), *known), free)
+            .order_by(runs.c.changed_at, runs.c.id)
+            .limit(bindparam("most", type_=Integer))
+            .with_for_update(skip_locked=True, of=runs)
+        )
+
+    return waiting
 
 
 def _poison(lost_count: int) -> Failure:

@@ -4,14 +4,13 @@ A change of state is an update that holds its own guard and must touch exactly o
 read first and believed later. Each writes its audit event beside it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, select, update
 
-from penstock.checkpoints import audit, gates
-from penstock.checkpoints.database import database_now, insert_or_keep
+from penstock.checkpoints import audit, gates, run_sql
 from penstock.checkpoints.schema import runs
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.errors import IllegalTransition, RunKeyReused, ThreadBusy, UnknownRun
@@ -43,30 +42,29 @@ def create(
         RunKeyReused: the key names a run of another graph, thread or input.
         ThreadBusy: the thread has a run that is not over, and the new one is not to wait.
     """
-    queued = connection.execute(
-        insert_or_keep(connection.dialect, runs)
-        .values(
-            id=run.id,
-            tenant=run.tenant,
-            key=run.key,
-            thread_id=run.thread_id,
-            graph=run.graph,
-            graph_version=run.graph_version,
-            fingerprint=run.fingerprint,
-            input=run.input,
-            status=RunStatus.QUEUED,
-            epoch=0,
-            lost_count=0,
-            created_at=at,
-            changed_at=at,
-        )
-        .returning(runs.c.id),
+    added = run_sql.add.first(
+        connection,
+        {
+            "id": run.id,
+            "tenant": run.tenant,
+            "key": run.key,
+            "thread_id": run.thread_id,
+            "graph": run.graph,
+            "graph_version": run.graph_version,
+            "fingerprint": run.fingerprint,
+            "input": run.input,
+            "status": RunStatus.QUEUED,
+            "epoch": 0,
+            "lost_count": 0,
+            "created_at": at,
+            "changed_at": at,
+        },
     )
-    if queued.first() is None:
+    if added is None:
         return _named(connection, run), False
     if when_busy is WhenBusy.REFUSE:
         _refuse_busy(connection, run)
-    stored = get(connection, run.id)
+    stored = _run(added)
     _tell(connection, stored, "run.queued", at=at, actor=actor)
     return stored, True
 
@@ -77,7 +75,7 @@ def get(connection: Connection, run_id: RunId) -> Run:
     Raises:
         UnknownRun: there is none with this id.
     """
-    row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
+    row = run_sql.find.first(connection, {"run_id": run_id})
     if row is None:
         msg = f"no run has the id `{run_id}` in this store"
         raise UnknownRun(msg)
@@ -107,26 +105,15 @@ def find(
             statement = statement.where(column == wanted)
     if before is not None:
         statement = statement.where(runs.c.id < before)
-    return [_run(row) for row in connection.execute(statement).mappings()]
+    return [_run(dict(row)) for row in connection.execute(statement).mappings()]
 
 
 def claim(
     connection: Connection, run_id: RunId, worker: WorkerId, *, lease_s: float, at: datetime
 ) -> Run | None:
     """Take a queued run for `worker`; return it, or nothing if it is not to be had."""
-    row = connection.execute(
-        update(runs)
-        .where(runs.c.id == run_id, runs.c.status == RunStatus.QUEUED)
-        .values(
-            status=RunStatus.RUNNING,
-            epoch=runs.c.epoch + 1,
-            worker_id=worker,
-            lease_expires_at=database_now(connection.dialect, plus_s=lease_s),
-            changed_at=at,
-        )
-        .returning(runs),
-    )
-    found = row.mappings().first()
+    params = {"run_id": run_id, "worker": worker, "lease_s": lease_s, "at": at}
+    found = run_sql.claim.first(connection, params)
     if found is None:
         return None
     run = _run(found)
@@ -153,30 +140,22 @@ def move(
         IllegalTransition: a run in its state cannot make this move.
         UnknownRun: there is no such run.
     """
-    allowed = sources(to) if to is not RunStatus.RUNNING else frozenset[RunStatus]()
-    values: dict[str, Any] = {
-        "status": to,
-        "worker_id": None,
-        "lease_expires_at": None,
-        "changed_at": at,
-        "ended_at": at if to in ENDED else None,
-        "failure_code": None if failure is None else failure.code,
-        "failure_message": None if failure is None else failure.message,
-        "failure_redrivable": None if failure is None else failure.redrivable,
-    }
-    if to in {RunStatus.WAITING, RunStatus.SUCCEEDED}:
-        values["lost_count"] = 0
-    moved = connection.execute(
-        update(runs)
-        .where(
-            runs.c.id == fence.run_id,
-            runs.c.epoch == fence.epoch,
-            runs.c.status.in_(sorted(allowed)),
-        )
-        .values(**values)
-        .returning(runs),
+    if to is RunStatus.RUNNING:
+        raise _refusal(get(connection, fence.run_id), fence, to)
+    is_fresh = to in {RunStatus.WAITING, RunStatus.SUCCEEDED}
+    row = run_sql.moves[to].first(
+        connection,
+        {
+            "run_id": fence.run_id,
+            "at_epoch": fence.epoch,
+            "lost_factor": 0 if is_fresh else 1,
+            "at": at,
+            "ended_at": at if to in ENDED else None,
+            "code": None if failure is None else failure.code,
+            "message": None if failure is None else failure.message,
+            "redrivable": None if failure is None else failure.redrivable,
+        },
     )
-    row = moved.mappings().first()
     if row is None:
         raise _refusal(get(connection, fence.run_id), fence, to)
     run = _run(row)
@@ -264,7 +243,7 @@ def _named(connection: Connection, run: NewRun) -> Run:
     if row is None:
         msg = f"run `{run.id}` exists already, under another key"
         raise RunKeyReused(msg)
-    found = _run(row)
+    found = _run(dict(row))
     wanted = (run.graph, run.input)
     if (found.graph, found.input) != wanted or found.thread_id != run.thread_id:
         msg = (
@@ -315,7 +294,7 @@ def _tell(connection: Connection, run: Run, action: str, *, at: datetime, actor:
     )
 
 
-def _run(row: RowMapping) -> Run:
+def _run(row: Mapping[str, Any]) -> Run:
     values: dict[str, Any] = dict(row)
     code = values.pop("failure_code")
     message, redrivable = values.pop("failure_message"), values.pop("failure_redrivable")

@@ -66,9 +66,10 @@ def begin_writing(driver: Any) -> None:
     driver.execute("BEGIN IMMEDIATE")
 
 
-def instant(*, plus_s: float) -> ColumnElement[datetime]:
+def instant(*, plus_s: ColumnElement[Any]) -> ColumnElement[datetime]:
     """Return SQL for the present instant, and so many seconds, as SQLAlchemy stores one."""
-    return func.strftime("%Y-%m-%d %H:%M:%f000", "now", f"{plus_s:+.3f} seconds")
+    later = func.printf("%+.3f seconds", plus_s)
+    return func.strftime("%Y-%m-%d %H:%M:%f000", "now", later)
 
 
 def file_of(url: URL) -> Path:
