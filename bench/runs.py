@@ -16,7 +16,7 @@ from bench.spread import Spread, percentile, ratio, spread
 from penstock.checkpoints import Checkpointer, Store, migrate
 from penstock.contracts.run import RunStatus
 from penstock.graphs import Catalog, declare
-from penstock.runs import Pace, Runtime, Worker
+from penstock.runs import LocalEngine, Pace, Runtime, Worker
 
 CHAIN_LENGTH = 6
 PACE = Pace(slots=16)
@@ -177,8 +177,9 @@ async def _decisions(url: str, count: int) -> Sequence[float]:
     with Store.open(url) as store:
         saver = Checkpointer(store)
         catalog = Catalog.of(declare(graph, name="ask"))
-        worker = Worker(store, saver, catalog, pace=PACE)
-        runtime = Runtime(store, saver, catalog, when_queued=worker.ring)
+        engine = LocalEngine()
+        worker = Worker(store, saver, catalog, engine=engine, pace=PACE)
+        runtime = Runtime(store, saver, catalog, engine=engine)
         working = asyncio.create_task(worker.work())
         runs = [await runtime.start("ask", {}, actor="bench") for _ in range(count)]
         for run in runs:

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: databases to run on, and an account of what was left out."""
+"""Fixtures for all tests: databases and stores to work on, and an account of what was left out."""
 
 import os
 from collections.abc import Iterator
@@ -9,8 +9,10 @@ import pytest
 # LangGraph reads it once, when it is first imported; what tests start inherits it.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
+from penstock.checkpoints import Checkpointer, Store, migrate
 from support.left_out import LeftOut
 from support.postgres import PostgresCluster, find_postgres
+from support.runs import Runs
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,3 +52,23 @@ def sqlite_url(tmp_path: Path) -> str:
 def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, on each kind that Penstock runs on."""
     return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """A migrated store that is open."""
+    migrate(database_url)
+    with Store.open(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def saver(store: Store) -> Checkpointer:
+    """A checkpointer on the open store."""
+    return Checkpointer(store)
+
+
+@pytest.fixture
+def runs(store: Store) -> Runs:
+    """Runs on the open store."""
+    return Runs(store)

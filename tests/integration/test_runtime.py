@@ -25,7 +25,7 @@ from penstock.contracts.errors import (
 from penstock.contracts.gate import GateStatus
 from penstock.contracts.ids import GateId, WorkerId
 from penstock.contracts.run import FailureCode, Run, RunStatus, WhenBusy
-from penstock.graphs import Catalog, declare
+from penstock.graphs import Catalog, Graph, declare
 from penstock.runs import Pace, Runtime, Worker
 from penstock.runs.driver import Driver
 from support.runs import NOW
@@ -483,11 +483,11 @@ async def test_a_run_that_a_living_worker_has_given_up_is_taken_over(
     drive = Driver.drive
     failed: list[Run] = []
 
-    async def fail_once(self: Driver, graph: Any, run: Run, worker: WorkerId) -> Run:
+    async def fail_once(self: Driver, graph: Graph, run: Run, *others: Any) -> Run:
         if not failed:
             failed.append(run)
             raise RuntimeError("a fault of the runtime itself")
-        return await drive(self, graph, run, worker)
+        return await drive(self, graph, run, *others)
 
     monkeypatch.setattr(Driver, "drive", fail_once)
     run = await desk.start()

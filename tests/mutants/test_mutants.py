@@ -19,6 +19,7 @@ CHECKPOINTS = "checkpoints/penstock/checkpoints"
 FENCE = ("tests/integration/test_fence.py",)
 RUNS = ("tests/integration/test_runs.py",)
 RUNTIME = ("tests/integration/test_runtime.py",)
+SEGMENTS = ("tests/integration/test_segments.py",)
 WRITER = ("tests/integration/test_writer.py",)
 CHECKPOINTER = ("tests/integration/test_checkpointer.py",)
 LANES = ("tests/unit/test_lanes.py", *CHECKPOINTER)
@@ -187,6 +188,20 @@ MUTANTS = [
         "        gates.cancel_open(connection, run.id, at=at, actor=actor)\n",
         "        pass\n",
         RUNTIME,
+    ),
+    Mutant(
+        "an old driver writes steps",
+        "steps.py",
+        "        runs.c.status == RunStatus.RUNNING,\n",
+        "",
+        SEGMENTS,
+    ),
+    Mutant(
+        "a branch that had finished is told of again",
+        "steps.py",
+        "            before.c.status == StepStatus.SUCCEEDED,\n",
+        "            before.c.status == StepStatus.FAILED,\n",
+        SEGMENTS,
     ),
     # ---- versions kept as differences ----
     Mutant(

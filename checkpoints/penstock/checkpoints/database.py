@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Engine,
     Float,
     Insert,
+    Select,
     Table,
     create_engine,
     func,
@@ -135,9 +137,21 @@ def insert_or_keep(dialect: Dialect, table: Table) -> Insert:
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
-def insert_or_replace(dialect: Dialect, table: Table, *, key: tuple[str, ...]) -> Insert:
-    """Return an insert that takes the place of the row with the same `key`."""
+def insert_or_replace(
+    dialect: Dialect,
+    table: Table,
+    *,
+    key: tuple[str, ...],
+    rows: Select[Any] | None = None,
+) -> Insert:
+    """Return an insert that takes the place of the row with the same `key`.
+
+    It adds what it is given as values, or what `rows` selects under the names of columns.
+    """
     insert = (sqlite_dialect if dialect.name == "sqlite" else postgresql).insert(table)
-    fresh = {column.name: insert.excluded[column.name] for column in table.c}
-    changed = {name: value for name, value in fresh.items() if name not in key}
+    names = [column.name for column in table.c]
+    if rows is not None:
+        names = list(rows.exported_columns.keys())
+        insert = insert.from_select(names, rows)
+    changed = {name: insert.excluded[name] for name in names if name not in key}
     return insert.on_conflict_do_update(index_elements=list(key), set_=changed)

@@ -27,7 +27,8 @@ class Statement:
         self._sql = str(compiled)
         order = cast("Sequence[str] | None", getattr(compiled, "positiontup", None))
         self._order = None if order is None else tuple(order)
-        binds = cast("Mapping[str, Any]", getattr(compiled, "binds", {}))
+        names = cast("Mapping[Any, str]", getattr(compiled, "bind_names", {}))
+        binds = {name: bind for bind, name in names.items()}
         self._convert = _converters(
             {
                 name: bind.type.dialect_impl(dialect).bind_processor(dialect)

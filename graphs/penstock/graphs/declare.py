@@ -33,6 +33,8 @@ class Graph:
     """What a run's worker must have: see `penstock.graphs.fingerprint`."""
     kinds: Mapping[str, StepKind] = field(compare=False)
     """Each node's kind by its path from the top, subgraphs' nodes as `outer|inner`."""
+    progress_s: float | None
+    """A run of which nothing is heard for so long fails; the worker's own time if none."""
     compiled: "Compiled" = field(repr=False, compare=False)
     """The graph as it was found, with the checkpointer it had. Run what `compile` returns."""
 
@@ -52,14 +54,16 @@ def declare(
     name: str,
     version: str = FIRST_VERSION,
     description: str = "",
+    progress_s: float | None = None,
 ) -> Graph:
     """Give a LangGraph graph, compiled or not, the name and version that its runs are stored under.
 
-    What is added to a builder afterwards is not in the declared graph.
+    What is added to a builder afterwards is not in the declared graph. A run of which nothing is
+    heard for `progress_s` fails: no step begins or ends, and no node writes to its stream.
 
     Raises:
-        InvalidGraph: It is not a graph, does not compile, or has no name, no version or a node of
-            an unknown kind.
+        InvalidGraph: It is not a graph, does not compile, has no name, no version, no time to come
+            on in, or a node of an unknown kind.
     """
     from penstock.graphs.compiled import compiled_form  # noqa: PLC0415  (half a second)
 
@@ -68,6 +72,11 @@ def declare(
             raise InvalidGraph(
                 f"A graph was declared with the {what} {text!r}. Give it one that can be read."
             )
+    if progress_s is not None and not progress_s > 0:
+        raise InvalidGraph(
+            f"Graph `{name}` was declared with `progress_s={progress_s}`. Wanted are seconds, more "
+            "than 0, in which a step of it begins or ends; or leave it out."
+        )
     try:
         compiled = compiled_form(graph)
     except ValueError as error:
@@ -83,6 +92,7 @@ def declare(
         description=description,
         fingerprint=fingerprint(compiled, name=name, version=version),
         kinds=step_kinds(compiled),
+        progress_s=progress_s,
         compiled=compiled,
     )
 

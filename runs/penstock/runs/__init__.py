@@ -1,6 +1,10 @@
 """The life of a run: starting it, driving it, deciding its gates, ending it."""
 
+from penstock.runs.blocking import BlockingRuntime
+from penstock.runs.engine import Engine
+from penstock.runs.local import LocalEngine
+from penstock.runs.pace import Pace
 from penstock.runs.runtime import Runtime
-from penstock.runs.worker import Pace, Worker
+from penstock.runs.worker import Worker
 
-__all__ = ["Pace", "Runtime", "Worker"]
+__all__ = ["BlockingRuntime", "Engine", "LocalEngine", "Pace", "Runtime", "Worker"]

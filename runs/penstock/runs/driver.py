@@ -14,6 +14,7 @@ from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
 from penstock.graphs import Graph
 from penstock.runs.questions import STRICT_RESUME_KEY, answers, questions
+from penstock.runs.segment import Segment
 
 STEP_LIMIT = 10_000
 """LangGraph's recursion limit of a run: a stop for graphs that go round for ever."""
@@ -29,18 +30,21 @@ class Driver:
         self._clock = clock
         self._graphs: dict[str, Any] = {}
 
-    async def drive(self, graph: Graph, run: Run, worker: WorkerId) -> Run:
+    async def drive(self, graph: Graph, run: Run, worker: WorkerId, segment: Segment) -> Run:
         """Drive `run`, as it was claimed, until it waits or ends; return it as it is then.
+
+        `segment` hears of what happens meanwhile.
 
         Raises:
             LeaseLost: somebody else drives it now; nothing was recorded.
             StoreError: the store failed; the run goes on when its lease has run out.
         """
         try:
-            state = await self._advance(graph, run)
+            state = await self._advance(graph, run, segment)
         except (StoreError, ThreadBusy):
             raise
         except Exception as error:
+            segment.write_running()
             return await self._fail(run, worker, _failure(error))
         asked = questions(run.id, state)
         at = self._clock.now()
@@ -62,7 +66,7 @@ class Driver:
             )
         )
 
-    async def _advance(self, graph: Graph, run: Run) -> StateSnapshot:
+    async def _advance(self, graph: Graph, run: Run, segment: Segment) -> StateSnapshot:
         """Run the graph as far as it goes and return where it stands."""
         compiled = self._compiled(graph)
         config = _config(run)
@@ -78,10 +82,10 @@ class Driver:
             theirs = await self._store.read(lambda connection: gates.of_run(connection, run.id))
             given = answers(run.id, state, theirs)
         try:
-            await _exhaust(compiled, given, config)
+            await _exhaust(compiled, given, config, segment)
         except UnknownInterruptError:
             # The answer had been delivered before the last worker died: it is in the checkpoint.
-            await _exhaust(compiled, None, config)
+            await _exhaust(compiled, None, config, segment)
         return await compiled.aget_state(config)
 
     def _compiled(self, graph: Graph) -> Any:
@@ -116,9 +120,11 @@ def _is_begun(state: StateSnapshot, run: Run) -> bool:
     return metadata is not None and metadata.get("run_id") == run.id
 
 
-async def _exhaust(compiled: Any, given: Any, config: RunnableConfig) -> None:
-    async for _ in compiled.astream(given, config, stream_mode="updates", durability="sync"):
-        pass
+async def _exhaust(compiled: Any, given: Any, config: RunnableConfig, segment: Segment) -> None:
+    async for namespace, mode, told in compiled.astream(
+        given, config, stream_mode=["tasks", "custom"], subgraphs=True, durability="sync"
+    ):
+        segment.hear(namespace, mode, told)
 
 
 def _failure(error: Exception) -> Failure:

@@ -1,17 +1,22 @@
 """The face of the runtime: start runs, look at them, decide, cancel."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic_core import to_json
+from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, gates, runs
+from penstock.checkpoints import Checkpointer, Store, audit, gates, runs, steps
+from penstock.contracts.audit import AuditEvent
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.gate import Gate
 from penstock.contracts.ids import GateId, RunId, ThreadId, new_run_id
 from penstock.contracts.run import ENDED, NewRun, Run, RunStatus, WhenBusy
+from penstock.contracts.step import Step
 from penstock.graphs import Catalog, validate_input
+from penstock.runs.engine import Engine
+from penstock.runs.local import LocalEngine
 from penstock.runs.questions import check_answer
 
 TENANT = "default"
@@ -24,8 +29,8 @@ PAGE_ROWS = 50
 class Runtime:
     """Starts runs of the graphs it knows and acts on them; workers drive them.
 
-    It needs no worker in its process. One that is there is told of new work by `when_queued`, so
-    that it does not have to look.
+    It needs no worker in its process. One that is there and shares the `engine` is told of what is
+    queued, so that it does not have to look.
     """
 
     def __init__(
@@ -34,14 +39,14 @@ class Runtime:
         checkpointer: Checkpointer,
         catalog: Catalog,
         *,
-        when_queued: Callable[[], None] | None = None,
+        engine: Engine | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Act on the runs of `store`."""
         self._store = store
         self._checkpointer = checkpointer
         self._catalog = catalog
-        self._when_queued = when_queued or (lambda: None)
+        self._engine = engine or LocalEngine()
         self._clock = clock or SystemClock()
 
     async def start(
@@ -82,11 +87,15 @@ class Runtime:
             fingerprint=str(known.fingerprint),
             input=to_json(checked).decode(),
         )
-        run, queued = await self._store.write(
-            lambda connection: runs.create(connection, new, when_busy=when_busy, at=at, actor=actor)
-        )
-        if queued:
-            self._when_queued()
+
+        def change(connection: Connection) -> Run:
+            run, is_new = runs.create(connection, new, when_busy=when_busy, at=at, actor=actor)
+            if is_new:
+                self._engine.enqueue(connection, run)
+            return run
+
+        run = await self._store.write(change)
+        self._engine.wake()
         return run
 
     async def get(self, run_id: RunId) -> Run:
@@ -120,6 +129,14 @@ class Runtime:
             )
         )
 
+    async def steps(self, run_id: RunId) -> Sequence[Step]:
+        """Return what was executed of a run, in the order in which it was written down."""
+        return await self._store.read(lambda connection: steps.of_run(connection, run_id))
+
+    async def history(self, run_id: RunId) -> Sequence[AuditEvent]:
+        """Return the states that a run and its gates went through, and who moved them."""
+        return await self._store.read(lambda connection: audit.of_run(connection, run_id))
+
     async def gates(self, run_id: RunId) -> Sequence[Gate]:
         """Return the gates of a run, in the order in which they were opened."""
         return await self._store.read(lambda connection: gates.of_run(connection, run_id))
@@ -144,14 +161,15 @@ class Runtime:
         checked = check_answer(gate, answer)
         at = self._clock.now()
 
-        def change(connection: Any) -> Gate:
-            decided, fresh = gates.decide(connection, gate_id, answer=checked, by=by, at=at)
-            if fresh:
-                runs.wake(connection, decided.run_id, at=at, actor=by)
+        def change(connection: Connection) -> Gate:
+            decided, is_fresh = gates.decide(connection, gate_id, answer=checked, by=by, at=at)
+            if is_fresh:
+                run = runs.wake(connection, decided.run_id, at=at, actor=by)
+                self._engine.enqueue(connection, run)
             return decided
 
         decided = await self._store.write(change)
-        self._when_queued()
+        self._engine.wake()
         return decided
 
     async def cancel(self, run_id: RunId, *, by: str) -> Run:
@@ -174,10 +192,14 @@ class Runtime:
             UnknownRun: there is no such run.
         """
         at = self._clock.now()
-        run = await self._store.write(
-            lambda connection: runs.redrive(connection, run_id, at=at, by=by)
-        )
-        self._when_queued()
+
+        def change(connection: Connection) -> Run:
+            run = runs.redrive(connection, run_id, at=at, by=by)
+            self._engine.enqueue(connection, run)
+            return run
+
+        run = await self._store.write(change)
+        self._engine.wake()
         return run
 
     async def wait(self, run_id: RunId, *, poll_s: float = 0.05) -> Run:

@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from penstock.runs.pace import Pace
 from penstock.runs.runtime import TENANT
-from penstock.runs.worker import Pace
 
 PREFIX = "PENSTOCK_"
 """What the name of every variable begins with."""
@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """Without a sign of life for so long, a worker is taken for dead."""
     worker_poll_s: float = Field(default=_PACE.poll_s, gt=0)
     """Between two looks for runs that another process queued."""
+    worker_progress_s: float = Field(default=_PACE.progress_s, gt=0)
+    """A run of which nothing is heard for so long fails, unless its graph says another time."""
     worker_lost_limit_count: int = Field(default=_PACE.lost_limit, ge=1)
     """A run that took so many workers down fails as poison."""
 
@@ -59,5 +61,6 @@ class Settings(BaseSettings):
             beat_s=self.worker_beat_s,
             lease_s=self.worker_lease_s,
             poll_s=self.worker_poll_s,
+            progress_s=self.worker_progress_s,
             lost_limit=self.worker_lost_limit_count,
         )

@@ -4,6 +4,9 @@ import asyncio
 import logging
 import os
 import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -13,28 +16,19 @@ from penstock.checkpoints import Checkpointer, Store, leases, runs
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId, WorkerId, new_worker_id
-from penstock.contracts.run import Fence, Run, RunStatus
+from penstock.contracts.run import Failure, FailureCode, Fence, Run, RunStatus
 from penstock.contracts.signals import LeaseLost
 from penstock.graphs import Catalog
 from penstock.runs.driver import Driver
+from penstock.runs.engine import Engine
+from penstock.runs.local import LocalEngine
+from penstock.runs.pace import Pace
+from penstock.runs.segment import Segment
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How much a worker does at a time, and how long it waits for what."""
-
-    slots: int = 8
-    """Runs driven at once."""
-    beat_s: float = 1.0
-    """Between two signs of life; a cancellation is seen within this time."""
-    lease_s: float = 5.0
-    """Without a sign of life for so long, a worker is taken for dead."""
-    poll_s: float = 0.5
-    """Between two looks for runs that another process queued."""
-    lost_limit: int = 3
-    """A run that took so many workers down fails as poison."""
+_STUCK_BEATS = 5
+"""A run that should have failed so many beats ago, and has not, is left to other workers."""
 
 
 class _Why(Enum):
@@ -43,11 +37,14 @@ class _Why(Enum):
     LOST = auto()
     CANCELLED = auto()
     DRAINED = auto()
+    SILENT = auto()
 
 
 @dataclass(slots=True, kw_only=True)
 class _Driving:
     fence: Fence
+    segment: Segment
+    progress_s: float
     task: "asyncio.Task[None]"
     why: _Why | None = None
     """Set before the task is cancelled."""
@@ -71,18 +68,20 @@ class Worker:
         checkpointer: Checkpointer,
         catalog: Catalog,
         *,
+        engine: Engine | None = None,
         pace: Pace | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Make a worker for the graphs of `catalog`; `work` starts it."""
         self._store = store
         self._catalog = catalog
+        self._engine = engine or LocalEngine()
         self._pace = pace or Pace()
         self._clock = clock or SystemClock()
         self._driver = Driver(store, checkpointer, self._clock)
         self._driving: dict[RunId, _Driving] = {}
-        self._rung = asyncio.Event()
-        self._draining = asyncio.Event()
+        self._draining = threading.Event()
+        self._over = threading.Event()
         self.id: WorkerId = new_worker_id(socket.gethostname(), os.getpid())
         """Its name in leases and audit events."""
 
@@ -92,91 +91,135 @@ class Worker:
         Raises:
             ExceptionGroup: of a `StoreError`, when the store would not be written any more.
         """
-        async with asyncio.TaskGroup() as group:
-            beating = group.create_task(self._beat())
-            sweeping = group.create_task(self._sweep())
-            await self._claim()
-            for driving in list(self._driving.values()):
-                driving.stop(_Why.DRAINED)
-            await asyncio.gather(*(one.task for one in list(self._driving.values())))
-            beating.cancel()
-            sweeping.cancel()
+        loop = asyncio.get_running_loop()
+        self._over.clear()
+        with ThreadPoolExecutor(1, thread_name_prefix="penstock-beat") as beater:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    beating = loop.run_in_executor(beater, self._beat, loop)
+                    group.create_task(_until(beating))
+                    sweeping = group.create_task(self._sweep())
+                    await self._engine.work(self)
+                    for driving in list(self._driving.values()):
+                        driving.stop(_Why.DRAINED)
+                    await asyncio.gather(*(one.task for one in list(self._driving.values())))
+                    sweeping.cancel()
+                    self._over.set()
+            finally:
+                self._over.set()
 
     def drain(self) -> None:
         """Claim nothing more; what is driven goes back to the queue at its last checkpoint."""
         self._draining.set()
-        self._rung.set()
+        self._engine.wake()
 
-    def ring(self) -> None:
-        """Look for queued runs now: one was queued in this process."""
-        self._rung.set()
+    # ---- what an engine asks ----
 
-    # ---- loops ----
+    @property
+    def poll_s(self) -> float:
+        """How long to wait between two looks for runs that another process queued."""
+        return self._pace.poll_s
 
-    async def _claim(self) -> None:
+    @property
+    def free_count(self) -> int:
+        """How many more runs it would drive now; 0 when it drains."""
+        return 0 if self.is_draining else self._pace.slots - len(self._driving)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it takes nothing more."""
+        return self._draining.is_set()
+
+    async def take(self, limit: int) -> int:
+        """Claim and drive up to `limit` of the runs that wait longest; return how many."""
+        at = self._clock.now()
         graphs = [(graph.name, str(graph.fingerprint)) for graph in self._catalog]
-        while not self._draining.is_set():
-            self._rung.clear()
-            free = self._pace.slots - len(self._driving)
-            if free > 0:
-                at = self._clock.now()
-                claimed = await self._store.write(
-                    lambda connection, free=free, at=at: leases.claim(
-                        connection,
-                        self.id,
-                        graphs=graphs,
-                        limit=free,
-                        lease_s=self._pace.lease_s,
-                        at=at,
-                    )
-                )
-                for run in claimed:
-                    log.info("run %s of %s is claimed, epoch %d", run.id, run.graph, run.epoch)
-                    task = asyncio.create_task(self._drive(run), name=f"run {run.id}")
-                    self._driving[run.id] = _Driving(fence=run.fence, task=task)
-                if len(claimed) == free:
-                    continue
-            try:
-                async with asyncio.timeout(self._pace.poll_s):
-                    await self._rung.wait()
-            except TimeoutError:
-                pass
+        claimed = await self._store.write(
+            lambda connection: leases.claim(
+                connection,
+                self.id,
+                graphs=graphs,
+                limit=limit,
+                lease_s=self._pace.lease_s,
+                at=at,
+            )
+        )
+        for run in claimed:
+            log.info("run %s of %s is claimed, epoch %d", run.id, run.graph, run.epoch)
+            graph = self._catalog.get(run.graph)
+            segment = Segment(self._store, self._clock, run, graph.kinds)
+            self._driving[run.id] = _Driving(
+                fence=run.fence,
+                segment=segment,
+                progress_s=graph.progress_s or self._pace.progress_s,
+                task=asyncio.create_task(self._drive(run, segment), name=f"run {run.id}"),
+            )
+        return len(claimed)
 
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(self._pace.beat_s)
-            driven = dict(self._driving)
-            held = await self._store.write(
+    # ---- signs of life ----
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Prolong the leases, in a thread: a node that blocks the loop must not lose them all.
+
+        A run of which nothing is heard long after it should have failed is not prolonged. Its loop
+        is blocked, so it can only be taken over.
+        """
+        grace_s = _STUCK_BEATS * self._pace.beat_s
+        while not self._over.wait(self._pace.beat_s):
+            driven = {
+                run_id: driving
+                for run_id, driving in tuple(self._driving.items())
+                if driving.segment.silent_s < driving.progress_s + grace_s
+            }
+            held = self._store.write_blocking(
                 lambda connection, driven=driven: leases.beat(
                     connection, self.id, list(driven), lease_s=self._pace.lease_s
                 )
             )
-            known = {one.fence: one for one in held}
-            for driving in driven.values():
-                if driving.fence not in known:
-                    driving.stop(_Why.LOST)
-                elif known[driving.fence].cancel_by is not None:
-                    driving.stop(_Why.CANCELLED)
+            if not self._over.is_set():
+                loop.call_soon_threadsafe(self._heed, driven, held)
+
+    def _heed(self, driven: dict[RunId, _Driving], held: Sequence[leases.Held]) -> None:
+        """Stop what was lost or cancelled or has come to nothing since the last beat."""
+        known = {one.fence: one for one in held}
+        for driving in driven.values():
+            if driving.fence not in known:
+                driving.stop(_Why.LOST)
+            elif known[driving.fence].cancel_by is not None:
+                driving.stop(_Why.CANCELLED)
+            elif driving.segment.silent_s > driving.progress_s:
+                driving.stop(_Why.SILENT)
+            else:
+                driving.segment.write_running()
 
     async def _sweep(self) -> None:
-        while True:
-            at = self._clock.now()
-            swept = await self._store.write(
-                lambda connection, at=at: leases.sweep(
-                    connection, lost_limit=self._pace.lost_limit, at=at, actor=self.id
-                )
+        def change(connection: Connection) -> Sequence[Run]:
+            swept = leases.sweep(
+                connection, lost_limit=self._pace.lost_limit, at=self._clock.now(), actor=self.id
             )
+            self._enqueue(connection, *swept)
+            self._engine.sweep(connection)
+            return swept
+
+        while True:
+            swept = await self._store.write(change)
             for run in swept:
                 log.warning("the worker of run %s was lost; the run is %s", run.id, run.status)
             if swept:
-                self.ring()
+                self._engine.wake()
             await asyncio.sleep(self._pace.beat_s)
+
+    def _enqueue(self, connection: Connection, *moved: Run) -> None:
+        for run in moved:
+            if run.status is RunStatus.QUEUED:
+                self._engine.enqueue(connection, run)
 
     # ---- one run ----
 
-    async def _drive(self, run: Run) -> None:
+    async def _drive(self, run: Run, segment: Segment) -> None:
         try:
-            left = await self._driver.drive(self._catalog.get(run.graph), run, self.id)
+            graph = self._catalog.get(run.graph)
+            left = await self._driver.drive(graph, run, self.id, segment)
             log.info("run %s is %s", run.id, left.status)
         except asyncio.CancelledError:
             await self._let_go(run)
@@ -187,22 +230,44 @@ class Worker:
             log.exception("run %s is left to be taken over", run.id)
         finally:
             self._driving.pop(run.id, None)
-            self.ring()
+            self._engine.wake()
 
     async def _let_go(self, run: Run) -> None:
-        driving = self._driving.get(run.id)
-        why = None if driving is None else driving.why
-        if why is _Why.LOST:
+        driving = self._driving[run.id]
+        if driving.why is _Why.LOST:
             return
-        to = RunStatus.CANCELLED if why is _Why.CANCELLED else RunStatus.QUEUED
+        driving.segment.write_running()
+        to, failure = RunStatus.QUEUED, None
+        if driving.why is _Why.CANCELLED:
+            to = RunStatus.CANCELLED
+        elif driving.why is _Why.SILENT:
+            to, failure = RunStatus.FAILED, _silence(driving)
         at = self._clock.now()
 
         def change(connection: Connection) -> None:
             # It may have come to a gate or an end in the moment in which it was to be let go.
             if runs.get(connection, run.id).status is RunStatus.RUNNING:
-                runs.move(connection, run.fence, to, at=at, actor=self.id)
+                moved = runs.move(connection, run.fence, to, at=at, actor=self.id, failure=failure)
+                self._enqueue(connection, moved)
 
         try:
             await self._store.write(change)
         except (LeaseLost, PenstockError) as error:
             log.warning("run %s could not be let go: %s", run.id, error)
+
+
+async def _until(done: "asyncio.Future[None]") -> None:
+    await done
+
+
+def _silence(driving: _Driving) -> Failure:
+    nodes = ", ".join(f"`{node}`" for node in driving.segment.running) or "its graph"
+    return Failure(
+        code=FailureCode.DEADLINE_EXCEEDED,
+        message=(
+            f"nothing was heard of {nodes} for {driving.progress_s:g} s; look at what it waits"
+            " for, give it a timeout of its own or the graph a longer `progress_s`, and redrive"
+            " the run"
+        ),
+        redrivable=True,
+    )

@@ -161,8 +161,10 @@ def test_show_tells_the_whole_story_of_a_run(cli: CommandLine) -> None:
     assert actions[0] == ("run.queued", "ann")
     assert [action for action, _ in actions] == ["run.queued", "run.claimed", "run.succeeded"]
     assert told["result"]["steps"] == ["one", "two"]
+    steps = [(step["node"], step["kind"], step["status"]) for step in told["steps"]]
+    assert steps == [("one", "other", "succeeded"), ("two", "other", "succeeded")]
     shown = cli("show", run_id).out
-    assert all(word in shown for word in (run_id, "run.claimed", "ann", '"one"'))
+    assert all(word in shown for word in (run_id, "run.claimed", "ann", '"one"', "took"))
 
 
 def test_show_does_without_a_result_where_the_graphs_are_not(

@@ -23,7 +23,7 @@ from penstock.contracts.gate import Gate
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, read_manifest
-from penstock.runs import Runtime
+from penstock.runs import Engine, LocalEngine, Runtime, Worker
 from penstock.runs.settings import PREFIX, Settings
 
 _PREFIX_ROWS = 1000
@@ -38,7 +38,18 @@ class Desk:
     store: Store
     checkpointer: Checkpointer
     catalog: Catalog
+    engine: Engine
     runtime: Runtime
+
+    def worker(self, catalog: Catalog | None = None) -> Worker:
+        """Return a worker for the graphs of `catalog`, or all; it hears of what is queued here."""
+        return Worker(
+            self.store,
+            self.checkpointer,
+            catalog or self.catalog,
+            engine=self.engine,
+            pace=self.settings.pace(),
+        )
 
     async def run(self, typed: str) -> Run:
         """Return the tenant's run with this id, or the only one whose id begins so.
@@ -134,13 +145,14 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
             raise MigrationNeeded(msg)
         store = Store.open(settings.store_url, busy_timeout_s=settings.store_busy_timeout_s)
     with store:
-        checkpointer = Checkpointer(store)
+        checkpointer, engine = Checkpointer(store), LocalEngine()
         yield Desk(
             settings=settings,
             store=store,
             checkpointer=checkpointer,
             catalog=known,
-            runtime=Runtime(store, checkpointer, known),
+            engine=engine,
+            runtime=Runtime(store, checkpointer, known, engine=engine),
         )
 
 

@@ -1,14 +1,14 @@
-"""`penstock show`: one run, with its gates, its history and its result."""
+"""`penstock show`: one run, with its gates, its steps, its history and its result."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.checkpoints import audit
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import Gate
 from penstock.contracts.run import Run, RunStatus
+from penstock.contracts.step import Step
 from penstock.runs.settings import Settings
 from penstock.ui.cli import words
 from penstock.ui.cli.desk import Desk, load_graphs, open_desk
@@ -18,10 +18,11 @@ from penstock.ui.cli.output import Output, dump, table
 def show(settings: Settings, output: Output, *, typed: str) -> None:
     """Show all that the store knows of a run."""
     with open_desk(settings) as desk:
-        run, gates, events = asyncio.run(_look(desk, typed))
+        run, gates, steps, events = asyncio.run(_look(desk, typed))
     data: dict[str, Any] = {
         "run": words.of_run(run),
         "gates": [words.of_gate(gate) for gate in gates],
+        "steps": [words.of_step(step) for step in steps],
         "history": [words.of_event(event) for event in events],
         "result": None,
         "result_missing": None,
@@ -30,6 +31,8 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
     if gates:
         rows = [(gate.id, gate.status, gate.question, gate.answer or "") for gate in gates]
         said += ["", table("gate", "status", "question", "answer", rows=rows)]
+    if steps:
+        said += ["", table("step", "kind", "status", "epoch", "began", "took", rows=_steps(steps))]
     history = [
         (words.instant(event.at), event.action, event.actor, _detail(event.detail))
         for event in events
@@ -46,10 +49,14 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
     output.answer(data, *said, *words.about_gates(gates), *words.about_failure(run))
 
 
-async def _look(desk: Desk, typed: str) -> tuple[Run, list[Gate], list[AuditEvent]]:
+async def _look(
+    desk: Desk, typed: str
+) -> tuple[Run, Sequence[Gate], Sequence[Step], Sequence[AuditEvent]]:
     run = await desk.run(typed)
-    events = await desk.store.read(lambda connection: audit.of_run(connection, run.id))
-    return run, list(await desk.runtime.gates(run.id)), list(events)
+    runtime = desk.runtime
+    return run, *await asyncio.gather(
+        runtime.gates(run.id), runtime.steps(run.id), runtime.history(run.id)
+    )
 
 
 def _result(settings: Settings, run: Run) -> Any:
@@ -93,6 +100,22 @@ def _header(run: Run) -> Any:
     shown = table("", "", rows=[(name, value) for name, value in rows.items() if value])
     shown.show_header = False
     return shown
+
+
+def _steps(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            step.node,
+            step.kind,
+            words.status_text(step.status),
+            str(step.epoch),
+            words.instant(step.started_at),
+            ""
+            if step.ended_at is None
+            else words.age((step.ended_at - step.started_at).total_seconds()),
+        )
+        for step in steps
+    ]
 
 
 def _detail(detail: Mapping[str, Any]) -> str:

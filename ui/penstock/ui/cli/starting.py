@@ -11,7 +11,6 @@ from penstock.contracts.errors import InvalidInput, PenstockError
 from penstock.contracts.gate import Gate
 from penstock.contracts.run import Run, RunStatus, WhenBusy
 from penstock.graphs import Catalog, Graph
-from penstock.runs import Worker
 from penstock.runs.settings import Settings
 from penstock.ui.cli import words
 from penstock.ui.cli.desk import Desk, load_graphs, open_desk
@@ -104,7 +103,7 @@ async def _drive_until(watching: "asyncio.Task[Run]", desk: Desk, graph: Graph) 
 
     It may take up other runs of that graph; what it has not finished goes back to the queue.
     """
-    worker = Worker(desk.store, desk.checkpointer, Catalog.of(graph), pace=desk.settings.pace())
+    worker = desk.worker(Catalog.of(graph))
     working = asyncio.create_task(worker.work())
     try:
         await asyncio.wait({watching, working}, return_when=asyncio.FIRST_COMPLETED)

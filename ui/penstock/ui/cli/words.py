@@ -12,9 +12,12 @@ from rich.text import Text
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.run import Run
+from penstock.contracts.step import Step
 from penstock.ui.cli.sample import sample
 
 _STYLES = {
+    "started": "blue",
+    "parked": "yellow",
     "queued": "cyan",
     "running": "blue",
     "waiting": "yellow",
@@ -51,6 +54,21 @@ def of_run(run: Run) -> dict[str, Any]:
             "message": run.failure.message,
             "redrivable": run.failure.redrivable,
         },
+    }
+
+
+def of_step(step: Step) -> dict[str, Any]:
+    """Return a step as JSON has it."""
+    return {
+        "node": step.node,
+        "kind": str(step.kind),
+        "status": str(step.status),
+        "epoch": step.epoch,
+        "task_id": step.task_id,
+        "namespace": step.namespace,
+        "started_at": step.started_at,
+        "ended_at": step.ended_at,
+        "error": step.error,
     }
 
 
@@ -93,7 +111,9 @@ def instant(at: datetime | None) -> str:
 
 
 def age(seconds: float) -> str:
-    """Return a length of time in its two largest units."""
+    """Return a length of time in its two largest units, a short one in milliseconds."""
+    if 0 <= seconds < 1:
+        return f"{seconds * 1e3:.0f}ms"
     whole = max(int(seconds), 0)
     for size, large, unit, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "m")):
         if whole >= size:

@@ -1,14 +1,15 @@
 """`penstock worker`: a process that drives runs until it is told to stop."""
 
 import asyncio
+import gc
 import json
 import logging
 import signal
 import sys
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 
-from penstock.runs import Worker
 from penstock.runs.settings import Settings
 from penstock.ui.cli.desk import Desk, load_graphs, open_desk
 from penstock.ui.cli.exits import Exit
@@ -16,6 +17,9 @@ from penstock.ui.cli.output import Output
 from penstock.ui.cli.signals import stopped_by_signals
 
 log = logging.getLogger(__name__)
+
+_NODE_THREADS = 4
+"""Threads for each slot: branches of a run whose nodes are not asynchronous."""
 
 
 def work(settings: Settings, output: Output) -> Exit:
@@ -33,7 +37,12 @@ def work(settings: Settings, output: Output) -> Exit:
 
 
 async def _work(desk: Desk) -> str:
-    worker = Worker(desk.store, desk.checkpointer, desk.catalog, pace=desk.settings.pace())
+    worker = desk.worker()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(desk.settings.worker_slot_count * _NODE_THREADS))
+    # What is loaded by now stays: a full collection would stop all runs for a tenth of a second.
+    gc.collect()
+    gc.freeze()
 
     def stop(number: int) -> None:
         name = signal.Signals(number).name

@@ -1,0 +1,67 @@
+"""Steps in the store: what ran, when, and how it ended.
+
+A step that ends is written down with the checkpoint that holds its results, in the same commit. So
+a step that is said to have succeeded has left its results, and is never executed again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Insert, Select, bindparam, exists, select
+
+from penstock.checkpoints.database import insert_or_replace
+from penstock.checkpoints.schema import runs, steps
+from penstock.checkpoints.statements import prepared
+from penstock.contracts.ids import RunId
+from penstock.contracts.run import RunStatus
+from penstock.contracts.step import Step, StepKind, StepStatus
+
+
+def record(connection: Connection, noted: Sequence[Step]) -> None:
+    """Write down how far steps have come.
+
+    Nothing is written for a driver that has lost its lease, nor of a step that had succeeded under
+    an earlier one: LangGraph tells of it again, without executing it.
+    """
+    for step in noted:
+        _record.execute(connection, {name: getattr(step, name) for name in _NAMES})
+
+
+def of_run(connection: Connection, run_id: RunId) -> Sequence[Step]:
+    """Return the steps of a run, in the order in which they were written down first."""
+    return [_step(row) for row in _of_run.rows(connection, {"run": run_id})]
+
+
+_COLUMNS = [column for column in steps.c if column.name != "id"]
+_NAMES = [column.name for column in _COLUMNS]
+
+
+@prepared()
+def _of_run(_: Dialect) -> Select[Any]:
+    return select(*_COLUMNS).where(steps.c.run_id == bindparam("run")).order_by(steps.c.id)
+
+
+@prepared()
+def _record(dialect: Dialect) -> Insert:
+    before = steps.alias("before")
+    given = [
+        bindparam(column.name, type_=column.type).label(column.name)
+        for column in _COLUMNS
+        if column.name not in {"run_id", "epoch"}
+    ]
+    rows = select(runs.c.id.label("run_id"), runs.c.epoch, *given).where(
+        runs.c.id == bindparam("run_id"),
+        runs.c.epoch == bindparam("epoch"),
+        runs.c.status == RunStatus.RUNNING,
+        ~exists().where(
+            before.c.run_id == runs.c.id,
+            before.c.task_id == bindparam("task_id"),
+            before.c.status == StepStatus.SUCCEEDED,
+        ),
+    )
+    return insert_or_replace(dialect, steps, key=("run_id", "task_id", "epoch"), rows=rows)
+
+
+def _step(row: dict[str, Any]) -> Step:
+    row["kind"], row["status"] = StepKind(row["kind"]), StepStatus(row["status"])
+    return Step(**row)

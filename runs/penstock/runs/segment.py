@@ -1,0 +1,90 @@
+"""What is heard of a run while it is driven: its steps, and that it comes on at all."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from penstock.checkpoints import Store, steps
+from penstock.contracts.clock import Clock
+from penstock.contracts.run import Run
+from penstock.contracts.step import Step, StepKind, StepStatus
+
+ERROR_CHARS = 2_000
+"""What is kept of the error of a step."""
+
+
+class Segment:
+    """Hears what LangGraph tells of one segment, and writes its steps down.
+
+    A step is written down when it has ended, in the commit of its checkpoint; one that takes long
+    also while it runs, at the next beat.
+    """
+
+    def __init__(self, store: Store, clock: Clock, run: Run, kinds: Mapping[str, StepKind]) -> None:
+        """Hear of `run`, whose nodes are of these kinds."""
+        self._store = store
+        self._clock = clock
+        self._run = run
+        self._kinds = kinds
+        self._running: dict[str, Step] = {}
+        self._unwritten: set[str] = set()
+        self._heard_s = time.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """How long ago anything was heard of the run. From any thread."""
+        return time.monotonic() - self._heard_s
+
+    @property
+    def running(self) -> Sequence[str]:
+        """The nodes that have begun and not ended."""
+        return sorted(step.node for step in self._running.values())
+
+    def hear(self, namespace: Sequence[str], mode: str, told: Any) -> None:
+        """Take in one event of the stream, of mode `tasks` or any other."""
+        self._heard_s = time.monotonic()
+        if mode != "tasks":
+            return
+        if "result" not in told:
+            self._began(namespace, told)
+        elif (step := self._running.pop(told["id"], None)) is not None:
+            self._unwritten.discard(step.task_id)
+            self._write(_ended(step, told, at=self._clock.now()))
+
+    def write_running(self) -> None:
+        """Write down the steps that have begun since this was called last, and not ended."""
+        begun, self._unwritten = self._unwritten, set()
+        self._write(*(self._running[task_id] for task_id in sorted(begun)))
+
+    def _began(self, namespace: Sequence[str], told: Mapping[str, Any]) -> None:
+        # A name of the namespace is `node:task`, the path of a node is without the tasks.
+        path = "|".join([*(part.partition(":")[0] for part in namespace), told["name"]])
+        self._running[told["id"]] = Step(
+            run_id=self._run.id,
+            epoch=self._run.epoch,
+            task_id=told["id"],
+            namespace="|".join(namespace),
+            node=path,
+            kind=self._kinds.get(path, StepKind.OTHER),
+            status=StepStatus.STARTED,
+            started_at=self._clock.now(),
+            ended_at=None,
+            error=None,
+        )
+        self._unwritten.add(told["id"])
+
+    def _write(self, *noted: Step) -> None:
+        if noted:
+            # Nobody waits: it is in the commit of the checkpoint that follows, or of the state.
+            self._store.post(lambda connection: steps.record(connection, noted))
+
+
+def _ended(step: Step, told: Mapping[str, Any], *, at: datetime) -> Step:
+    error = told["error"]
+    if error is not None:
+        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        return replace(step, status=StepStatus.FAILED, ended_at=at, error=text[:ERROR_CHARS])
+    status = StepStatus.PARKED if told["interrupts"] else StepStatus.SUCCEEDED
+    return replace(step, status=status, ended_at=at)

@@ -1,0 +1,311 @@
+"""A run's steps are written down, and a run of which nothing is heard does not go on for ever."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pytest
+from langgraph.config import get_stream_writer
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
+from pydantic import BaseModel
+
+from penstock.checkpoints import Checkpointer, Store, migrate, steps
+from penstock.contracts.run import ENDED, FailureCode, Run, RunStatus
+from penstock.contracts.step import StepKind, StepStatus
+from penstock.graphs import Catalog, Graph, declare
+from penstock.runs import BlockingRuntime, LocalEngine, Pace, Runtime, Worker
+
+QUICK = Pace(beat_s=0.02, lease_s=5.0, poll_s=0.02)
+
+
+class State(TypedDict, total=False):
+    said: str
+
+
+class Answer(BaseModel):
+    ok: bool
+
+
+def chain(*nodes: Callable[[State], Any], name: str = "chain", **options: Any) -> Graph:
+    """Declare a graph of nodes that run one after another."""
+    graph: Any = StateGraph(State)
+    before = START
+    for node in nodes:
+        graph.add_node(node.__name__, node)
+        graph.add_edge(before, node.__name__)
+        before = node.__name__
+    return declare(graph, name=name, **options)
+
+
+async def first(_: State) -> State:
+    return {"said": "first"}
+
+
+def second(_: State) -> State:
+    return {"said": "second"}
+
+
+async def ask(_: State) -> State:
+    interrupt("may I?", response_schema=Answer)
+    return {}
+
+
+async def fail(_: State) -> State:
+    raise ValueError("the shop is closed")
+
+
+class Shop:
+    """A store, a runtime and a worker for one graph."""
+
+    def __init__(self, store: Store, graph: Graph) -> None:
+        self.store = store
+        self.graph = graph
+        self.saver = Checkpointer(store)
+        self.engine = LocalEngine()
+        self.runtime = Runtime(store, self.saver, Catalog.of(graph), engine=self.engine)
+
+    @asynccontextmanager
+    async def worker(self, pace: Pace = QUICK) -> AsyncGenerator[Worker]:
+        """Have a worker work."""
+        catalog = Catalog.of(self.graph)
+        worker = Worker(self.store, self.saver, catalog, engine=self.engine, pace=pace)
+        working = asyncio.create_task(worker.work())
+        yield worker
+        worker.drain()
+        await working
+
+    async def run(self, pace: Pace = QUICK) -> Run:
+        """Run the graph until it waits or ends."""
+        run = await self.runtime.start(self.graph.name, {}, actor="ann")
+        async with self.worker(pace):
+            return await self.runtime.wait(run.id)
+
+    async def told(self, run: Run) -> list[tuple[str, StepStatus]]:
+        """Return what is written down of a run's steps."""
+        return [(step.node, step.status) for step in await self.runtime.steps(run.id)]
+
+
+# ---- steps ----
+
+
+async def test_each_node_that_ran_is_a_step_with_its_times(store: Store) -> None:
+    shop = Shop(store, chain(first, second))
+    run = await shop.run()
+    found = await shop.runtime.steps(run.id)
+    assert [(step.node, step.status) for step in found] == [
+        ("first", StepStatus.SUCCEEDED),
+        ("second", StepStatus.SUCCEEDED),
+    ]
+    assert all(step.ended_at and step.started_at <= step.ended_at for step in found)
+    assert {(step.run_id, step.epoch) for step in found} == {(run.id, 1)}
+
+
+async def test_a_step_that_waits_at_a_gate_is_parked_and_then_another_one(store: Store) -> None:
+    shop = Shop(store, chain(first, ask))
+    run = await shop.run()
+    (gate,) = await shop.runtime.gates(run.id)
+    await shop.runtime.decide(gate.id, {"ok": True}, by="bob")
+    async with shop.worker():
+        await shop.runtime.wait(run.id)
+    assert await shop.told(run) == [
+        ("first", StepStatus.SUCCEEDED),
+        ("ask", StepStatus.PARKED),
+        ("ask", StepStatus.SUCCEEDED),
+    ]
+
+
+async def test_a_step_that_raised_says_what(store: Store) -> None:
+    shop = Shop(store, chain(first, fail))
+    run = await shop.run()
+    step = (await shop.runtime.steps(run.id))[-1]
+    assert (step.node, step.status) == ("fail", StepStatus.FAILED)
+    assert step.error == "ValueError: the shop is closed"
+
+
+async def test_the_steps_of_a_subgraph_have_its_path_and_their_kinds(store: Store) -> None:
+    inner: Any = StateGraph(State)
+    inner.add_node("look", first, metadata={"kind": "plan"})
+    inner.add_edge(START, "look")
+    outer: Any = StateGraph(State)
+    outer.add_node("research", inner.compile())
+    outer.add_edge(START, "research")
+    shop = Shop(store, declare(outer, name="outer"))
+    run = await shop.run()
+    found = {step.node: step.kind for step in await shop.runtime.steps(run.id)}
+    assert found == {"research|look": StepKind.PLAN, "research": StepKind.OTHER}
+
+
+async def test_a_branch_that_had_finished_is_not_told_of_again(store: Store) -> None:
+    graph: Any = StateGraph(State)
+    for node in (first, ask):
+        graph.add_node(node.__name__, node)
+        graph.add_edge(START, node.__name__)
+    shop = Shop(store, declare(graph, name="both"))
+    run = await shop.run()
+    (gate,) = await shop.runtime.gates(run.id)
+    await shop.runtime.decide(gate.id, {"ok": True}, by="bob")
+    async with shop.worker():
+        await shop.runtime.wait(run.id)
+    assert sorted(await shop.told(run)) == [
+        ("ask", StepStatus.PARKED),
+        ("ask", StepStatus.SUCCEEDED),
+        ("first", StepStatus.SUCCEEDED),
+    ]
+
+
+async def test_a_step_that_takes_long_is_seen_while_it_runs(store: Store) -> None:
+    go_on = asyncio.Event()
+
+    async def linger(_: State) -> State:
+        await go_on.wait()
+        return {}
+
+    shop = Shop(store, chain(linger))
+    run = await shop.runtime.start("chain", {}, actor="ann")
+    async with shop.worker(), asyncio.timeout(20):
+        while await shop.told(run) != [("linger", StepStatus.STARTED)]:  # noqa: ASYNC110  (the store tells)
+            await asyncio.sleep(0.01)
+        go_on.set()
+        await shop.runtime.wait(run.id)
+    assert await shop.told(run) == [("linger", StepStatus.SUCCEEDED)]
+
+
+async def test_a_step_that_was_cut_off_stays_begun_and_is_executed_again(store: Store) -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def linger(_: State) -> State:
+        entered.set()
+        await go_on.wait()
+        return {}
+
+    shop = Shop(store, chain(linger))
+    run = await shop.runtime.start("chain", {}, actor="ann")
+    async with shop.worker():
+        await entered.wait()
+    go_on.set()
+    async with shop.worker():
+        await shop.runtime.wait(run.id)
+    found = await shop.runtime.steps(run.id)
+    assert [(step.epoch, step.status) for step in found] == [
+        (1, StepStatus.STARTED),
+        (2, StepStatus.SUCCEEDED),
+    ]
+
+
+async def test_an_old_driver_writes_no_step(store: Store) -> None:
+    shop = Shop(store, chain(first))
+    run = await shop.run()
+    (step,) = await shop.runtime.steps(run.id)
+    store.write_blocking(lambda connection: steps.record(connection, [step]))
+    assert await shop.runtime.steps(run.id) == [step]
+
+
+# ---- progress ----
+
+
+async def test_a_run_of_which_nothing_is_heard_fails_and_says_where(store: Store) -> None:
+    async def hang(_: State) -> State:
+        await asyncio.Event().wait()
+        return {}
+
+    shop = Shop(store, chain(first, hang, progress_s=0.1))
+    run = await shop.run()
+    assert run.failure is not None
+    assert run.failure.code is FailureCode.DEADLINE_EXCEEDED
+    assert run.failure.redrivable
+    assert "`hang` for 0.1 s" in run.failure.message
+
+
+async def test_a_node_that_writes_to_its_stream_is_heard_of(store: Store) -> None:
+    async def work(_: State) -> State:
+        for number in range(30):
+            get_stream_writer()({"done": number})
+            await asyncio.sleep(0.02)
+        return {}
+
+    shop = Shop(store, chain(work, progress_s=0.3))
+    assert (await shop.run()).status is RunStatus.SUCCEEDED
+
+
+@pytest.mark.timeout(60)
+def test_a_node_that_blocks_the_loop_keeps_its_leases_and_is_then_taken_over(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'penstock.db'}"
+    migrate(url)
+    blocked, go_on = threading.Event(), threading.Event()
+    began_s = 0.0
+
+    async def block(_: State) -> State:
+        nonlocal began_s
+        if not blocked.is_set():
+            began_s = time.monotonic()
+            blocked.set()
+            go_on.wait(30)
+        return {}
+
+    graph = chain(block, progress_s=1.5)
+    pace = Pace(beat_s=0.1, lease_s=0.5, poll_s=0.02)
+
+    def first_worker() -> None:
+        async def work() -> None:
+            with Store.open(url) as store:
+                worker = Worker(store, Checkpointer(store), Catalog.of(graph), pace=pace)
+                working = asyncio.create_task(worker.work())
+                while not go_on.is_set():  # noqa: ASYNC110  (a thread sets it)
+                    await asyncio.sleep(0.02)
+                worker.drain()
+                await working
+
+        asyncio.run(work())
+
+    thread = threading.Thread(target=first_worker)
+    with Store.open(url) as store:
+        shop = Shop(store, graph)
+        with BlockingRuntime(shop.runtime) as runtime:
+            run = runtime.start("chain", {}, actor="ann")
+            thread.start()
+            assert blocked.wait(20)
+
+            async def take_over() -> float:
+                async with shop.worker(pace):
+                    while (await shop.runtime.get(run.id)).status not in ENDED:  # noqa: ASYNC110  (the store tells)
+                        await asyncio.sleep(0.02)
+                return time.monotonic()
+
+            taken_s = runtime.run(take_over())
+            found = runtime.get(run.id)
+            go_on.set()
+            thread.join()
+            assert (found.status, found.epoch) == (RunStatus.SUCCEEDED, 2)
+            # Not when the lease of half a second was over: the process lives.
+            assert taken_s - began_s > 1.5
+            assert runtime.get(run.id) == found
+
+
+# ---- the face for scripts ----
+
+
+def test_a_script_starts_waits_and_decides_without_a_loop(sqlite_url: str) -> None:
+    migrate(sqlite_url)
+    with Store.open(sqlite_url) as store:
+        shop = Shop(store, chain(first, ask))
+        with BlockingRuntime(shop.runtime) as runtime:
+            run = runtime.start("chain", {}, actor="ann")
+            assert runtime.run(shop.run()).status is RunStatus.WAITING
+            (gate, _) = runtime.open_gates()
+            runtime.decide(gate.id, {"ok": True}, by="bob")
+            actions = [event.action for event in runtime.history(run.id)]
+    assert actions == [
+        "run.queued",
+        "run.claimed",
+        "run.waiting",
+        "gate.opened",
+        "gate.decided",
+        "run.queued",
+    ]
