@@ -14,7 +14,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 from pydantic import BaseModel
 
-from penstock.checkpoints import Checkpointer, Store, migrate, steps
+from penstock.checkpoints import Checkpointer, Store, migrate
 from penstock.contracts.run import ENDED, FailureCode, Run, RunStatus
 from penstock.contracts.step import StepKind, StepStatus
 from penstock.graphs import Catalog, Graph, declare
@@ -195,14 +195,6 @@ async def test_a_step_that_was_cut_off_stays_begun_and_is_executed_again(store: 
         (1, StepStatus.STARTED),
         (2, StepStatus.SUCCEEDED),
     ]
-
-
-async def test_an_old_driver_writes_no_step(store: Store) -> None:
-    shop = Shop(store, chain(first))
-    run = await shop.run()
-    (step,) = await shop.runtime.steps(run.id)
-    store.write_blocking(lambda connection: steps.record(connection, [step]))
-    assert await shop.runtime.steps(run.id) == [step]
 
 
 # ---- progress ----

@@ -19,7 +19,7 @@ CHECKPOINTS = "checkpoints/penstock/checkpoints"
 FENCE = ("tests/integration/test_fence.py",)
 RUNS = ("tests/integration/test_runs.py",)
 RUNTIME = ("tests/integration/test_runtime.py",)
-SEGMENTS = ("tests/integration/test_segments.py",)
+STEPS = ("tests/integration/test_steps.py",)
 WRITER = ("tests/integration/test_writer.py",)
 CHECKPOINTER = ("tests/integration/test_checkpointer.py",)
 LANES = ("tests/unit/test_lanes.py", *CHECKPOINTER)
@@ -192,16 +192,23 @@ MUTANTS = [
     Mutant(
         "an old driver writes steps",
         "steps.py",
-        "        runs.c.status == RunStatus.RUNNING,\n",
+        '        runs.c.epoch == bindparam("epoch"),\n',
         "",
-        SEGMENTS,
+        STEPS,
     ),
     Mutant(
-        "a branch that had finished is told of again",
+        "steps are written of a run that is over",
+        "steps.py",
+        "        runs.c.status == RunStatus.RUNNING,\n",
+        "",
+        STEPS,
+    ),
+    Mutant(
+        "a step that has succeeded is told of again",
         "steps.py",
         "            before.c.status == StepStatus.SUCCEEDED,\n",
-        "            before.c.status == StepStatus.FAILED,\n",
-        SEGMENTS,
+        "            before.c.status == StepStatus.PARKED,\n",
+        STEPS,
     ),
     # ---- versions kept as differences ----
     Mutant(
