@@ -17,11 +17,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import growth, load, recovery, runs, tables, targets, throughput
+from bench import growth, load, recovery, runs, tables, takeover, targets, throughput
 from bench.contestants import penstock_on_postgres
 from bench.targets import Verdict
 
-PARTS = ("throughput", "growth", "recovery", "runs")
+PARTS = ("throughput", "growth", "recovery", "runs", "takeover")
 
 _DISTRIBUTIONS = (
     "langgraph",
@@ -58,8 +58,10 @@ def main() -> None:
                     results[part] = measure.growth(verdicts)
                 case "recovery":
                     results[part] = measure.recovery()
-                case _:
+                case "runs":
                     results[part] = measure.runs(verdicts)
+                case _:
+                    results[part] = measure.takeover(verdicts)
     for table in tables.of_verdicts(verdicts):
         console.print(table)
     results["targets"] = [asdict(verdict) for verdict in verdicts]
@@ -156,6 +158,14 @@ class _Measure:
             found = runs.measure(plan, self._folder, done=done)
         self._console.print(tables.of_runs(found))
         verdicts += targets.of_runs(found)
+        return [asdict(sample) for sample in found.samples]
+
+    def takeover(self, verdicts: list[Verdict]) -> list[dict[str, Any]]:
+        plan = takeover.plan(quick=self._quick)
+        with self._progress("takeover", plan.rounds) as done:
+            found = takeover.measure(plan, self._folder, done=done)
+        self._console.print(tables.of_takeover(found))
+        verdicts += targets.of_takeover(found)
         return [asdict(sample) for sample in found.samples]
 
     @contextmanager

@@ -2,10 +2,13 @@
 
 import asyncio
 import operator
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 from typing import Annotated, Any, TypedDict
 
 from langgraph.checkpoint.memory import InMemorySaver
@@ -37,6 +40,8 @@ class Plan:
     run_count: int
     """Runs driven at a time, `PACE.slots` of them at once."""
     decision_count: int
+    idle_s: float
+    """How long a worker is left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +56,17 @@ class Sample:
     """The same graph on `InMemorySaver`."""
     decision_ms: Sequence[float]
     """From a decision until the node that waited for it has its answer."""
+    idle_percent: float
+    """Of one CPU, by a worker that finds nothing to do."""
+    import_s: float
+    """To import `penstock.graphs` in a fresh process."""
 
 
 def plan(*, quick: bool) -> Plan:
     """Return what is measured."""
     if quick:
-        return Plan(rounds=2, run_count=100, decision_count=20)
-    return Plan(rounds=5, run_count=300, decision_count=100)
+        return Plan(rounds=2, run_count=100, decision_count=20, idle_s=3)
+    return Plan(rounds=5, run_count=300, decision_count=100, idle_s=10)
 
 
 def measure(plan: Plan, folder: Path, *, done: Callable[[str], None]) -> "Runs":
@@ -70,12 +79,15 @@ def measure(plan: Plan, folder: Path, *, done: Callable[[str], None]) -> "Runs":
         direct = asyncio.run(_direct(_url(place / "direct.db"), plan.run_count))
         memory = asyncio.run(_walk(InMemorySaver(), plan.run_count))
         decisions = asyncio.run(_decisions(_url(place / "decided.db"), plan.decision_count))
+        idle = asyncio.run(_idle(_url(place / "idle.db"), plan.idle_s))
         samples.append(
             Sample(
                 driven_rate=plan.run_count / driven,
                 direct_rate=plan.run_count / direct,
                 memory_rate=plan.run_count / memory,
                 decision_ms=[1e3 * seconds for seconds in decisions],
+                idle_percent=1e2 * idle,
+                import_s=_import(),
             ),
         )
         done(f"round {number + 1}")
@@ -142,6 +154,30 @@ async def _driven(url: str, count: int) -> float:
         if any(run.status is not RunStatus.SUCCEEDED for run in ended):
             raise RuntimeError("a run did not succeed")
         return took
+
+
+async def _idle(url: str, idle_s: float) -> float:
+    """Return how much of one CPU a worker takes that waits for runs."""
+    with Store.open(url) as store:
+        saver = Checkpointer(store)
+        worker = Worker(store, saver, Catalog.of(declare(_chain(), name="chain")))
+        working = asyncio.create_task(worker.work())
+        began = time.process_time()
+        await asyncio.sleep(idle_s)
+        took = time.process_time() - began
+        worker.drain()
+        await working
+        return took / idle_s
+
+
+def _import() -> float:
+    """Return how long a fresh process takes to import what declares graphs."""
+    program = (
+        "import time; began = time.perf_counter(); import penstock.graphs;"
+        " print(time.perf_counter() - began)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, text=True, stdout=PIPE)
+    return float(done.stdout)
 
 
 async def _direct(url: str, count: int) -> float:

@@ -10,6 +10,8 @@ from bench.growth import Growth
 from bench.recovery import Recovery
 from bench.runs import PACE, Runs
 from bench.spread import Spread
+from bench.takeover import Takeover
+from bench.taking import PACE as TAKING
 from bench.targets import Verdict
 from bench.throughput import RAW_COMMITS, Throughput
 
@@ -157,7 +159,19 @@ def of_runs(found: Runs) -> Table:
             ["runs/s, on InMemorySaver", found.rate(lambda one: one.memory_rate).text(".0f")],
             ["ms from decision to node, p50", found.decision_ms(50).text(".1f")],
             ["ms from decision to node, p99", found.decision_ms(99).text(".1f")],
+            ["% of a CPU, by an idle worker", found.rate(lambda one: one.idle_percent).text(".1f")],
+            ["s to import penstock.graphs", found.rate(lambda one: one.import_s).text(".2f")],
         ],
+    )
+
+
+def of_takeover(found: Takeover) -> Table:
+    """Return the table of runs that changed their worker."""
+    pace = f"beat {TAKING.beat_s:g} s, lease {TAKING.lease_s:g} s"
+    return _table(
+        f"takeover: {len(found.samples)} kills, {pace}",
+        ["measured"],
+        [["s from SIGKILL to the other's claim", found.claimed_s().text(".1f")]],
     )
 
 

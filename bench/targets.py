@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from bench.contestants import ASYNC_SQLITE, MEMORY, PENSTOCK, STOCK, THREADED_SQLITE
 from bench.growth import LONG, Growth
 from bench.runs import Runs
+from bench.takeover import Takeover
 from bench.throughput import RAW_COMMITS, Throughput
 
 COMMITS_PER_STEP = {1: 1.15, 8: 0.3, 64: 0.05}
 DRIVEN_TIMES_DIRECT = 0.8
 DECISION_P50_MS = 25
+TAKEOVER_S = 8
 LONG_MAX_BYTES = 4_000_000
 LONG_AIM_BYTES = 2_000_000
 LONG_TIMES_BELOW_STOCK = 40
@@ -97,8 +99,25 @@ def of_runs(found: Runs) -> Iterator[Verdict]:
         is_held=None,
     )
     yield Verdict(
+        what="runs/s ÷ the graph directly, InMemorySaver",
+        measured=found.times(lambda one: one.memory_rate).text(".2f"),
+        target="–",  # noqa: RUF001  (a dash: none was set)
+        is_held=None,
+    )
+    yield Verdict(
         what="ms from decision to node, p50",
         measured=found.decision_ms(50).text(".1f"),
         target=f"≤ {DECISION_P50_MS}",
         is_held=None,
+    )
+
+
+def of_takeover(found: Takeover) -> Iterator[Verdict]:
+    """Compare the longest takeover: its lease and its beat count for more than the machine."""
+    claimed = found.claimed_s()
+    yield Verdict(
+        what="s from a worker's death to the other's claim, the longest",
+        measured=f"{claimed.greatest:.1f}",
+        target=f"≤ {TAKEOVER_S}",
+        is_held=claimed.greatest <= TAKEOVER_S,
     )

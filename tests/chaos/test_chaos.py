@@ -41,6 +41,14 @@ def test_a_worker_killed_before_any_statement_loses_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.timeout(300)
+def test_whoever_is_killed_at_a_named_point_others_finish(
+    database_url: str, tmp_path: Path
+) -> None:
+    told = run("named_points", database_url, tmp_path)
+    assert len(re.findall(r"^[a-z-]+: ", told, re.MULTILINE)) >= 33, told
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("database", "kills"), [("sqlite", 50), ("postgresql", 20)])
 def test_workers_killed_under_load_lose_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, database: str, kills: int
@@ -54,14 +62,17 @@ def test_workers_killed_under_load_lose_nothing(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("database", "runs", "kills"), [("sqlite", 60, 40), ("postgresql", 30, 20)]
+    ("database", "runs", "kills"), [("sqlite", 200, 100), ("postgresql", 200, 100)]
 )
 def test_every_run_comes_to_its_end_whoever_is_killed(
     request: pytest.FixtureRequest, tmp_path: Path, database: str, runs: int, kills: int
 ) -> None:
     url = request.getfixturevalue(f"{database}_url")
     told = run("worker_storm", url, tmp_path, runs, kills, 1)
-    assert told.endswith(f"runs: {runs}, kills: {kills}\n"), told
+    counted = re.search(rf"runs: {runs}, kills: {kills}, taken over: (\d+)", told)
+    assert counted, told
+    # Kills that hit nobody at work would prove nothing.
+    assert int(counted[1]) > runs // 4
 
 
 @pytest.mark.chaos_long
@@ -71,6 +82,16 @@ def test_workers_killed_again_and_again_lose_nothing(
     sqlite_url: str, tmp_path: Path, seed: int
 ) -> None:
     run("kill_storm", sqlite_url, tmp_path, 60, seed, timeout_s=900)
+
+
+@pytest.mark.chaos_long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(2, 7))
+def test_every_run_comes_to_its_end_again_and_again(
+    sqlite_url: str, tmp_path: Path, seed: int
+) -> None:
+    told = run("worker_storm", sqlite_url, tmp_path, 200, 200, seed, timeout_s=900)
+    assert "runs: 200, kills: 200, " in told, told
 
 
 @pytest.mark.skipif(
@@ -93,3 +114,19 @@ def test_a_failing_disk_is_told_and_loses_nothing(
 def test_a_woken_zombie_writes_nothing(database_url: str, tmp_path: Path, node: str) -> None:
     told = run("zombie", database_url, tmp_path, node)
     assert re.search(r"lost: run `\S+` may not be written at epoch 1", told), told
+
+
+@pytest.mark.parametrize("place", ["node", "claim", "end"])
+@pytest.mark.parametrize(("wake", "learns"), [("driving", "refusal"), ("ended", "beat")])
+def test_a_woken_worker_writes_nothing_and_works_on(
+    database_url: str, tmp_path: Path, place: str, wake: str, learns: str
+) -> None:
+    told = run("worker_zombie", database_url, tmp_path, place, wake, learns, timeout_s=100)
+    assert len(set(re.findall(r"^lost: (\S+)$", told, re.MULTILINE))) == 4, told
+
+
+def test_the_runs_of_a_worker_that_drains_are_taken_over_at_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    told = run("worker_drain", database_url, tmp_path, timeout_s=100)
+    assert re.search(r"^claimed after \d+ ms$", told, re.MULTILINE), told

@@ -1,7 +1,8 @@
 """Kill workers while many runs go through gates, until every run has come to its end.
 
-A program: `worker_storm.py URL FOLDER RUNS KILLS SEED`. Two workers and somebody who decides the
-gates are processes; one of the three is killed at moments of chance and started again.
+A program: `worker_storm.py URL FOLDER RUNS KILLS SEED`. Three workers and somebody who decides the
+gates are processes; one of the four is killed at moments of chance and started again. It prints how
+many runs came to their end, and how many were taken over.
 """
 
 import asyncio
@@ -21,11 +22,13 @@ from penstock.graphs import Catalog, declare
 from penstock.runs import Pace, Runtime, Worker
 from support import forks
 from support.rounds import Log, check_run, rounds
+from support.stories import check_story
 
 WANTED = 2
 PACE = Pace(slots=12, beat_s=0.1, lease_s=0.6, poll_s=0.02, lost_limit=1000)
 GOING_S = 0.4
-DEADLINE_S = 120.0
+WORKERS = 3
+DEADLINE_S = 240.0
 
 
 def catalog(log: Log) -> Catalog:
@@ -96,7 +99,10 @@ def examine(url: str, log: Log) -> None:
             for (run_id,) in log.read("queued"):
                 run = await runtime.get(RunId(run_id))
                 assert run.status is RunStatus.SUCCEEDED, run
+                check_story(store, run.id, RunStatus.SUCCEEDED, gate_count=WANTED)
                 await check_run(rounds(saver, log, asking=True), run.thread_id, wanted=WANTED)
+                # Undisturbed, a run is claimed at its start and after each of its gates.
+                log.write("ended", run.id, run.epoch > WANTED + 1)
 
         asyncio.run(look())
 
@@ -107,25 +113,24 @@ def main(url: str, folder: Path, count: int, kills: int, seed: int) -> None:
     log = Log(folder / "log")
     forks.run(lambda: begin(url, log, count))
     parts: list[Callable[[], None]] = [
-        lambda: drive(url, log),
-        lambda: drive(url, log),
+        *(lambda: drive(url, log) for _ in range(WORKERS)),
         lambda: decide(url, log),
     ]
-    alive = [forks.fork(part) for part in parts]
     chance = random.Random(seed)
-    for _ in range(kills):
-        select.select([], [], [], chance.uniform(0.05, GOING_S))
-        victim = chance.randrange(len(parts))
-        os.kill(alive[victim], signal.SIGKILL)
-        if (code := forks.ended(alive[victim])) != -signal.SIGKILL:
-            raise RuntimeError(f"a process ended with {code}, not by its kill")
-        alive[victim] = forks.fork(parts[victim])
-    forks.run(lambda: wait_for_all(url, log))
-    for child in alive:
-        os.kill(child, signal.SIGKILL)
-        forks.ended(child)
+    with forks.children() as fork:
+        alive = [fork(part) for part in parts]
+        for _ in range(kills):
+            select.select([], [], [], chance.uniform(0.05, GOING_S))
+            victim = chance.randrange(len(parts))
+            os.kill(alive[victim], signal.SIGKILL)
+            if (code := forks.ended(alive[victim])) != -signal.SIGKILL:
+                raise RuntimeError(f"a process ended with {code}, not by its kill")
+            alive[victim] = fork(parts[victim])
+        forks.run(lambda: wait_for_all(url, log))
     forks.run(lambda: examine(url, log))
-    print(f"runs: {count}, kills: {kills}")
+    ended = log.read("ended")
+    taken_over = sum(was_taken_over == "True" for _, was_taken_over in ended)
+    print(f"runs: {len(ended)}, kills: {kills}, taken over: {taken_over}")
 
 
 if __name__ == "__main__":

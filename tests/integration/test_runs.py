@@ -8,11 +8,12 @@ import pytest
 from psycopg.errors import CheckViolation
 from sqlalchemy import Connection, insert, select
 
-from penstock.checkpoints import Store, leases, migrate, runs
+from penstock.checkpoints import Store, gates, leases, migrate, runs
 from penstock.checkpoints import schema as tables
-from penstock.checkpoints.runs import claim
+from penstock.checkpoints.runs import cancel, claim, park
 from penstock.contracts.errors import IllegalTransition, UnknownRun
-from penstock.contracts.ids import RunId, ThreadId, WorkerId, new_run_id
+from penstock.contracts.gate import Question
+from penstock.contracts.ids import GateId, RunId, ThreadId, WorkerId, new_run_id
 from penstock.contracts.run import (
     ENDED,
     TRANSITIONS,
@@ -114,6 +115,19 @@ def test_the_old_driver_of_a_run_cannot_move_it(runs: Runs) -> None:
     for to in RunStatus:
         with pytest.raises(LeaseLost, match="is at epoch 2, not at 1"):
             runs.move(old, to)
+
+
+def test_a_run_that_was_to_be_cancelled_does_not_wait_at_a_gate(store: Store, runs: Runs) -> None:
+    fence = runs.start("t")
+    question = Question(id=GateId("g"), question="{}", answer_schema=None)
+
+    def ask(connection: Connection) -> RunStatus:
+        cancel(connection, fence.run_id, at=NOW, by="ann")
+        return park(connection, fence, [question], at=NOW, actor="worker-1").status
+
+    assert store.write_blocking(ask) is RunStatus.CANCELLED
+    opened = store.read_blocking(lambda connection: gates.of_run(connection, fence.run_id))
+    assert opened == []
 
 
 def test_a_run_that_does_not_exist_is_named(store: Store) -> None:

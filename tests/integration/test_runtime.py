@@ -4,6 +4,7 @@ import asyncio
 import operator
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypedDict
 
 import pytest
@@ -11,7 +12,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 from pydantic import BaseModel
 
-from penstock.checkpoints import Checkpointer, Store, leases
+from penstock.checkpoints import Checkpointer, Store, leases, runs
 from penstock.contracts.errors import (
     GateClosed,
     IllegalTransition,
@@ -24,7 +25,7 @@ from penstock.contracts.errors import (
 )
 from penstock.contracts.gate import GateStatus
 from penstock.contracts.ids import GateId, WorkerId
-from penstock.contracts.run import FailureCode, Run, RunStatus, WhenBusy
+from penstock.contracts.run import Failure, FailureCode, Fence, Run, RunStatus, WhenBusy
 from penstock.graphs import Catalog, Graph, declare
 from penstock.runs import Pace, Runtime, Worker
 from penstock.runs.driver import Driver
@@ -384,6 +385,31 @@ async def test_a_running_run_is_cancelled_within_a_beat(desk: Desk) -> None:
         asked = await desk.runtime.cancel(run.id, by="ann")
         assert asked.status is RunStatus.RUNNING
         await desk.until(run, RunStatus.CANCELLED)
+
+
+async def test_a_run_that_was_to_be_cancelled_is_not_given_back_by_a_worker_that_drains(
+    desk: Desk,
+) -> None:
+    run = await desk.start("slow")
+    async with desk.worker(replace(QUICK, beat_s=30.0)):
+        await desk.world.entered.wait()
+        await desk.runtime.cancel(run.id, by="ann")
+    assert (await desk.runtime.get(run.id)).status is RunStatus.CANCELLED
+
+
+async def test_a_redrive_forgets_a_cancellation_that_came_too_late(desk: Desk) -> None:
+    desk.world.broken = True
+    run = await desk.start()
+    lose(desk, times=1)
+    await desk.runtime.cancel(run.id, by="ann")
+    failure = Failure(code=FailureCode.NODE_FAILED, message="it broke", redrivable=True)
+    fence = Fence(run_id=run.id, epoch=1)
+    desk.store.write_blocking(
+        lambda connection: runs.move(
+            connection, fence, RunStatus.FAILED, at=NOW, actor="test", failure=failure
+        )
+    )
+    assert (await desk.runtime.redrive(run.id, by="ann")).cancel_by is None
 
 
 async def test_a_run_that_is_over_is_not_cancelled(desk: Desk) -> None:

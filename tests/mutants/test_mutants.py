@@ -183,6 +183,13 @@ MUTANTS = [
         RUNTIME,
     ),
     Mutant(
+        "a cancellation that comes while the run parks is not heard",
+        "runs.py",
+        "if run.cancel_by is not None:",
+        "if run.cancel_by is not None and not questions:",
+        RUNS,
+    ),
+    Mutant(
         "gates stay open when their run is over",
         "runs.py",
         "        gates.cancel_open(connection, run.id, at=at, actor=actor)\n",

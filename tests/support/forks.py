@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 
 def fork(work: Callable[[], None]) -> int:
@@ -30,6 +31,28 @@ def ended(child: int) -> int:
     """Wait for a child; return its exit code, or the signal that killed it, negative."""
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+@contextmanager
+def children() -> Generator[Callable[[Callable[[], None]], int]]:
+    """Give a `fork` whose children are killed at the end, if they are still there, or stopped."""
+    started: list[int] = []
+
+    def start(work: Callable[[], None]) -> int:
+        started.append(fork(work))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for child in started:
+            try:
+                is_there = os.waitpid(child, os.WNOHANG)[0] == 0
+            except ChildProcessError:
+                continue
+            if is_there:
+                os.kill(child, signal.SIGKILL)
+                ended(child)
 
 
 def run(work: Callable[[], None]) -> None:

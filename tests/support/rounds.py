@@ -7,7 +7,7 @@ a file as it happens, so that it is known after the process was killed.
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,17 +96,19 @@ def rounds(
     log: Log,
     *,
     when_run: Callable[[str, int], None] | None = None,
+    hold: Callable[[str, int], Awaitable[None]] | None = None,
     asking: bool = False,
 ) -> Graph:
     """Return the graph; it writes down each node that it runs, and calls with name and round.
 
-    With `asking`, it interrupts in each round and goes on when it is told to.
+    With `hold`, each node waits for it as well. With `asking`, it interrupts in each round and goes
+    on when it is told to.
     """
 
-    def ran(config: RunnableConfig, name: str, state: Rounds) -> None:
+    async def ran(config: RunnableConfig, name: str, state: Rounds) -> None:
         log.write("ran", place_of(config)["thread_id"], name, state["round"])
-        if when_run is not None:
-            when_run(name, state["round"])
+        (when_run or _nothing)(name, state["round"])
+        await (hold or _at_once)(name, state["round"])
 
     def message(state: Rounds, name: str) -> AIMessage:
         return AIMessage(f"{name} {LINE * 20}", id=f"{state['round']}-{name}")
@@ -114,19 +116,19 @@ def rounds(
     graph: Any = StateGraph(Rounds)
 
     async def plan(state: Rounds, config: RunnableConfig) -> dict[str, Any]:
-        ran(config, "plan", state)
+        await ran(config, "plan", state)
         return {"messages": [message(state, "plan")]}
 
     def branch(name: str) -> Any:
         async def act(state: Rounds, config: RunnableConfig) -> dict[str, Any]:
-            ran(config, name, state)
+            await ran(config, name, state)
             await asyncio.sleep(0)
             return {"notes": [f"{state['round']}-{name}"], "messages": [message(state, name)]}
 
         return act
 
     async def verify(state: Rounds, config: RunnableConfig) -> dict[str, Any]:
-        ran(config, "verify", state)
+        await ran(config, "verify", state)
         if asking:
             ask(state)
         return {"round": state["round"] + 1}
@@ -140,6 +142,14 @@ def rounds(
     graph.add_edge(START, "plan")
     graph.add_conditional_edges("verify", _more)
     return graph.compile(checkpointer=saver)
+
+
+def _nothing(_: str, __: int) -> None:
+    pass
+
+
+async def _at_once(_: str, __: int) -> None:
+    pass
 
 
 def _more(state: Rounds) -> str:
@@ -180,11 +190,12 @@ def opened(url: str, log: Log) -> Generator[tuple[Graph, Store]]:
 async def check_run(graph: Graph, thread_id: str, *, wanted: int) -> None:
     """Make sure that a thread's history is one line and its result right."""
     found = [state async for state in graph.aget_state_history(on_thread(thread_id))]
-    _check_line(thread_id, found)
+    check_line(thread_id, found)
     assert outcome(found[0].values) == expected(wanted), f"{thread_id}: a wrong result"
 
 
-def _check_line(thread_id: str, found: Sequence[StateSnapshot]) -> None:
+def check_line(thread_id: str, found: Sequence[StateSnapshot]) -> None:
+    """Make sure that each checkpoint, newest first, has the next for its parent."""
     ids = [place_of(state.config)["checkpoint_id"] for state in found]
     parents = [
         None if state.parent_config is None else place_of(state.parent_config)["checkpoint_id"]
@@ -199,14 +210,19 @@ async def check(graph: Graph, log: Log, thread_id: str, *, wanted: int) -> None:
     ids = [place_of(state.config)["checkpoint_id"] for state in found]
     stored = [checkpoint_id for thread, checkpoint_id in log.read("stored") if thread == thread_id]
     assert set(stored) <= set(ids), f"{thread_id}: acknowledged checkpoints are gone"
-    _check_line(thread_id, found)
+    check_line(thread_id, found)
     result = await go_on(graph, on_thread(thread_id), wanted=wanted)
     assert outcome(result) == expected(wanted), f"{thread_id}: a wrong result"
 
 
+def executions(log: Log, thread_id: str) -> Counter[tuple[str, int]]:
+    """Return how often each node of each round was run on a thread."""
+    return Counter(
+        (name, int(number)) for thread, name, number in log.read("ran") if thread == thread_id
+    )
+
+
 def repeated(log: Log, thread_id: str) -> int:
     """Return how many executions of a node on a thread were not the first."""
-    times = Counter(
-        (name, number) for thread, name, number in log.read("ran") if thread == thread_id
-    )
+    times = executions(log, thread_id)
     return sum(times.values()) - len(times)

@@ -34,6 +34,6 @@ def test_every_live_run_can_be_cancelled() -> None:
 
 def test_ids_of_later_runs_sort_later() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    ids = [new_run_id(start + timedelta(milliseconds=number)) for number in range(100)]
+    ids = [new_run_id(start + timedelta(microseconds=number)) for number in range(3000)]
     assert ids == sorted(ids)
-    assert len(set(ids)) == 100
+    assert len(set(ids)) == 3000

@@ -175,10 +175,15 @@ def park(
 ) -> Run:
     """Let a run wait at its gates; it goes back to the queue if one was decided meanwhile.
 
+    One that was to be cancelled is cancelled, and asks nothing.
+
     Raises:
         LeaseLost, IllegalTransition, UnknownRun: as `move`.
     """
     run = move(connection, fence, RunStatus.WAITING, at=at, actor=actor)
+    if run.cancel_by is not None:
+        # No worker will see the flag while it waits, and nobody asks for a cancellation twice.
+        return move(connection, fence, RunStatus.CANCELLED, at=at, actor=actor)
     gates.ask(connection, run, questions, at=at)
     if gates.any_decided(connection, [question.id for question in questions]):
         # Decided while the run was still on its way here, so nobody else will wake it.
@@ -221,6 +226,8 @@ def cancel(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> R
 def redrive(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> Run:
     """Queue a failed run again; it goes on from its last checkpoint.
 
+    A cancellation that its failure overtook is forgotten.
+
     Raises:
         IllegalTransition: it has not failed, or a redrive cannot help it.
         UnknownRun: there is no such run.
@@ -233,7 +240,7 @@ def redrive(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> 
         msg = f"run `{run_id}` is {run.status}; only a failed run can be redriven"
         raise IllegalTransition(msg)
     fence = Fence(run_id=run.id, epoch=run.epoch)
-    connection.execute(update(runs).where(runs.c.id == run_id).values(lost_count=0))
+    connection.execute(update(runs).where(runs.c.id == run_id).values(lost_count=0, cancel_by=None))
     return move(connection, fence, RunStatus.QUEUED, at=at, actor=by)
 
 

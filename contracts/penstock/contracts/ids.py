@@ -28,6 +28,12 @@ def new_worker_id(host: str, process_id: int) -> WorkerId:
 
 
 def new_run_id(at: datetime) -> RunId:
-    """Make the id of a run that is created at `at`; ids made later sort later."""
-    seconds = int(at.timestamp())
-    return RunId(str(uuid_utils.uuid7(timestamp=seconds, nanos=at.microsecond * 1000)))
+    """Make the id of a run that is created at `at`; ids made later sort later.
+
+    A UUIDv7 whose first random bits are the rest of the millisecond (RFC 9562, 6.2, method 3): two
+    runs of one thread are driven in the order of their ids.
+    """
+    whole_ms = int(at.timestamp()) * 1000 + at.microsecond // 1000
+    rest = at.microsecond % 1000 * 4096 // 1000
+    value = whole_ms << 80 | 7 << 76 | rest << 64 | 2 << 62 | secrets.randbits(62)
+    return RunId(str(uuid_utils.UUID(int=value)))

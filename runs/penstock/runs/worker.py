@@ -235,6 +235,7 @@ class Worker:
     async def _let_go(self, run: Run) -> None:
         driving = self._driving[run.id]
         if driving.why is _Why.LOST:
+            log.warning("run %s is driven by another worker now", run.id)
             return
         driving.segment.write_running()
         to, failure = RunStatus.QUEUED, None
@@ -245,10 +246,15 @@ class Worker:
         at = self._clock.now()
 
         def change(connection: Connection) -> None:
+            found = runs.get(connection, run.id)
             # It may have come to a gate or an end in the moment in which it was to be let go.
-            if runs.get(connection, run.id).status is RunStatus.RUNNING:
-                moved = runs.move(connection, run.fence, to, at=at, actor=self.id, failure=failure)
-                self._enqueue(connection, moved)
+            if found.status is not RunStatus.RUNNING:
+                return
+            # Asked for since the last beat: in the queue nobody would hear of it.
+            is_unwanted = to is RunStatus.QUEUED and found.cancel_by is not None
+            goal = RunStatus.CANCELLED if is_unwanted else to
+            moved = runs.move(connection, run.fence, goal, at=at, actor=self.id, failure=failure)
+            self._enqueue(connection, moved)
 
         try:
             await self._store.write(change)
