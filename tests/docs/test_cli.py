@@ -80,8 +80,9 @@ def test_nothing_but_the_settings_reads_the_environment() -> None:
         for file in (ROOT / room / "penstock").rglob("*.py")
         if _touches_environment(file)
     }
-    # The command line sets LangGraph's switch and the project's variables; it reads none.
-    assert touching == {"app.py", "desk.py"}
+    # The command line sets LangGraph's switch and the project's variables, and reads none; secrets
+    # are no settings, and are read when a tool runs.
+    assert touching == {"app.py", "desk.py", "secrets.py"}
 
 
 def _touches_environment(file: Path) -> bool:

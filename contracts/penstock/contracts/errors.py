@@ -8,6 +8,8 @@ Control signals (a lost lease, a cancelled run) are not errors: see `signals`.
 
 from typing import ClassVar
 
+from penstock.contracts.outcome import Failed, InDoubt, Refused
+
 
 class PenstockError(Exception):
     """The root of all errors raised by Penstock."""
@@ -88,6 +90,61 @@ class InvalidInput(PenstockError):
     """An input does not fit the graph it was meant for; no run was queued."""
 
     code = "invalid_input"
+
+
+class InvalidContract(PenstockError):
+    """What a tool declares of itself cannot be kept; raised where it is declared."""
+
+    code = "invalid_contract"
+
+
+class InvalidResult(PenstockError):
+    """A tool returned something that is not what its contract says, so it cannot be recorded."""
+
+    code = "invalid_result"
+
+
+class UnknownTool(PenstockError):
+    """No tool of the graph has this name."""
+
+    code = "unknown_tool"
+
+
+class OutsideRun(PenstockError):
+    """A governed tool was called where no run is."""
+
+    code = "outside_run"
+
+
+class ToolRefused(PenstockError):
+    """A tool that code called directly was refused; nothing was started."""
+
+    code = "tool_refused"
+
+    def __init__(self, tool: str, outcome: Refused) -> None:
+        super().__init__(f"`{tool}` was refused ({outcome.code}): {outcome.message}")
+        self.outcome = outcome
+
+
+class ToolFailed(PenstockError):
+    """A tool that code called directly failed; nothing happened."""
+
+    code = "tool_failed"
+
+    def __init__(self, tool: str, outcome: Failed) -> None:
+        super().__init__(f"`{tool}` failed ({outcome.code}): {outcome.message}")
+        self.outcome = outcome
+        """Says whether the same call may succeed later."""
+
+
+class ToolInDoubt(PenstockError):
+    """Nobody knows whether a tool that code called directly has done it."""
+
+    code = "tool_in_doubt"
+
+    def __init__(self, tool: str, outcome: InDoubt) -> None:
+        super().__init__(f"`{tool}` is in doubt: {outcome.message}")
+        self.outcome = outcome
 
 
 class InvalidSettings(PenstockError):

@@ -22,6 +22,10 @@ Fingerprint = NewType("Fingerprint", str)
 """What a graph is made of, in 64 hex digits; with equal ones a run goes on where it stands."""
 
 
+IdempotencyKey = NewType("IdempotencyKey", str)
+"""Names one tool call to the service that does it; the same in each attempt."""
+
+
 def new_worker_id(host: str, process_id: int) -> WorkerId:
     """Make the id of a worker that starts; no other has had it, on this host or any."""
     return WorkerId(f"{host}-{process_id}-{secrets.token_hex(4)}")

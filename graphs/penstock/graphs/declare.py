@@ -1,6 +1,6 @@
 """A graph and what the runtime must know of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,11 @@ from penstock.graphs.fingerprint import fingerprint
 from penstock.graphs.kinds import step_kinds
 
 if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from penstock.graphs.compiled import Builder, Compiled
+    from penstock.nodes import Tool
 
 FIRST_VERSION = "1"
 """The version of a graph that does not say one."""
@@ -35,6 +37,8 @@ class Graph:
     """Each node's kind by its path from the top, subgraphs' nodes as `outer|inner`."""
     progress_s: float | None
     """A run of which nothing is heard for so long fails; the worker's own time if none."""
+    tools: Mapping[str, "Tool[Any]"] = field(repr=False, compare=False)
+    """The tools that are known to be called in it, by their names; each has its `contract`."""
     compiled: "Compiled" = field(repr=False, compare=False)
     """The graph as it was found, with the checkpointer it had. Run what `compile` returns."""
 
@@ -55,17 +59,20 @@ def declare(
     version: str = FIRST_VERSION,
     description: str = "",
     progress_s: float | None = None,
+    tools: Iterable["BaseTool"] = (),
 ) -> Graph:
     """Give a LangGraph graph, compiled or not, the name and version that its runs are stored under.
 
-    What is added to a builder afterwards is not in the declared graph. A run of which nothing is
-    heard for `progress_s` fails: no step begins or ends, and no node writes to its stream.
+    What is added to a builder afterwards is not in the declared graph. The tools in its `ToolNode`s
+    are found; `tools` names those that nodes call themselves. A run of which nothing is heard for
+    `progress_s` fails: no step begins or ends, and no node writes to its stream.
 
     Raises:
         InvalidGraph: It is not a graph, does not compile, has no name, no version, no time to come
-            on in, or a node of an unknown kind.
+            on in, a node of an unknown kind, or two tools of one name.
     """
     from penstock.graphs.compiled import compiled_form  # noqa: PLC0415  (half a second)
+    from penstock.graphs.tools import tools_of  # noqa: PLC0415  (likewise)
 
     for what, text in (("name", name), ("version", version)):
         if not text.strip() or not text.isprintable():
@@ -93,6 +100,7 @@ def declare(
         fingerprint=fingerprint(compiled, name=name, version=version),
         kinds=step_kinds(compiled),
         progress_s=progress_s,
+        tools=tools_of(compiled, tools),
         compiled=compiled,
     )
 

@@ -206,6 +206,24 @@ def redrive(*, run_id: RunArgument, as_json: AsJson = False) -> None:
 
 @app.command()
 @answering
+def tools(
+    *,
+    graph: Annotated[
+        str | None, typer.Argument(help="The graph's name in `langgraph.json`; else all.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[TOOL]", help="One of its tools, to show it whole.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the tools of the project's graphs, with their contracts."""
+    from penstock.ui.cli import tooling
+
+    tooling.tools(_settings(), Output(as_json=as_json), graph=graph, name=name)
+
+
+@app.command()
+@answering
 def worker(*, as_json: AsJson = False) -> Exit | None:
     """Drive runs until a signal ends it: the first gives them back, a second is at once."""
     from penstock.ui.cli import working

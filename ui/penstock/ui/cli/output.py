@@ -17,6 +17,7 @@ _NEXT = {
     "store_broken": "penstock doctor",
     "unknown_run": "penstock runs",
     "unknown_gate": "penstock gates",
+    "unknown_tool": "penstock tools",
 }
 """What to type after an error, where one command says more."""
 

@@ -1,0 +1,88 @@
+"""The ways a tool call can end, and where a call comes from."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """Who refuses a call."""
+
+    CONTRACT = "contract"
+    """The arguments do not fit, or something the tool needs is missing."""
+    POLICY = "policy"
+    """It is not allowed."""
+    GATE = "gate"
+    """A person said no, or nobody answered in time."""
+    BUDGET = "budget"
+    """A cap would be exceeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """It happened, and this came of it."""
+
+    result: object
+    """The typed value, as it is loaded from what was recorded."""
+    recorded: bool
+    """Whether it happened before and is only recalled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """It was not started."""
+
+    stage: Stage
+    code: str
+    """Stable name of the reason, for programs."""
+    message: str
+    """What was found, and what was wanted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """It was started, and nothing happened."""
+
+    code: str
+    """Stable name of the reason, for programs."""
+    message: str
+    retryable: bool
+    """Whether the same call may succeed later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDoubt:
+    """It was started, and nobody knows whether it happened."""
+
+    effect_key: str
+    """The effect's key in the ledger."""
+    message: str
+
+
+Outcome = Done | Refused | Failed | InDoubt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageCall:
+    """A call that a model asked for in a message of the thread."""
+
+    message_id: str
+    """The message's id in the state, which is the same in replays and forks."""
+    position: int
+    """Its place among the calls of the message, from 0."""
+    provider_id: str
+    """What the provider calls it; never a key, because nothing makes it unique."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCall:
+    """A call that a node's code makes, or that was in no message that could be found."""
+
+    task_id: str
+    """LangGraph's id of the node's execution: the same after a crash, another in a fork."""
+    index: int
+    """Its place among the like calls of the tool in this execution, from 0."""
+    provider_id: str | None = None
+    """What a provider calls it, where a model asked for it."""
+
+
+Origin = MessageCall | NodeCall

@@ -1,0 +1,52 @@
+"""Nodes: what a tool is, and how a call of one reaches the run that carries it out.
+
+Importing this does not import LangGraph.
+"""
+
+from penstock.contracts.attempt import Attempt
+from penstock.contracts.ids import IdempotencyKey
+from penstock.contracts.probe import DidNot, Happened, Unknown
+from penstock.contracts.tool import Cost, EffectClass, IsolationTier, RetryAfter, RetryPlan
+from penstock.contracts.tool_errors import Permanent, RefusedByService, Retryable
+from penstock.nodes.adopt import adopt
+from penstock.nodes.arguments import Checked
+from penstock.nodes.asides import Aside
+from penstock.nodes.context import Calls, calls_of, with_calls
+from penstock.nodes.declare import tool
+from penstock.nodes.messages import Carried
+from penstock.nodes.results import ResultCodec
+from penstock.nodes.secrets import SecretRef, SecretValues, resolve
+from penstock.nodes.supplies import Supplies
+from penstock.nodes.terms import Terms
+from penstock.nodes.tool import Tool
+
+__all__ = [
+    "Aside",
+    "Attempt",
+    "Calls",
+    "Carried",
+    "Checked",
+    "Cost",
+    "DidNot",
+    "EffectClass",
+    "Happened",
+    "IdempotencyKey",
+    "IsolationTier",
+    "Permanent",
+    "RefusedByService",
+    "ResultCodec",
+    "RetryAfter",
+    "RetryPlan",
+    "Retryable",
+    "SecretRef",
+    "SecretValues",
+    "Supplies",
+    "Terms",
+    "Tool",
+    "Unknown",
+    "adopt",
+    "calls_of",
+    "resolve",
+    "tool",
+    "with_calls",
+]
