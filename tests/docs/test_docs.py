@@ -4,11 +4,13 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
-from penstock.contracts import errors
+from penstock.contracts import effect, errors
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.run import TRANSITIONS, FailureCode, RunStatus
 from support.checkout import ROOMS, ROOT, import_path
@@ -17,10 +19,11 @@ DOCS = ROOT / "docs"
 
 
 def rows(page: Path, heading: str) -> list[list[str]]:
-    """Return the cells of the table whose heading row begins so, without their backticks."""
-    table = page.read_text().split(f"| {heading} |", 1)[1].split("\n\n", 1)[0]
+    """Return the cells of the tables whose heading row begins so, without their backticks."""
+    tables = [part.split("\n\n", 1)[0] for part in page.read_text().split(f"| {heading} |")[1:]]
     return [
         [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        for table in tables
         for line in table.splitlines()[2:]
     ]
 
@@ -41,19 +44,27 @@ def run(program: list[str], cwd: Path) -> str:
     return done.stdout
 
 
-def test_the_drawing_of_the_states_shows_exactly_the_moves_of_the_table() -> None:
-    drawing = (DOCS / "states.md").read_text().split("```mermaid", 1)[1].split("```", 1)[0]
+@pytest.mark.parametrize(
+    ("number", "moves", "first"),
+    [(1, TRANSITIONS, RunStatus.QUEUED), (2, effect.TRANSITIONS, effect.EffectStatus.STARTED)],
+    ids=["runs", "effects"],
+)
+def test_a_drawing_shows_exactly_the_moves_of_its_table(
+    number: int, moves: Mapping[StrEnum, frozenset[StrEnum]], first: StrEnum
+) -> None:
+    drawing = (DOCS / "states.md").read_text().split("```mermaid")[number].split("```", 1)[0]
     drawn = set(re.findall(r"^ +(\w+) --> (\w+)", drawing, re.MULTILINE))
-    assert drawn == {(str(a), str(b)) for a, targets in TRANSITIONS.items() for b in targets}
+    assert drawn == {(str(a), str(b)) for a, targets in moves.items() for b in targets}
     begins = re.findall(r"\[\*\] --> (\w+)", drawing)
     ends = set(re.findall(r"(\w+) --> \[\*\]", drawing))
-    assert begins == [RunStatus.QUEUED]
-    assert ends == {status for status, targets in TRANSITIONS.items() if not targets}
+    assert begins == [first]
+    assert ends == {status for status, targets in moves.items() if not targets}
 
 
 def test_every_state_and_every_failure_code_is_explained() -> None:
     page = DOCS / "states.md"
-    assert [name for name, _ in rows(page, "state | means")] == list(RunStatus)
+    states = [*RunStatus, *effect.EffectStatus]
+    assert [name for name, _ in rows(page, "state | means")] == states
     assert [code for code, _ in rows(page, "code | means")] == list(FailureCode)
 
 

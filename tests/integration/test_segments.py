@@ -3,8 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -18,9 +17,8 @@ from penstock.checkpoints import Checkpointer, Store, migrate
 from penstock.contracts.run import ENDED, FailureCode, Run, RunStatus
 from penstock.contracts.step import StepKind, StepStatus
 from penstock.graphs import Catalog, Graph, declare
-from penstock.runs import BlockingRuntime, LocalEngine, Pace, Runtime, Worker
-
-QUICK = Pace(beat_s=0.02, lease_s=5.0, poll_s=0.02)
+from penstock.runs import BlockingRuntime, Pace, Worker
+from support.shops import Shop, chain_of
 
 
 class State(TypedDict, total=False):
@@ -31,15 +29,9 @@ class Answer(BaseModel):
     ok: bool
 
 
-def chain(*nodes: Callable[[State], Any], name: str = "chain", **options: Any) -> Graph:
+def chain(*nodes: Callable[[State], Any], **options: Any) -> Graph:
     """Declare a graph of nodes that run one after another."""
-    graph: Any = StateGraph(State)
-    before = START
-    for node in nodes:
-        graph.add_node(node.__name__, node)
-        graph.add_edge(before, node.__name__)
-        before = node.__name__
-    return declare(graph, name=name, **options)
+    return chain_of(State, *nodes, **options)
 
 
 async def first(_: State) -> State:
@@ -59,35 +51,9 @@ async def fail(_: State) -> State:
     raise ValueError("the shop is closed")
 
 
-class Shop:
-    """A store, a runtime and a worker for one graph."""
-
-    def __init__(self, store: Store, graph: Graph) -> None:
-        self.store = store
-        self.graph = graph
-        self.saver = Checkpointer(store)
-        self.engine = LocalEngine()
-        self.runtime = Runtime(store, self.saver, Catalog.of(graph), engine=self.engine)
-
-    @asynccontextmanager
-    async def worker(self, pace: Pace = QUICK) -> AsyncGenerator[Worker]:
-        """Have a worker work."""
-        catalog = Catalog.of(self.graph)
-        worker = Worker(self.store, self.saver, catalog, engine=self.engine, pace=pace)
-        working = asyncio.create_task(worker.work())
-        yield worker
-        worker.drain()
-        await working
-
-    async def run(self, pace: Pace = QUICK) -> Run:
-        """Run the graph until it waits or ends."""
-        run = await self.runtime.start(self.graph.name, {}, actor="ann")
-        async with self.worker(pace):
-            return await self.runtime.wait(run.id)
-
-    async def told(self, run: Run) -> list[tuple[str, StepStatus]]:
-        """Return what is written down of a run's steps."""
-        return [(step.node, step.status) for step in await self.runtime.steps(run.id)]
+async def told(shop: Shop, run: Run) -> list[tuple[str, StepStatus]]:
+    """Return what is written down of a run's steps."""
+    return [(step.node, step.status) for step in await shop.runtime.steps(run.id)]
 
 
 # ---- steps ----
@@ -112,7 +78,7 @@ async def test_a_step_that_waits_at_a_gate_is_parked_and_then_another_one(store:
     await shop.runtime.decide(gate.id, {"ok": True}, by="bob")
     async with shop.worker():
         await shop.runtime.wait(run.id)
-    assert await shop.told(run) == [
+    assert await told(shop, run) == [
         ("first", StepStatus.SUCCEEDED),
         ("ask", StepStatus.PARKED),
         ("ask", StepStatus.SUCCEEDED),
@@ -151,7 +117,7 @@ async def test_a_branch_that_had_finished_is_not_told_of_again(store: Store) -> 
     await shop.runtime.decide(gate.id, {"ok": True}, by="bob")
     async with shop.worker():
         await shop.runtime.wait(run.id)
-    assert sorted(await shop.told(run)) == [
+    assert sorted(await told(shop, run)) == [
         ("ask", StepStatus.PARKED),
         ("ask", StepStatus.SUCCEEDED),
         ("first", StepStatus.SUCCEEDED),
@@ -168,11 +134,11 @@ async def test_a_step_that_takes_long_is_seen_while_it_runs(store: Store) -> Non
     shop = Shop(store, chain(linger))
     run = await shop.runtime.start("chain", {}, actor="ann")
     async with shop.worker(), asyncio.timeout(20):
-        while await shop.told(run) != [("linger", StepStatus.STARTED)]:  # noqa: ASYNC110  (the store tells)
+        while await told(shop, run) != [("linger", StepStatus.STARTED)]:  # noqa: ASYNC110  (the store tells)
             await asyncio.sleep(0.01)
         go_on.set()
         await shop.runtime.wait(run.id)
-    assert await shop.told(run) == [("linger", StepStatus.SUCCEEDED)]
+    assert await told(shop, run) == [("linger", StepStatus.SUCCEEDED)]
 
 
 async def test_a_step_that_was_cut_off_stays_begun_and_is_executed_again(store: Store) -> None:

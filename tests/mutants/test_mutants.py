@@ -178,7 +178,7 @@ MUTANTS = [
     Mutant(
         "a decision that comes while the run parks is not heard",
         "runs.py",
-        "if gates.any_decided(connection, [question.id for question in questions]):",
+        "if gates.any_decided(connection, waits_for):",
         "if not questions and gates.any_decided(connection, []):",
         RUNTIME,
     ),

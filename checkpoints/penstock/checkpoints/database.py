@@ -18,11 +18,13 @@ from sqlalchemy import (
     func,
     literal,
     make_url,
+    type_coerce,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from penstock.checkpoints import sqlite
+from penstock.checkpoints.schema import UtcDateTime
 from penstock.checkpoints.statements import raw
 
 BUSY_TIMEOUT_S = 30.0
@@ -126,7 +128,7 @@ def database_now(
     """Return SQL for what the database's own clock shows, and so many seconds."""
     seconds = literal(plus_s, Float) if isinstance(plus_s, int | float) else plus_s
     if dialect.name == "sqlite":
-        return sqlite.instant(plus_s=seconds)
+        return type_coerce(sqlite.instant(plus_s=seconds), UtcDateTime())
     return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 

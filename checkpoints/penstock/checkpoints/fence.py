@@ -6,10 +6,10 @@ with an older one is refused.
 """
 
 from langchain_core.runnables import RunnableConfig
-from sqlalchemy import Connection, Dialect, bindparam, select, text
+from sqlalchemy import Connection, Dialect, Executable, bindparam, select, text
 
 from penstock.checkpoints.schema import one_of, runs
-from penstock.checkpoints.statements import Statement
+from penstock.checkpoints.statements import Statement, prepared
 from penstock.contracts.errors import ThreadBusy
 from penstock.contracts.run import LIVE, Fence, RunStatus
 from penstock.contracts.signals import LeaseLost
@@ -65,3 +65,23 @@ class FenceCheck:
                 " drives it may write there; wait for the run to end, or cancel it"
             )
             raise ThreadBusy(msg)
+
+
+def require_lease(connection: Connection, fence: Fence) -> None:
+    """Let what a run's driver does pass, or raise.
+
+    Raises:
+        LeaseLost: the run is not running, or at another epoch.
+    """
+    found = _own.first(connection, {"run_id": fence.run_id})
+    if found is None or (found["status"], found["epoch"]) != (RunStatus.RUNNING, fence.epoch):
+        state = "no such run" if found is None else f"{found['status']} at epoch {found['epoch']}"
+        msg = f"run `{fence.run_id}` may not act at epoch {fence.epoch}: it is {state}"
+        raise LeaseLost(msg)
+
+
+@prepared()
+def _own(_: Dialect) -> Executable:
+    # Shared, so that a claim waits until this transaction is over. SQLite needs no such lock.
+    own = select(runs.c.status, runs.c.epoch).where(runs.c.id == bindparam("run_id"))
+    return own.with_for_update(read=True)

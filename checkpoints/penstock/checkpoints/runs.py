@@ -15,7 +15,7 @@ from penstock.checkpoints.schema import runs
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.errors import IllegalTransition, RunKeyReused, ThreadBusy, UnknownRun
 from penstock.contracts.gate import Question
-from penstock.contracts.ids import RunId, WorkerId
+from penstock.contracts.ids import GateId, RunId, WorkerId
 from penstock.contracts.run import (
     ENDED,
     LIVE,
@@ -170,10 +170,13 @@ def park(
     fence: Fence,
     questions: Sequence[Question],
     *,
+    others: Sequence[GateId] = (),
     at: datetime,
     actor: str,
 ) -> Run:
     """Let a run wait at its gates; it goes back to the queue if one was decided meanwhile.
+
+    `others` are gates that are open already: effects in doubt.
 
     One that was to be cancelled is cancelled, and asks nothing.
 
@@ -185,7 +188,8 @@ def park(
         # No worker will see the flag while it waits, and nobody asks for a cancellation twice.
         return move(connection, fence, RunStatus.CANCELLED, at=at, actor=actor)
     gates.ask(connection, run, questions, at=at)
-    if gates.any_decided(connection, [question.id for question in questions]):
+    waits_for = [*(question.id for question in questions), *others]
+    if gates.any_decided(connection, waits_for):
         # Decided while the run was still on its way here, so nobody else will wake it.
         return move(connection, fence, RunStatus.QUEUED, at=at, actor=actor)
     return run

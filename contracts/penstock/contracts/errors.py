@@ -50,6 +50,19 @@ class GateClosed(PenstockError):
     code = "gate_closed"
 
 
+class GateNotReady(PenstockError):
+    """A gate asks about something that may still be under way."""
+
+    code = "gate_not_ready"
+    retryable = True
+
+
+class UnknownEffect(PenstockError):
+    """No effect has this key."""
+
+    code = "unknown_effect"
+
+
 class InvalidAnswer(PenstockError):
     """An answer does not fit what the gate asks for."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from penstock.contracts.ids import GateId, RunId
+from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 
 
 class GateKind(StrEnum):
@@ -63,3 +63,7 @@ class Gate:
     expires_at: datetime | None
     closed_at: datetime | None
     """When it was decided, expired or cancelled."""
+    effect_key: IdempotencyKey | None
+    """The effect that it asks about; only a gate of kind `in_doubt` has one."""
+    wakes_at: datetime | None
+    """When the run is to go on all the same, to look the effect up; None if it is not."""

@@ -1,6 +1,6 @@
 """Nodes: what a tool is, and how a call of one reaches the run that carries it out.
 
-Importing this does not import LangGraph.
+Importing this does not import LangGraph. What carries calls out is `penstock.nodes.run_calls`.
 """
 
 from penstock.contracts.attempt import Attempt

@@ -43,6 +43,8 @@ class BlockingRuntime:
     gates = _blocking(Runtime.gates)
     open_gates = _blocking(Runtime.open_gates)
     steps = _blocking(Runtime.steps)
+    effects = _blocking(Runtime.effects)
+    effect = _blocking(Runtime.effect)
     history = _blocking(Runtime.history)
     decide = _blocking(Runtime.decide)
     cancel = _blocking(Runtime.cancel)

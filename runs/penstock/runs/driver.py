@@ -9,11 +9,21 @@ from pydantic_core import from_json
 
 from penstock.checkpoints import Checkpointer, Store, fenced, gates, runs
 from penstock.contracts.clock import Clock
-from penstock.contracts.errors import StoreError, ThreadBusy, UnstorableValue
+from penstock.contracts.errors import (
+    StoreError,
+    ThreadBusy,
+    ToolFailed,
+    ToolRefused,
+    UnstorableValue,
+)
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
 from penstock.graphs import Graph
-from penstock.runs.questions import STRICT_RESUME_KEY, answers, questions
+from penstock.nodes import with_calls
+from penstock.nodes.acting import Acting
+from penstock.nodes.run_calls import RunCalls
+from penstock.nodes.stragglers import Stragglers
+from penstock.runs.questions import STRICT_RESUME_KEY, answers, interrupts, questions, waits
 from penstock.runs.segment import Segment
 
 STEP_LIMIT = 10_000
@@ -23,14 +33,18 @@ STEP_LIMIT = 10_000
 class Driver:
     """Drives LangGraph for a run and records what became of it, all under the run's fence."""
 
-    def __init__(self, store: Store, checkpointer: Checkpointer, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, checkpointer: Checkpointer, clock: Clock, worker: WorkerId
+    ) -> None:
         """Share the worker's store and checkpointer."""
         self._store = store
         self._checkpointer = checkpointer
         self._clock = clock
+        self._worker = worker
+        self._stragglers = Stragglers(store, clock, worker)
         self._graphs: dict[str, Any] = {}
 
-    async def drive(self, graph: Graph, run: Run, worker: WorkerId, segment: Segment) -> Run:
+    async def drive(self, graph: Graph, run: Run, segment: Segment) -> Run:
         """Drive `run`, as it was claimed, until it waits or ends; return it as it is then.
 
         `segment` hears of what happens meanwhile.
@@ -45,12 +59,16 @@ class Driver:
             raise
         except Exception as error:
             segment.write_running()
-            return await self._fail(run, worker, _failure(error))
-        asked = questions(run.id, state)
+            return await self._fail(run, _failure(error))
         at = self._clock.now()
-        if asked:
+        if interrupts(state):
+            known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
+            asked = questions(run.id, state, known)
+            others = waits(state, known)
             return await self._store.write(
-                lambda connection: runs.park(connection, run.fence, asked, at=at, actor=worker)
+                lambda connection: runs.park(
+                    connection, run.fence, asked, others=others, at=at, actor=self._worker
+                )
             )
         if state.tasks:
             names = ", ".join(f"`{task.name}`" for task in state.tasks)
@@ -59,17 +77,19 @@ class Driver:
                 message=f"the graph stopped before {names} had run; redrive the run",
                 redrivable=True,
             )
-            return await self._fail(run, worker, stopped)
+            return await self._fail(run, stopped)
         return await self._store.write(
             lambda connection: runs.move(
-                connection, run.fence, RunStatus.SUCCEEDED, at=at, actor=worker
+                connection, run.fence, RunStatus.SUCCEEDED, at=at, actor=self._worker
             )
         )
 
     async def _advance(self, graph: Graph, run: Run, segment: Segment) -> StateSnapshot:
         """Run the graph as far as it goes and return where it stands."""
         compiled = self._compiled(graph)
-        config = _config(run)
+        acting = Acting(store=self._store, clock=self._clock, run=run, worker=self._worker)
+        calls = RunCalls(acting, self._stragglers, heard=segment.heard)
+        config = with_calls(_config(run), calls)
         given: Any = None
         # Nobody has driven a run that is claimed for the first time.
         state = None if run.epoch == 1 else await compiled.aget_state(config)
@@ -86,18 +106,26 @@ class Driver:
         except UnknownInterruptError:
             # The answer had been delivered before the last worker died: it is in the checkpoint.
             await _exhaust(compiled, None, config, segment)
+        finally:
+            # LangGraph leaves calls behind when their node has raised, and what has left the
+            # process must be settled. Each has its deadline.
+            await calls.ended()
         return await compiled.aget_state(config)
+
+    def close(self) -> None:
+        """Watch over nothing any more: the worker ends."""
+        self._stragglers.close()
 
     def _compiled(self, graph: Graph) -> Any:
         if graph.name not in self._graphs:
             self._graphs[graph.name] = graph.compile(self._checkpointer)
         return self._graphs[graph.name]
 
-    async def _fail(self, run: Run, worker: WorkerId, failure: Failure) -> Run:
+    async def _fail(self, run: Run, failure: Failure) -> Run:
         at = self._clock.now()
         return await self._store.write(
             lambda connection: runs.move(
-                connection, run.fence, RunStatus.FAILED, at=at, actor=worker, failure=failure
+                connection, run.fence, RunStatus.FAILED, at=at, actor=self._worker, failure=failure
             )
         )
 
@@ -131,6 +159,12 @@ def _failure(error: Exception) -> Failure:
     found = f"{type(error).__name__}: {error}"
     if isinstance(error, UnstorableValue):
         return Failure(code=FailureCode.UNSTORABLE, message=str(error), redrivable=True)
+    if isinstance(error, ToolRefused | ToolFailed):
+        return Failure(
+            code=FailureCode.TOOL_FAILED,
+            message=f"{error}; mend what it says and redrive the run",
+            redrivable=True,
+        )
     if isinstance(error, GraphRecursionError):
         return Failure(
             code=FailureCode.DEADLINE_EXCEEDED,

@@ -12,8 +12,9 @@ import jsonschema
 from langgraph.types import Command, Interrupt, StateSnapshot
 from pydantic_core import from_json, to_json
 
+from penstock.contracts.effect import Doubt
 from penstock.contracts.errors import InvalidAnswer
-from penstock.contracts.gate import Gate, GateStatus, Question
+from penstock.contracts.gate import Gate, GateKind, GateStatus, Question
 from penstock.contracts.ids import GateId, RunId
 
 STRICT_RESUME_KEY = "__pregel_strict_resume"
@@ -31,8 +32,9 @@ def interrupts(state: StateSnapshot) -> Sequence[Interrupt[Any]]:
     return [interrupt for task in state.tasks for interrupt in task.interrupts]
 
 
-def questions(run_id: RunId, state: StateSnapshot) -> Sequence[Question]:
-    """Return the questions that the thread waits for."""
+def questions(run_id: RunId, state: StateSnapshot, known: Sequence[Gate]) -> Sequence[Question]:
+    """Return what the graph itself asks; the rest of what it waits for are `known` gates."""
+    ours = _own_gates(known)
     return [
         Question(
             id=gate_id(run_id, interrupt.id),
@@ -42,7 +44,19 @@ def questions(run_id: RunId, state: StateSnapshot) -> Sequence[Question]:
             ),
         )
         for interrupt in interrupts(state)
+        if interrupt.id not in ours
     ]
+
+
+def waits(state: StateSnapshot, known: Sequence[Gate]) -> Sequence[GateId]:
+    """Return the gates of parked calls that the thread waits for."""
+    ours = _own_gates(known)
+    return [GateId(interrupt.id) for interrupt in interrupts(state) if interrupt.id in ours]
+
+
+def _own_gates(known: Sequence[Gate]) -> frozenset[str]:
+    """Return the ids of gates that parked calls wait for; their interrupts have the same ids."""
+    return frozenset(gate.id for gate in known if gate.kind is not GateKind.QUESTION)
 
 
 def answers(run_id: RunId, state: StateSnapshot, gates: Sequence[Gate]) -> Command[Any] | None:
@@ -76,6 +90,13 @@ def check_answer(gate: Gate, answer: object) -> str:
             )
             raise InvalidAnswer(msg) from error
     return _json(answer)
+
+
+def read_doubt(answer: str) -> tuple[Doubt, str | None]:
+    """Return what a person said of an effect in doubt, and the result if there is one, as JSON."""
+    told = from_json(answer)
+    result = told.get("result")
+    return Doubt(told["answer"]), None if "result" not in told else _json(result)
 
 
 def _json(value: object) -> str:

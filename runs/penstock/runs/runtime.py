@@ -7,17 +7,18 @@ from typing import Any
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, audit, gates, runs, steps
+from penstock.checkpoints import Checkpointer, Store, audit, gates, ledger, runs, steps
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.clock import Clock, SystemClock
-from penstock.contracts.gate import Gate
-from penstock.contracts.ids import GateId, RunId, ThreadId, new_run_id
+from penstock.contracts.effect import Effect, EffectStatus, Report
+from penstock.contracts.gate import Gate, GateKind
+from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId, new_run_id
 from penstock.contracts.run import ENDED, NewRun, Run, RunStatus, WhenBusy
 from penstock.contracts.step import Step
 from penstock.graphs import Catalog, validate_input
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
-from penstock.runs.questions import check_answer
+from penstock.runs.questions import check_answer, read_doubt
 
 TENANT = "default"
 """Whose runs they are where nobody says."""
@@ -129,6 +130,37 @@ class Runtime:
             )
         )
 
+    async def effects(
+        self,
+        *,
+        run_id: RunId | None = None,
+        statuses: Sequence[EffectStatus] = (),
+        tool: str | None = None,
+        tenant: str | None = None,
+        limit: int = PAGE_ROWS,
+    ) -> Sequence[Effect]:
+        """Return tool calls as the ledger has them, those that began last first."""
+        return await self._store.read(
+            lambda connection: ledger.listed(
+                connection,
+                tenant=tenant,
+                run_id=run_id,
+                statuses=statuses,
+                tool=tool,
+                limit=limit,
+            )
+        )
+
+    async def effect(self, key: IdempotencyKey) -> tuple[Effect, Sequence[Report]]:
+        """Return a tool call with its result, and its story.
+
+        Raises:
+            UnknownEffect: there is none with this key.
+        """
+        return await self._store.read(
+            lambda connection: (ledger.get(connection, key), ledger.reports(connection, key))
+        )
+
     async def steps(self, run_id: RunId) -> Sequence[Step]:
         """Return what was executed of a run, in the order in which it was written down."""
         return await self._store.read(lambda connection: steps.of_run(connection, run_id))
@@ -150,12 +182,13 @@ class Runtime:
         )
 
     async def decide(self, gate_id: GateId, answer: Any, *, by: str) -> Gate:
-        """Answer a question gate; its run goes on. The same answer again changes nothing.
+        """Answer a gate; its run goes on. The same answer again changes nothing.
 
         Raises:
             UnknownGate: there is no such gate.
             InvalidAnswer: the answer does not fit; the gate stays open.
             GateClosed: it was decided otherwise, or its run is over.
+            GateNotReady: it asks whether a call happened that may still happen.
         """
         gate = await self._store.read(lambda connection: gates.get(connection, gate_id))
         checked = check_answer(gate, answer)
@@ -164,6 +197,8 @@ class Runtime:
         def change(connection: Connection) -> Gate:
             decided, is_fresh = gates.decide(connection, gate_id, answer=checked, by=by, at=at)
             if is_fresh:
+                if decided.kind is GateKind.IN_DOUBT:
+                    ledger.resolve(connection, decided, *read_doubt(checked), at=at, by=by)
                 run = runs.wake(connection, decided.run_id, at=at, actor=by)
                 self._engine.enqueue(connection, run)
             return decided
@@ -195,6 +230,7 @@ class Runtime:
 
         def change(connection: Connection) -> Run:
             run = runs.redrive(connection, run_id, at=at, by=by)
+            ledger.try_again(connection, run_id)
             self._engine.enqueue(connection, run)
             return run
 

@@ -42,9 +42,13 @@ class Segment:
         """The nodes that have begun and not ended."""
         return sorted(step.node for step in self._running.values())
 
+    def heard(self) -> None:
+        """Take note that the run comes on."""
+        self._heard_s = time.monotonic()
+
     def hear(self, namespace: Sequence[str], mode: str, told: Any) -> None:
         """Take in one event of the stream, of mode `tasks` or any other."""
-        self._heard_s = time.monotonic()
+        self.heard()
         if mode != "tasks":
             return
         if "result" not in told:

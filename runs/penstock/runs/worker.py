@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, leases, runs
+from penstock.checkpoints import Checkpointer, Store, gates, leases, runs
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId, WorkerId, new_worker_id
@@ -78,12 +78,12 @@ class Worker:
         self._engine = engine or LocalEngine()
         self._pace = pace or Pace()
         self._clock = clock or SystemClock()
-        self._driver = Driver(store, checkpointer, self._clock)
         self._driving: dict[RunId, _Driving] = {}
         self._draining = threading.Event()
         self._over = threading.Event()
         self.id: WorkerId = new_worker_id(socket.gethostname(), os.getpid())
         """Its name in leases and audit events."""
+        self._driver = Driver(store, checkpointer, self._clock, self.id)
 
     async def work(self) -> None:
         """Work until `drain` is called and what is driven has stopped.
@@ -107,6 +107,7 @@ class Worker:
                     self._over.set()
             finally:
                 self._over.set()
+                self._driver.close()
 
     def drain(self) -> None:
         """Claim nothing more; what is driven goes back to the queue at its last checkpoint."""
@@ -197,7 +198,11 @@ class Worker:
             swept = leases.sweep(
                 connection, lost_limit=self._pace.lost_limit, at=self._clock.now(), actor=self.id
             )
-            self._enqueue(connection, *swept)
+            due = gates.due(connection, limit=leases.SWEEP_LIMIT)
+            woken = [
+                runs.wake(connection, run_id, at=self._clock.now(), actor=self.id) for run_id in due
+            ]
+            self._enqueue(connection, *swept, *woken)
             self._engine.sweep(connection)
             return swept
 
@@ -219,7 +224,7 @@ class Worker:
     async def _drive(self, run: Run, segment: Segment) -> None:
         try:
             graph = self._catalog.get(run.graph)
-            left = await self._driver.drive(graph, run, self.id, segment)
+            left = await self._driver.drive(graph, run, segment)
             log.info("run %s is %s", run.id, left.status)
         except asyncio.CancelledError:
             await self._let_go(run)

@@ -1,0 +1,43 @@
+"""The ledger: what is known of each tool call. Every function is one transaction's part.
+
+An effect is begun before its tool is called and settled after. Who finds one that was begun and not
+settled knows that it may have happened; what is done then rests with the class of its contract.
+
+The number of the attempt is a fence of its own: what an attempt came to is accepted, however late
+and from whomever, until the next one has begun. A report is knowledge, and a lost lease does not
+make it less true.
+"""
+
+from penstock.checkpoints.ledger.begin import begin
+from penstock.checkpoints.ledger.reading import (
+    elsewhere,
+    find,
+    find_with_clock,
+    gate_of,
+    get,
+    lineage_of,
+    listed,
+    reports,
+)
+from penstock.checkpoints.ledger.resolve import looked_up, resolve, try_again
+from penstock.checkpoints.ledger.settle import compensated, doubt, fail, prolong, succeed
+
+__all__ = [
+    "begin",
+    "compensated",
+    "doubt",
+    "elsewhere",
+    "fail",
+    "find",
+    "find_with_clock",
+    "gate_of",
+    "get",
+    "lineage_of",
+    "listed",
+    "looked_up",
+    "prolong",
+    "reports",
+    "resolve",
+    "succeed",
+    "try_again",
+]

@@ -1,0 +1,132 @@
+"""Looking up effects."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from penstock.checkpoints.database import database_now
+from penstock.checkpoints.ledger import sql
+from penstock.checkpoints.ledger.rows import effect_of
+from penstock.checkpoints.schema import effect_reports, effects, thread_lineages
+from penstock.contracts.effect import Effect, EffectStatus, NewEffect, Report, ReportKind
+from penstock.contracts.errors import UnknownEffect
+from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId
+
+
+def get(connection: Connection, key: IdempotencyKey) -> Effect:
+    """Return an effect.
+
+    Raises:
+        UnknownEffect: there is none with this key.
+    """
+    found = find(connection, key)
+    if found is None:
+        msg = f"no effect has the key `{key}` in this store"
+        raise UnknownEffect(msg)
+    return found
+
+
+def find(connection: Connection, key: IdempotencyKey) -> Effect | None:
+    """Return an effect, if there is one with this key."""
+    row = sql.find.first(connection, {"of_key": key})
+    return None if row is None else effect_of(row)
+
+
+def find_with_clock(connection: Connection, key: IdempotencyKey) -> tuple[Effect, datetime] | None:
+    """Return an effect, if there is one with this key, and what the database's clock shows."""
+    row = sql.find.first(connection, {"of_key": key})
+    return None if row is None else (effect_of(row), row["now"])
+
+
+def listed(
+    connection: Connection,
+    *,
+    tenant: str | None = None,
+    run_id: RunId | None = None,
+    statuses: Sequence[EffectStatus] = (),
+    tool: str | None = None,
+    limit: int,
+) -> Sequence[Effect]:
+    """Return effects without large results, those that began last first."""
+    statement = select(effects).order_by(effects.c.started_at.desc(), effects.c.key).limit(limit)
+    for column, wanted in (
+        (effects.c.tenant, tenant),
+        (effects.c.run_id, run_id),
+        (effects.c.tool, tool),
+    ):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    if statuses:
+        statement = statement.where(effects.c.status.in_(sorted(statuses)))
+    return [effect_of(dict(row)) for row in connection.execute(statement).mappings()]
+
+
+def reports(connection: Connection, key: IdempotencyKey) -> Sequence[Report]:
+    """Return an effect's story, in the order in which it was written."""
+    statement = select(effect_reports).where(effect_reports.c.effect_key == key)
+    return [
+        Report(
+            attempt=row.attempt,
+            kind=ReportKind(row.kind),
+            at=row.at,
+            actor=row.actor,
+            detail=row.detail,
+        )
+        for row in connection.execute(statement.order_by(effect_reports.c.id))
+    ]
+
+
+def elsewhere(connection: Connection, new: NewEffect) -> Effect | None:
+    """Return an effect with the same arguments that a thread has had which shares the lineage."""
+    statement = (
+        select(effects)
+        .where(
+            effects.c.lineage == new.lineage,
+            effects.c.tool == new.tool,
+            effects.c.digest == new.digest,
+            effects.c.key != new.key,
+            effects.c.thread_id != new.thread_id,
+            effects.c.status.not_in([EffectStatus.FAILED, EffectStatus.COMPENSATED]),
+        )
+        .limit(1)
+    )
+    row = connection.execute(statement).mappings().first()
+    return None if row is None else effect_of(dict(row))
+
+
+def lineage_of(connection: Connection, thread_id: ThreadId) -> ThreadId:
+    """Return the thread that this one was copied from, first of all; itself if it was not."""
+    statement = select(thread_lineages.c.lineage).where(thread_lineages.c.thread_id == thread_id)
+    found = connection.execute(statement).scalar()
+    return thread_id if found is None else ThreadId(found)
+
+
+def gate_of(effect: Effect) -> GateId:
+    """Return the id of the gate that asks about the newest attempt of an effect."""
+    told = f"{effect.key}|{effect.attempt}".encode()
+    return GateId(hashlib.blake2b(told, digest_size=16).hexdigest())
+
+
+def look(connection: Connection, new: NewEffect) -> tuple[Effect, datetime]:
+    """Return the effect that stands in the way of a new one, and what the clock shows."""
+    row = sql.find.first(connection, {"of_key": new.key})
+    if row is None:
+        row = sql.find_by_business_key.first(
+            connection,
+            {
+                "of_tenant": new.tenant,
+                "of_tool": new.tool,
+                "of_business_key": new.business_key,
+            },
+        )
+    if row is None:
+        msg = f"no effect has the key `{new.key}` in this store"
+        raise UnknownEffect(msg)
+    return effect_of(row), row["now"]
+
+
+def now_in(connection: Connection) -> datetime:
+    """Return what the database's clock shows."""
+    return connection.execute(select(database_now(connection.dialect))).scalar_one()

@@ -1,0 +1,172 @@
+"""Settling a tool call: what is known of an attempt, from whoever knows it."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, update
+
+from penstock.checkpoints import gates, runs
+from penstock.checkpoints.database import database_now
+from penstock.checkpoints.ledger import sql
+from penstock.checkpoints.ledger.reading import gate_of, get
+from penstock.checkpoints.ledger.rows import effect_of, keep_result, report
+from penstock.checkpoints.schema import effects
+from penstock.contracts.effect import Doubt, Effect, EffectStatus, NewEffect, ReportKind
+from penstock.contracts.ids import IdempotencyKey
+from penstock.contracts.outcome import Failed
+
+
+def succeed(
+    connection: Connection,
+    key: IdempotencyKey,
+    attempt: int,
+    result: str,
+    *,
+    at: datetime,
+    actor: str,
+) -> Effect | None:
+    """Record the result of an attempt; return the effect, or nothing if that came too late."""
+    inline, digest = keep_result(connection, result)
+    values = {"result": inline, "result_digest": digest}
+    to = EffectStatus.SUCCEEDED
+    return _settle(connection, key, attempt, to, values, at=at, actor=actor)
+
+
+def fail(
+    connection: Connection,
+    key: IdempotencyKey,
+    attempt: int,
+    failed: Failed,
+    *,
+    at: datetime,
+    actor: str,
+) -> Effect | None:
+    """Record that an attempt did not happen; return the effect, or nothing if that is too late."""
+    return _settle(
+        connection,
+        key,
+        attempt,
+        EffectStatus.FAILED,
+        {
+            "error_code": failed.code,
+            "error_message": failed.message,
+            "error_retryable": int(failed.retryable),
+        },
+        at=at,
+        actor=actor,
+    )
+
+
+def doubt(
+    connection: Connection,
+    effect: Effect,
+    new: NewEffect,
+    *,
+    why: tuple[str, str],
+    at: datetime,
+    actor: str,
+) -> Effect:
+    """Record that nobody knows whether an attempt happened, and ask people."""
+    code, message = why
+    values = {"error_code": code, "error_message": message}
+    to = EffectStatus.IN_DOUBT
+    moved = _settle(connection, effect.key, effect.attempt, to, values, at=at, actor=actor)
+    if moved is None:
+        return get(connection, effect.key)
+    gates.open_doubt(
+        connection,
+        gate_of(moved),
+        moved,
+        answer_schema=new.answer_schema,
+        wakes_at=moved.settles_at if new.can_be_looked_up else None,
+        at=at,
+    )
+    return moved
+
+
+def compensated(connection: Connection, effect: Effect, *, at: datetime, actor: str) -> Effect:
+    """Record that an effect was undone."""
+    moved = move(connection, effect, EffectStatus.COMPENSATED, {}, at=at, actor=actor)
+    return get(connection, effect.key) if moved is None else moved
+
+
+def prolong(connection: Connection, key: IdempotencyKey, attempt: int, *, by_s: float) -> None:
+    """Have an attempt that cannot be stopped count as one that may still land."""
+    connection.execute(
+        update(effects)
+        .where(effects.c.key == key, effects.c.attempt == attempt)
+        .values(settles_at=database_now(connection.dialect, plus_s=by_s))
+    )
+
+
+def _settle(
+    connection: Connection,
+    key: IdempotencyKey,
+    attempt: int,
+    to: EffectStatus,
+    values: Mapping[str, Any],
+    *,
+    at: datetime,
+    actor: str,
+) -> Effect | None:
+    """Record what an attempt came to, unless a later one has begun or more is known already."""
+    for found in (EffectStatus.STARTED, EffectStatus.IN_DOUBT):
+        if found is to:
+            continue
+        settled = _write(connection, key, attempt, found, to, values)
+        if settled is None:
+            continue
+        detail = cast("str | None", values.get("error_message"))
+        report(connection, settled, ReportKind(to), detail=detail, at=at, actor=actor)
+        if found is EffectStatus.IN_DOUBT:
+            _answer_itself(connection, settled, at=at, actor=actor)
+        return settled
+    return None
+
+
+def move(
+    connection: Connection,
+    effect: Effect,
+    to: EffectStatus,
+    values: Mapping[str, Any],
+    *,
+    at: datetime,
+    actor: str,
+) -> Effect | None:
+    """Move an effect that stands as it was found; nothing if it does not."""
+    moved = _write(connection, effect.key, effect.attempt, effect.status, to, values)
+    if moved is not None:
+        report(connection, moved, ReportKind(to), detail=None, at=at, actor=actor)
+    return moved
+
+
+def _write(
+    connection: Connection,
+    key: IdempotencyKey,
+    attempt: int,
+    found: EffectStatus,
+    to: EffectStatus,
+    values: Mapping[str, Any],
+) -> Effect | None:
+    where = {"of_key": key, "of_attempt": attempt, "found": found, "to": to}
+    row = sql.settle.first(connection, {**_NOTHING, **where, **values})
+    return None if row is None else effect_of(row)
+
+
+def _answer_itself(connection: Connection, effect: Effect, *, at: datetime, actor: str) -> None:
+    """Close the gate of an effect of which more was learnt, and let its run go on."""
+    happened = effect.status is EffectStatus.SUCCEEDED
+    answer = json.dumps({"answer": Doubt.HAPPENED if happened else Doubt.DID_NOT})
+    if gates.close(connection, gate_of(effect), answer=answer, by=actor, at=at):
+        runs.wake(connection, effect.run_id, at=at, actor=actor)
+
+
+_NOTHING: Mapping[str, Any] = {
+    "result": None,
+    "result_digest": None,
+    "error_code": None,
+    "error_message": None,
+    "error_retryable": 0,
+}

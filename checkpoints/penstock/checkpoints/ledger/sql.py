@@ -1,0 +1,143 @@
+"""The statements of the ledger that every tool call takes, each compiled once."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Dialect,
+    Float,
+    Insert,
+    Integer,
+    Select,
+    bindparam,
+    literal_column,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
+
+from penstock.checkpoints.database import database_now, insert_or_keep
+from penstock.checkpoints.schema import effect_reports, effect_results, effects, one_of
+from penstock.checkpoints.statements import prepared
+from penstock.contracts.effect import EffectStatus, sources
+
+_ONE = literal_column("1", Integer)
+_GIVEN = (
+    *("key", "tenant", "run_id", "thread_id", "lineage", "tool", "tool_version", "effect"),
+    *("arguments", "digest", "business_key", "epoch"),
+)
+"""What a call says of itself, under the names of its columns."""
+
+
+def _settles(dialect: Dialect) -> ColumnElement[Any]:
+    return database_now(dialect, plus_s=bindparam("settles_s", type_=Float))
+
+
+@prepared()
+def add(dialect: Dialect) -> ReturningInsert[Any]:
+    """Begin the first attempt of an effect, if none has its key or its key of business."""
+    now = database_now(dialect)
+    return (
+        insert_or_keep(dialect, effects)
+        .values(
+            **{name: bindparam(name, type_=effects.c[name].type) for name in _GIVEN},
+            status=EffectStatus.STARTED,
+            attempt=1,
+            first_started_at=now,
+            started_at=now,
+            settles_at=_settles(dialect),
+            error_retryable=0,
+            wants_undoing=0,
+        )
+        .returning(*effects.c)
+    )
+
+
+@prepared()
+def again(dialect: Dialect) -> ReturningUpdate[Any]:
+    """Begin the next attempt of the effect `of_key`, if it stands as it was found."""
+    return (
+        update(effects)
+        .where(
+            effects.c.key == bindparam("of_key"),
+            effects.c.attempt == bindparam("after_attempt"),
+            effects.c.status == bindparam("found"),
+            text(one_of("status", sources(EffectStatus.STARTED))),
+        )
+        .values(
+            run_id=bindparam("run_id"),
+            epoch=bindparam("epoch"),
+            arguments=bindparam("arguments"),
+            digest=bindparam("digest"),
+            status=EffectStatus.STARTED,
+            attempt=effects.c.attempt + _ONE,
+            started_at=database_now(dialect),
+            settles_at=_settles(dialect),
+            ended_at=None,
+            error_code=None,
+            error_message=None,
+            error_retryable=0,
+        )
+        .returning(*effects.c)
+    )
+
+
+@prepared()
+def settle(dialect: Dialect) -> ReturningUpdate[Any]:
+    """Say what the attempt `of_attempt` of `of_key` came to, if the effect is still `found`."""
+    return (
+        update(effects)
+        .where(
+            effects.c.key == bindparam("of_key"),
+            effects.c.attempt == bindparam("of_attempt"),
+            effects.c.status == bindparam("found"),
+        )
+        .values(
+            status=bindparam("to"),
+            ended_at=database_now(dialect),
+            result=bindparam("result"),
+            result_digest=bindparam("result_digest"),
+            error_code=bindparam("error_code"),
+            error_message=bindparam("error_message"),
+            error_retryable=bindparam("error_retryable"),
+        )
+        .returning(*effects.c)
+    )
+
+
+def _whole() -> Select[Any]:
+    return select(*effects.c, effect_results.c.data).join(
+        effect_results, effect_results.c.digest == effects.c.result_digest, isouter=True
+    )
+
+
+@prepared()
+def find(dialect: Dialect) -> Select[Any]:
+    """Return the effect `of_key` with its result, and what the database's clock shows."""
+    statement = _whole().add_columns(database_now(dialect).label("now"))
+    return statement.where(effects.c.key == bindparam("of_key"))
+
+
+@prepared()
+def find_by_business_key(dialect: Dialect) -> Select[Any]:
+    """Return the effect that holds a key of business."""
+    statement = _whole().add_columns(database_now(dialect).label("now"))
+    return statement.where(
+        effects.c.tenant == bindparam("of_tenant"),
+        effects.c.tool == bindparam("of_tool"),
+        effects.c.business_key == bindparam("of_business_key"),
+        effects.c.status != EffectStatus.FAILED,
+    )
+
+
+@prepared("effect_key", "attempt", "kind", "at", "actor", "detail")
+def report(_: Dialect) -> Insert:
+    """Add a line to an effect's story."""
+    return effect_reports.insert().inline()
+
+
+@prepared("digest", "data")
+def keep_result(dialect: Dialect) -> Insert:
+    """Keep a large result, once."""
+    return insert_or_keep(dialect, effect_results).inline()

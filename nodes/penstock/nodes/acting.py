@@ -1,0 +1,22 @@
+"""Who makes the calls of a segment, and where they are recorded."""
+
+from dataclasses import dataclass
+
+from penstock.checkpoints import Store
+from penstock.contracts.clock import Clock
+from penstock.contracts.ids import WorkerId
+from penstock.contracts.run import Run
+from penstock.nodes.secrets import Source, environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """The run that acts, the worker that drives it, and the ledger they write to."""
+
+    store: Store
+    clock: Clock
+    run: Run
+    """As it was claimed."""
+    worker: WorkerId
+    secrets: Source = environment
+    """Returns secrets by their names."""

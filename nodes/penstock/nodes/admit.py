@@ -1,0 +1,72 @@
+"""A call that comes in, checked against its contract."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import to_json
+
+from penstock.contracts.effect import Doubt, NewEffect
+from penstock.contracts.ids import IdempotencyKey, ThreadId
+from penstock.contracts.outcome import Refused
+from penstock.nodes.acting import Acting
+from penstock.nodes.call import ToolCall
+from penstock.nodes.masking import hide_fields
+from penstock.nodes.secrets import resolve
+from penstock.nodes.tool import Tool
+
+
+def admit(
+    acting: Acting,
+    tool: Tool[Any],
+    arguments: Mapping[str, object],
+    *,
+    key: IdempotencyKey,
+    lineage: ThreadId,
+    injected: Mapping[str, object],
+) -> ToolCall | Refused:
+    """Check a call, or refuse it with all that is wrong."""
+    checked = tool.check(arguments)
+    if isinstance(checked, Refused):
+        return checked
+    # Missing ones are found before anything is begun; the values are fetched where they are used.
+    secrets = resolve(tool.contract.secrets, acting.secrets)
+    if isinstance(secrets, Refused):
+        return secrets
+    contract, run = tool.contract, acting.run
+    effect = NewEffect(
+        key=key,
+        tenant=run.tenant,
+        run_id=run.id,
+        thread_id=run.thread_id,
+        lineage=lineage,
+        tool=contract.name,
+        tool_version=contract.version,
+        effect=contract.effect,
+        arguments=hide_fields(checked.canonical, contract.sensitive),
+        digest=tool.digest(checked),
+        business_key=tool.business_key(checked),
+        timeout_s=contract.timeout_s,
+        margin_s=contract.margin_s,
+        key_lifetime_s=contract.key_lifetime_s,
+        can_be_looked_up=tool.probe is not None,
+        answer_schema=answer_schema(tool),
+    )
+    return ToolCall(tool=tool, checked=checked, effect=effect, injected=injected)
+
+
+def answer_schema(tool: Tool[Any]) -> str:
+    """Return the JSON Schema of what a person may answer about a call of the tool in doubt."""
+    answers = [Doubt.DID_NOT, Doubt.RETRY]
+    if tool.compensate is not None:
+        answers.append(Doubt.COMPENSATE)
+    result = dict(tool.contract.result_schema)
+    definitions = result.pop("$defs", None)
+    happened = {
+        "properties": {"answer": {"const": Doubt.HAPPENED}, "result": result},
+        "required": ["answer", "result"],
+    }
+    others = {"properties": {"answer": {"enum": answers}}, "required": ["answer"]}
+    whole: dict[str, object] = {"type": "object", "oneOf": [happened, others]}
+    if definitions is not None:
+        whole["$defs"] = definitions
+    return to_json(whole).decode()

@@ -1,0 +1,76 @@
+"""One tool call on its way through the stages."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from penstock.contracts.attempt import Attempt
+from penstock.contracts.effect import Effect, NewEffect
+from penstock.contracts.outcome import Failed, InDoubt, Outcome
+from penstock.nodes.arguments import Checked
+from penstock.nodes.tool import Tool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubted:
+    """An effect of which nobody knows whether it happened."""
+
+    effect: Effect
+    may_land: bool
+    """Whether its attempt may still be under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call whose arguments fit the contract."""
+
+    tool: Tool[Any]
+    checked: Checked
+    effect: NewEffect
+    """What the ledger is told of it."""
+    injected: Mapping[str, object]
+    """What LangChain gives the function, by its parameters."""
+    doubted: Doubted | None = None
+    """What the ledger has of it, where that is in doubt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempted:
+    """A call and the attempt in which it is made."""
+
+    call: ToolCall
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Produced:
+    """An attempt came to a result."""
+
+    text: str
+    """As it is recorded."""
+
+
+Ending = Produced | Failed | InDoubt
+"""What an attempt comes to, before it is settled."""
+
+Next = Callable[[ToolCall], Coroutine[Any, Any, Outcome]]
+
+
+class Stage(Protocol):
+    """One concern of every call. It ends the call by returning, or lets it go on by `following`."""
+
+    async def __call__(self, call: ToolCall, following: Next) -> Outcome:
+        """Do what is to be done before, after, or instead of the stages that follow."""
+        ...
+
+
+def chain(stages: Sequence[Stage], last: Next) -> Next:
+    """Fold stages into one function: the first is the outermost."""
+    following = last
+    for stage in reversed(stages):
+        following = _bound(stage, following)
+    return following
+
+
+def _bound(stage: Stage, following: Next) -> Next:
+    return lambda call: stage(call, following)

@@ -1,0 +1,42 @@
+"""What nobody is to be shown, taken out of what is shown."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+HIDDEN = "[hidden]"
+"""Stands where a sensitive field was."""
+SECRET = "[secret]"  # noqa: S105  (what is shown instead of one)
+
+
+def hide_fields(document: str, fields: Iterable[str]) -> str:
+    """Return a JSON document with these dotted fields hidden, in lists too."""
+    paths = [path.split(".") for path in fields]
+    if not paths:
+        return document
+    shown = json.loads(document)
+    for path in paths:
+        _hide(shown, path)
+    return json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
+    """Return a text without the values of these secrets."""
+    for value in sorted(secrets.values(), key=len, reverse=True):
+        if value:
+            text = text.replace(value, SECRET)
+    return text
+
+
+def _hide(found: Any, path: list[str]) -> None:
+    if isinstance(found, list):
+        for each in cast("list[Any]", found):
+            _hide(each, path)
+    elif isinstance(found, dict):
+        fields = cast("dict[str, Any]", found)
+        name, *rest = path
+        if name in fields:
+            if rest:
+                _hide(fields[name], rest)
+            else:
+                fields[name] = HIDDEN

@@ -1,0 +1,175 @@
+"""Attempt: a call is begun in the ledger, carried out and settled, as often as its class allows."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import Connection
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_result,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+from tenacity.wait import wait_base
+
+from penstock.checkpoints import ledger
+from penstock.contracts.attempt import Attempt
+from penstock.contracts.effect import Effect
+from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome
+from penstock.contracts.signals import LeaseLost
+from penstock.contracts.tool import REPEATABLE, EffectClass, RetryAfter, RetryPlan
+from penstock.nodes.acting import Acting
+from penstock.nodes.call import Attempted, Ending, Produced, ToolCall
+from penstock.nodes.known import outcome_of
+
+Carry = Callable[[Attempted], Awaitable[Ending]]
+"""Carries out one attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    outcome: Outcome
+    effect: Effect | None = None
+    """What is not settled yet: an attempt that left open whether it happened."""
+    again: bool = False
+    """Whether another attempt may follow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """Makes the attempts of a call, the innermost of its stages."""
+
+    acting: Acting
+    carry: Carry
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when no further attempt is to be made here."""
+
+    async def __call__(self, call: ToolCall) -> Outcome:
+        """Make attempts until one settles the call, or no more may be made."""
+        plan = call.tool.contract.retry
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(plan.attempt_limit),
+            wait=_wait(plan),
+            sleep=self._pause,
+            retry=retry_if_result(self._goes_on),
+            retry_error_callback=_last,
+        )
+        tried: _Tried = await retrying(self._try, call)
+        if tried.effect is None:
+            return tried.outcome
+        return await self._doubt(call, tried.effect, tried.outcome)
+
+    async def _try(self, call: ToolCall) -> _Tried:
+        if call.effect.effect is EffectClass.READ:
+            return await self._read(call)
+        asked_s, at = time.monotonic(), self.acting.clock.now()
+        run, worker = self.acting.run, self.acting.worker
+        effect, is_begun = await self.acting.store.write(
+            lambda connection: ledger.begin(
+                connection, call.effect, fence=run.fence, at=at, actor=worker
+            )
+        )
+        if not is_begun:
+            return _Tried(outcome=outcome_of(call, effect))
+        if time.monotonic() - asked_s > call.effect.timeout_s:
+            # This process stood still meanwhile: for others, the attempt is over already.
+            late = Failed(code="too_late", message="it was never started", retryable=True)
+            return await self._settle(call, effect, late)
+        ending = await self.carry(self._attempted(call, effect.attempt))
+        if isinstance(ending, InDoubt):
+            plan = call.tool.contract.retry
+            again = plan.after is RetryAfter.ANY and call.effect.effect in REPEATABLE
+            return _Tried(outcome=ending, effect=effect, again=again)
+        return await self._settle(call, effect, ending)
+
+    async def _settle(self, call: ToolCall, effect: Effect, ending: Produced | Failed) -> _Tried:
+        settled = await self.acting.store.write(
+            lambda connection: self.record(connection, effect, ending)
+        )
+        if settled is None:
+            raise LeaseLost(
+                f"attempt {effect.attempt} of `{effect.tool}` has been followed by another"
+            )
+        if isinstance(ending, Failed):
+            return _Tried(outcome=ending, again=ending.retryable)
+        return _Tried(outcome=Done(result=call.tool.results.load(ending.text), recorded=False))
+
+    async def _read(self, call: ToolCall) -> _Tried:
+        """Make an attempt that changes nothing: it is recorded, and nobody waits for that."""
+        ending = await self.carry(self._attempted(call, 1))
+        match ending:
+            case Produced():
+                self.acting.store.post(
+                    lambda connection: self._record_read(connection, call, ending)
+                )
+                result = call.tool.results.load(ending.text)
+                return _Tried(outcome=Done(result=result, recorded=False))
+            case Failed():
+                return _Tried(outcome=ending, again=ending.retryable)
+            case InDoubt():
+                return _Tried(outcome=ending)
+
+    def record(
+        self, connection: Connection, effect: Effect, ending: Produced | Failed
+    ) -> Effect | None:
+        """Write down what an attempt came to; nothing if a later one has begun."""
+        at, actor = self.acting.clock.now(), self.acting.worker
+        key, attempt = effect.key, effect.attempt
+        if isinstance(ending, Produced):
+            return ledger.succeed(connection, key, attempt, ending.text, at=at, actor=actor)
+        return ledger.fail(connection, key, attempt, ending, at=at, actor=actor)
+
+    def _record_read(self, connection: Connection, call: ToolCall, ending: Produced) -> None:
+        at, run = self.acting.clock.now(), self.acting.run
+        effect, is_begun = ledger.begin(
+            connection, call.effect, fence=run.fence, at=at, actor=self.acting.worker
+        )
+        if is_begun:
+            self.record(connection, effect, ending)
+
+    async def _doubt(self, call: ToolCall, effect: Effect, outcome: Outcome) -> Outcome:
+        if self.closing.is_set() and call.effect.effect in REPEATABLE:
+            # It may be repeated, and will be by whoever drives the run next.
+            return outcome
+        at, why = self.acting.clock.now(), getattr(outcome, "message", "")
+        doubtful = await self.acting.store.write(
+            lambda connection: ledger.doubt(
+                connection,
+                effect,
+                call.effect,
+                why=("unknown", why),
+                at=at,
+                actor=self.acting.worker,
+            )
+        )
+        return outcome_of(call, doubtful)
+
+    def _attempted(self, call: ToolCall, number: int) -> Attempted:
+        deadline_at = self.acting.clock.now() + timedelta(seconds=call.effect.timeout_s)
+        attempt = Attempt(key=call.effect.key, number=number, deadline_at=deadline_at)
+        return Attempted(call=call, attempt=attempt)
+
+    def _goes_on(self, tried: _Tried) -> bool:
+        return tried.again and not self.closing.is_set()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.closing.wait()
+
+
+def _wait(plan: RetryPlan) -> wait_base:
+    doubling = wait_exponential(multiplier=plan.first_wait_s, max=plan.longest_wait_s)
+    return doubling + wait_random(0, plan.first_wait_s / 10)
+
+
+def _last(state: RetryCallState) -> _Tried:
+    if state.outcome is None:
+        raise RuntimeError("tenacity stopped before the first attempt")
+    return state.outcome.result()
