@@ -28,6 +28,7 @@ from typing import Annotated, TypedDict
 
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
+from penstock.nodes import tool
 from pydantic import BaseModel
 
 HERE = Path(__file__).parent
@@ -89,6 +90,16 @@ def of(*nodes):
     return graph.compile()
 
 
+@tool(effect="unsafe", description="Pay.", timeout_s=0.2, margin_s=0.0)
+async def pay(amount: int) -> str:
+    raise ConnectionError("the answer was lost")
+
+
+async def buy(state: State) -> State:
+    return {"steps": [await pay(amount=5)]}
+
+
+buying = of(buy)
 chain, asking, failing, slow = of(one, two), of(ask, two), of(one, fail), of(one, linger)
 stuck = of(block_loop)
 """
@@ -124,7 +135,7 @@ class CommandLine:
     def make_project(self) -> None:
         """Write the project."""
         self.project.write("graphs.py", GRAPHS)
-        names = ("chain", "asking", "failing", "slow", "stuck")
+        names = ("chain", "asking", "failing", "slow", "stuck", "buying")
         self.project.manifest({name: f"./graphs.py:{name}" for name in names})
 
     def __call__(self, *typed: str, given: str | None = None) -> Answer:

@@ -66,7 +66,7 @@ def answer_schema(tool: Tool[Any]) -> str:
         "required": ["answer", "result"],
     }
     others = {"properties": {"answer": {"enum": answers}}, "required": ["answer"]}
-    whole: dict[str, object] = {"type": "object", "oneOf": [happened, others]}
+    whole: dict[str, object] = {"type": "object", "oneOf": [others, happened]}
     if definitions is not None:
         whole["$defs"] = definitions
     return to_json(whole).decode()

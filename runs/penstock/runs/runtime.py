@@ -161,6 +161,12 @@ class Runtime:
             lambda connection: (ledger.get(connection, key), ledger.reports(connection, key))
         )
 
+    async def effect_keys(self, beginning: str, *, tenant: str) -> Sequence[IdempotencyKey]:
+        """Return the keys of a tenant's tool calls that begin so; at most two."""
+        return await self._store.read(
+            lambda connection: ledger.keys(connection, beginning, tenant=tenant, limit=2)
+        )
+
     async def steps(self, run_id: RunId) -> Sequence[Step]:
         """Return what was executed of a run, in the order in which it was written down."""
         return await self._store.read(lambda connection: steps.of_run(connection, run_id))

@@ -639,3 +639,82 @@ async def test_a_cancelled_run_does_not_say_that_what_may_have_happened_did_not(
         asyncio.get_running_loop().call_later(0.2, go_on.set)
         run = await shop.until(run, RunStatus.CANCELLED)
     assert await effects(shop, run) == [("pay", EffectStatus.SUCCEEDED, 1)]
+
+
+# ---- copies of threads ----
+
+
+async def copied(store: Store) -> tuple[Shop, World, Run]:
+    """Return a run that has paid and waits, and whose thread was copied to `copy`."""
+    world = World()
+
+    @tool(effect="unsafe")
+    async def pay(amount: int) -> str:
+        """Pay."""
+        world.done.append(f"paid {amount}")
+        return f"receipt {amount}"
+
+    async def act(state: Talk) -> dict[str, Any]:
+        del state
+        asked: Any = {"name": "pay", "args": {"amount": 5}, "id": "call-0"}
+        return {"messages": [AIMessage("", id="m1", tool_calls=[asked])]}
+
+    graph: Any = StateGraph(Talk)
+    graph.add_node("plan", act)
+    graph.add_node("tools", ToolNode([pay]))
+    graph.add_edge(START, "plan")
+    graph.add_edge("plan", "tools")
+    shop = Shop(store, declare(graph, name="chain"))
+    run = await shop.run(given={"messages": []})
+    await shop.saver.acopy_thread(run.thread_id, "copy")
+    return shop, world, run
+
+
+async def test_a_copy_of_a_thread_replays_what_the_thread_did(store: Store) -> None:
+    shop, world, _ = await copied(store)
+    run = await shop.runtime.start("chain", {"messages": []}, actor="ann", thread_id="copy")
+    run = await shop.go_on(run)
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    assert answers(await shop.values(run)) == {"call-0": "success receipt 5"}
+    assert world.done == ["paid 5"]
+
+
+async def test_a_copy_of_a_thread_does_not_do_the_same_once_more_unasked(store: Store) -> None:
+    shop, world, _ = await copied(store)
+    other = AIMessage(
+        "", id="m2", tool_calls=[{"name": "pay", "args": {"amount": 5}, "id": "call-1"}]
+    )
+    graph: Any = StateGraph(Talk)
+    graph.add_node("plan", lambda _: {"messages": [other]})
+    graph.add_node("tools", ToolNode(list(shop.graph.tools.values())))
+    graph.add_edge(START, "plan")
+    graph.add_edge("plan", "tools")
+    again = Shop(store, declare(graph, name="again"))
+    run = await again.runtime.start("again", {"messages": []}, actor="ann", thread_id="copy")
+    run = await again.go_on(run)
+    told = answers(await again.values(run))["call-1"]
+    assert told.startswith('error {"code":"done_before_the_copy"')
+    assert world.done == ["paid 5"]
+
+
+async def test_a_large_result_is_kept_once_and_comes_back_whole(store: Store) -> None:
+    @tool(effect="unsafe")
+    async def fetch(number: int) -> str:
+        """Fetch."""
+        return "x" * 100_000 + str(number)[:0]
+
+    async def act(_: State) -> State:
+        first, second = await fetch(number=1), await fetch(number=2)
+        go_on = interrupt("go on?")
+        return {"said": f"{len(first)} {len(second)} {go_on}"}
+
+    shop = Shop(store, chain_of(State, act))
+    run = await shop.run()
+    (gate,) = await shop.runtime.gates(run.id)
+    await shop.runtime.decide(gate.id, "yes", by="bob")
+    run = await shop.go_on(run)
+    assert (await shop.values(run))["said"] == "100000 100000 yes"
+    kept = store.read_blocking(
+        lambda connection: connection.execute(text("SELECT count(*) FROM effect_results")).scalar()
+    )
+    assert kept == 1

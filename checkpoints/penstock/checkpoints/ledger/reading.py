@@ -63,6 +63,24 @@ def listed(
     return [effect_of(dict(row)) for row in connection.execute(statement).mappings()]
 
 
+def keys(
+    connection: Connection, beginning: str, *, tenant: str, limit: int
+) -> Sequence[IdempotencyKey]:
+    """Return the keys of a tenant's effects that begin so."""
+    statement = (
+        select(effects.c.key)
+        .where(
+            effects.c.key >= beginning,
+            # Keys are of 0-9 and a-f: none that begins so comes after this.
+            effects.c.key < f"{beginning}g",
+            effects.c.tenant == tenant,
+        )
+        .order_by(effects.c.key)
+        .limit(limit)
+    )
+    return [IdempotencyKey(key) for key in connection.execute(statement).scalars()]
+
+
 def reports(connection: Connection, key: IdempotencyKey) -> Sequence[Report]:
     """Return an effect's story, in the order in which it was written."""
     statement = select(effect_reports).where(effect_reports.c.effect_key == key)

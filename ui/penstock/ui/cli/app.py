@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from penstock.contracts.effect import EffectStatus
 from penstock.contracts.run import RunStatus, WhenBusy
 from penstock.ui.cli.answering import answering
 from penstock.ui.cli.exits import Exit
@@ -202,6 +203,32 @@ def redrive(*, run_id: RunArgument, as_json: AsJson = False) -> None:
     from penstock.ui.cli import acting
 
     acting.redrive(_settings(), Output(as_json=as_json), typed=run_id)
+
+
+@app.command()
+@answering
+def effects(
+    *,
+    key: Annotated[
+        str | None,
+        typer.Argument(metavar="[EFFECT]", help="One of them, to show it whole; its beginning."),
+    ] = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="Only of this run.")] = None,
+    status: Annotated[
+        list[EffectStatus] | None, typer.Option(help="Only in this state; may be repeated.")
+    ] = None,
+    tool: Annotated[str | None, typer.Option(help="Only of this tool.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the tool calls of runs, and what is known of each."""
+    from penstock.ui.cli import effecting
+
+    output = Output(as_json=as_json)
+    if key is not None:
+        effecting.effect(_settings(), output, typed=key)
+        return
+    effecting.effects(_settings(), output, run=run, statuses=status or (), tool=tool, limit=limit)
 
 
 @app.command()

@@ -16,11 +16,12 @@ from penstock.contracts.errors import (
     InvalidSettings,
     MigrationNeeded,
     StoreBroken,
+    UnknownEffect,
     UnknownGate,
     UnknownRun,
 )
 from penstock.contracts.gate import Gate
-from penstock.contracts.ids import GateId, RunId
+from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, read_manifest
 from penstock.runs import Engine, LocalEngine, Runtime, Worker
@@ -79,6 +80,17 @@ class Desk:
         if not matching and len(typed) == 32:
             return GateId(typed)
         raise UnknownGate(self._not_one("open gate", typed, count=len(matching)))
+
+    async def effect(self, typed: str) -> IdempotencyKey:
+        """Return the key of the tenant's effect, given whole or its beginning.
+
+        Raises:
+            UnknownEffect: there is none, or more than one.
+        """
+        found = await self.runtime.effect_keys(typed, tenant=self.settings.tenant)
+        if typed and len(found) == 1:
+            return found[0]
+        raise UnknownEffect(self._not_one("effect", typed, count=len(found)))
 
     def _not_one(self, what: str, typed: str, *, count: int) -> str:
         of = f"of tenant `{self.settings.tenant}` in `{self.store.name}`"

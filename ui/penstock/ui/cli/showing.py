@@ -1,10 +1,11 @@
-"""`penstock show`: one run, with its gates, its steps, its history and its result."""
+"""`penstock show`: one run, with its gates, steps, tool calls, history and result."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.contracts.audit import AuditEvent
+from penstock.contracts.effect import Effect
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import Gate
 from penstock.contracts.run import Run, RunStatus
@@ -12,17 +13,22 @@ from penstock.contracts.step import Step
 from penstock.runs.settings import Settings
 from penstock.ui.cli import words
 from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.ui.cli.effecting import listed
 from penstock.ui.cli.output import Output, dump, table
+
+EFFECT_ROWS = 200
+"""So many tool calls of a run are shown, the last ones; `penstock effects` has more."""
 
 
 def show(settings: Settings, output: Output, *, typed: str) -> None:
     """Show all that the store knows of a run."""
     with open_desk(settings) as desk:
-        run, gates, steps, events = asyncio.run(_look(desk, typed))
+        run, gates, steps, effects, events = asyncio.run(_look(desk, typed))
     data: dict[str, Any] = {
         "run": words.of_run(run),
         "gates": [words.of_gate(gate) for gate in gates],
         "steps": [words.of_step(step) for step in steps],
+        "effects": [words.of_effect(effect) for effect in effects],
         "history": [words.of_event(event) for event in events],
         "result": None,
         "result_missing": None,
@@ -33,6 +39,8 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
         said += ["", table("gate", "status", "question", "answer", rows=rows)]
     if steps:
         said += ["", table("step", "kind", "status", "epoch", "began", "took", rows=_steps(steps))]
+    if effects:
+        said += ["", listed(effects)]
     history = [
         (words.instant(event.at), event.action, event.actor, _detail(event.detail))
         for event in events
@@ -51,12 +59,12 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
 
 async def _look(
     desk: Desk, typed: str
-) -> tuple[Run, Sequence[Gate], Sequence[Step], Sequence[AuditEvent]]:
+) -> tuple[Run, Sequence[Gate], Sequence[Step], Sequence[Effect], Sequence[AuditEvent]]:
     run = await desk.run(typed)
     runtime = desk.runtime
-    return run, *await asyncio.gather(
-        runtime.gates(run.id), runtime.steps(run.id), runtime.history(run.id)
-    )
+    gates, steps = await runtime.gates(run.id), await runtime.steps(run.id)
+    effects = await runtime.effects(run_id=run.id, limit=EFFECT_ROWS)
+    return run, gates, steps, effects[::-1], await runtime.history(run.id)
 
 
 def _result(settings: Settings, run: Run) -> Any:

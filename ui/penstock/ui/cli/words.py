@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from rich.text import Text
 
 from penstock.contracts.audit import AuditEvent
+from penstock.contracts.effect import Effect, Report
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.run import Run
 from penstock.contracts.step import Step
@@ -18,6 +19,8 @@ from penstock.ui.cli.sample import sample
 _STYLES = {
     "started": "blue",
     "parked": "yellow",
+    "in_doubt": "bold yellow",
+    "compensated": "magenta",
     "queued": "cyan",
     "running": "blue",
     "waiting": "yellow",
@@ -26,6 +29,8 @@ _STYLES = {
     "cancelled": "magenta",
 }
 _SHORT = 60
+KEY_CHARS = 12
+"""So much of an effect's key is shown, and is enough to name it."""
 
 
 def of_run(run: Run) -> dict[str, Any]:
@@ -72,6 +77,48 @@ def of_step(step: Step) -> dict[str, Any]:
     }
 
 
+def of_effect(effect: Effect) -> dict[str, Any]:
+    """Return an effect as JSON has it."""
+    return {
+        "key": effect.key,
+        "tenant": effect.tenant,
+        "run_id": effect.run_id,
+        "thread_id": effect.thread_id,
+        "lineage": effect.lineage,
+        "tool": effect.tool,
+        "tool_version": effect.tool_version,
+        "class": str(effect.effect),
+        "arguments": from_json(effect.arguments),
+        "business_key": effect.business_key,
+        "status": str(effect.status),
+        "attempt": effect.attempt,
+        "epoch": effect.epoch,
+        "first_started_at": effect.first_started_at,
+        "started_at": effect.started_at,
+        "settles_at": effect.settles_at,
+        "ended_at": effect.ended_at,
+        "result": None if effect.result is None else from_json(effect.result),
+        "error": None
+        if effect.error_code is None
+        else {
+            "code": effect.error_code,
+            "message": effect.error_message,
+            "retryable": effect.error_retryable,
+        },
+    }
+
+
+def of_report(report: Report) -> dict[str, Any]:
+    """Return a line of an effect's story as JSON has it."""
+    return {
+        "at": report.at,
+        "kind": str(report.kind),
+        "attempt": report.attempt,
+        "actor": report.actor,
+        "detail": report.detail,
+    }
+
+
 def of_gate(gate: Gate) -> dict[str, Any]:
     """Return a gate as JSON has it."""
     return {
@@ -87,6 +134,7 @@ def of_gate(gate: Gate) -> dict[str, Any]:
         "opened_at": gate.opened_at,
         "expires_at": gate.expires_at,
         "closed_at": gate.closed_at,
+        "effect_key": gate.effect_key,
     }
 
 
@@ -132,7 +180,10 @@ def about_gates(gates: Sequence[Gate]) -> Sequence[str]:
     lines: list[str] = []
     for gate in gates:
         if gate.status is GateStatus.OPEN:
-            lines += [f"gate {gate.id} asks: {gate.question}", f"next: {decide_command(gate)}"]
+            lines.append(f"gate {gate.id} asks: {gate.question}")
+            if gate.effect_key is not None:
+                lines.append(f"look: penstock effects {gate.effect_key[:KEY_CHARS]}")
+            lines.append(f"next: {decide_command(gate)}")
     return lines
 
 
