@@ -43,13 +43,15 @@ class Graph:
     """The graph as it was found, with the checkpointer it had. Run what `compile` returns."""
 
     def compile(self, checkpointer: "BaseCheckpointSaver[Any]") -> "Compiled":
-        """Return the graph on this checkpointer, with all else it was compiled with.
+        """Return the graph on this checkpointer, with its tools under their contracts.
 
         Cheap; the declared graph is not changed by it.
         """
         from penstock.graphs.compiled import on_checkpointer  # noqa: PLC0415  (half a second)
+        from penstock.graphs.govern import governed  # noqa: PLC0415  (likewise)
 
-        return on_checkpointer(self.compiled, checkpointer, name=self.name)
+        ours = governed(self.compiled, self.tools)
+        return on_checkpointer(ours, checkpointer, name=self.name)
 
 
 def declare(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def tools_of(compiled: "Compiled", named: Iterable[BaseTool] = ()) -> Mapping[str, Tool[Any]]:
     """Return a graph's tools by their names.
 
-    A tool without a contract is adopted with the worst one. Two of them may share a name, as the
+    A tool without a contract is adopted with the worst one, unless `named` has one that stands for
+    it. Two of them may share a name, as the
     hand-offs of several agents do, and the first stands for both: neither is known beyond its
     calls. A tool with a contract shares its name with nobody.
 
@@ -31,7 +32,9 @@ def tools_of(compiled: "Compiled", named: Iterable[BaseTool] = ()) -> Mapping[st
     found: dict[str, BaseTool] = {}
     for each in (*_in_tool_nodes(compiled), *named):
         other = found.setdefault(each.name, each)
-        if other is not each and (isinstance(each, Tool) or isinstance(other, Tool)):
+        if isinstance(each, Tool) and each.adopted is not None and each.adopted is other:
+            found[each.name] = each
+        elif other is not each and (isinstance(each, Tool) or isinstance(other, Tool)):
             raise InvalidGraph(
                 f"Two tools of the graph are named `{each.name}`. Calls are recorded under the"
                 " name: rename one of them."

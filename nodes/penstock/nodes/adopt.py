@@ -26,6 +26,7 @@ from penstock.contracts.tool import (
 from penstock.contracts.tool_errors import Permanent
 from penstock.nodes import honesty
 from penstock.nodes.arguments import Checked, canonical_json, invalid_arguments
+from penstock.nodes.commands import is_command, write_command
 from penstock.nodes.definition import Definition
 from penstock.nodes.messages import Carried
 from penstock.nodes.results import ResultCodec, problems
@@ -53,8 +54,7 @@ def adopt(
 ) -> Tool[Carried]:
     """Put a LangChain tool under a contract; the worst one, unless more is said.
 
-    Its result is recorded as the message it makes, its artifact as JSON. A `Command` cannot be
-    recorded: a tool that returns one fails.
+    Its result is recorded as the message it makes, its artifact as JSON; a `Command` as it is.
 
     Raises:
         InvalidContract: More was said than can be kept, or its name or its schema cannot be used.
@@ -91,7 +91,7 @@ def adopt(
         arguments=LooseArguments(base, contract.arguments_schema),
         results=_RESULTS,
     )
-    return Tool(definition, told=base.tool_call_schema)
+    return Tool(definition, told=base.tool_call_schema, adopted=base)
 
 
 class LooseArguments:
@@ -156,10 +156,16 @@ def _runner(base: BaseTool) -> Any:
 
 def _carried(name: str, answered: object) -> Carried:
     """Return what can be recorded of an answer."""
+    if is_command(answered):
+        try:
+            written = write_command(answered)
+        except TypeError as error:
+            raise Permanent(f"`{name}` answered with what cannot be recorded: {error}.") from error
+        return Carried(content="", artifact=None, status="success", command=written)
     if not isinstance(answered, ToolMessage):
         raise Permanent(
             f"`{name}` answered with a `{type(answered).__name__}`, which cannot be recorded and"
-            " replayed. Have it return a value, and change the state in a node of the graph."
+            " replayed. Have it return a value."
         )
     artifact: Any = to_jsonable_python(answered.artifact, fallback=repr)
     content: Any = to_jsonable_python(cast(object, answered.content), fallback=repr)

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from penstock.contracts.errors import ToolFailed, ToolInDoubt, ToolRefused
 from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome, Refused, Stage
+from penstock.nodes.commands import read_command
 from penstock.nodes.results import ResultCodec
 
 IN_DOUBT = "in_doubt"
@@ -37,16 +38,20 @@ class Carried:
     artifact: JsonValue
     status: str
     """`success` or `error`, as LangChain has them."""
+    command: str | None = None
+    """LangGraph's `Command`, where the tool answered with one; see `penstock.nodes.commands`."""
 
 
-def message(name: str, outcome: Outcome, *, codec: ResultCodec[Any], call_id: str) -> ToolMessage:
-    """Tell a model what came of its call.
+def message(name: str, outcome: Outcome, *, codec: ResultCodec[Any], call_id: str) -> object:
+    """Return the message that tells a model what came of its call.
 
     A result is its JSON, or itself when it is text, with the typed value as the artifact. Anything
     else has the status `error`, and as content the JSON object of its code, what happened and what
-    may be tried.
+    may be tried. A tool that answered with a `Command` has it returned.
     """
     match outcome:
+        case Done(result=Carried(command=str(command))):
+            return read_command(command)
         case Done(result=Carried() as carried):
             content: Any = carried.content
             artifact, status = carried.artifact, carried.status

@@ -35,6 +35,7 @@ class Tool(BaseTool, Generic[R]):
 
     _definition: Definition[R] = PrivateAttr()
     _compensate: "Tool[Any] | None" = PrivateAttr(default=None)
+    _adopted: BaseTool | None = PrivateAttr(default=None)
     _not_told: frozenset[str] = PrivateAttr()
     _input_model: type[BaseModel] = PrivateAttr()
 
@@ -44,6 +45,7 @@ class Tool(BaseTool, Generic[R]):
         *,
         told: ArgsSchema,
         compensate: "Tool[Any] | None" = None,
+        adopted: BaseTool | None = None,
     ) -> None:
         """Make a tool of its definition.
 
@@ -51,6 +53,7 @@ class Tool(BaseTool, Generic[R]):
             definition: All that is known of it.
             told: What a model is shown of the arguments.
             compensate: What undoes a call.
+            adopted: Somebody else's tool that this one stands for.
         """
         contract = definition.contract
         fields: dict[str, Any] = {
@@ -62,6 +65,7 @@ class Tool(BaseTool, Generic[R]):
         self._definition = definition
         self._input_model = _input_model(definition, told)
         self._compensate = compensate
+        self._adopted = adopted
         injected = (each.name for each in definition.signature.injected)
         self._not_told = frozenset({RESERVED, *injected})
 
@@ -125,6 +129,11 @@ class Tool(BaseTool, Generic[R]):
     def compensate(self) -> "Tool[Any] | None":
         """Undoes a call."""
         return self._compensate
+
+    @property
+    def adopted(self) -> BaseTool | None:
+        """Somebody else's tool that this one stands for."""
+        return self._adopted
 
     @property
     def database(self) -> Database | None:

@@ -1,12 +1,14 @@
 """What is relied on in LangGraph without its promise: where a new version differs shows here."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from langchain_core.tools import tool
 from langgraph._internal import _constants, _serde
 from langgraph.constants import START
 from langgraph.graph import StateGraph
-from langgraph.prebuilt import ToolNode
+from langgraph.prebuilt import InjectedState, ToolNode
+from langgraph.prebuilt.tool_node import _get_all_injected_args
 from langgraph.pregel import Pregel
 
 from penstock.graphs.compiled import UNNAMED
@@ -66,3 +68,16 @@ def test_a_channel_says_whether_it_has_a_value_from_the_start() -> None:
 
 def test_a_tool_node_is_known_by_its_tools() -> None:
     assert ToolNode([]).tools_by_name == {}
+
+
+def test_a_tool_node_keeps_its_tools_and_what_it_injects_in_dictionaries() -> None:
+    @tool
+    def look(word: str, state: Annotated[dict[str, Any], InjectedState]) -> str:
+        """Look."""
+        return word + str(state)
+
+    node: Any = ToolNode([look])
+    assert node._tools_by_name == {"look": look}
+    assert node._injected_args == {"look": _get_all_injected_args(look)}
+    assert node.func == node._func
+    assert node.afunc == node._afunc

@@ -13,7 +13,6 @@ from langgraph.types import Command
 from penstock.contracts.errors import InvalidContract
 from penstock.contracts.outcome import MessageCall, Refused
 from penstock.contracts.tool import EffectClass, RetryAfter, RetryPlan
-from penstock.contracts.tool_errors import Permanent
 from penstock.nodes import Carried, adopt, tool
 from support.calls import DirectCalls
 
@@ -150,9 +149,9 @@ def test_arguments_that_are_not_json_are_refused() -> None:
     assert isinstance(adopt(search).check({"word": object()}), Refused)
 
 
-async def test_a_command_cannot_be_recorded() -> None:
-    with pytest.raises(Permanent, match="answered with a `Command`"):
-        await answer(jump)
+async def test_a_command_that_it_answers_with_is_followed() -> None:
+    made, _ = await answer(jump)
+    assert (made.content, made.tool_call_id) == ("jumped", "c1")
 
 
 def test_what_it_made_comes_back_from_the_record() -> None:

@@ -24,7 +24,9 @@ IN_DOUBT = InDoubt(effect_key="e1", message="The answer was lost.")
 
 
 def told(outcome: Outcome, annotation: object = str) -> ToolMessage:
-    return message("pay", outcome, codec=ResultCodec(annotation), call_id="c1")
+    made = message("pay", outcome, codec=ResultCodec(annotation), call_id="c1")
+    assert isinstance(made, ToolMessage)
+    return made
 
 
 def test_a_text_is_the_content_itself() -> None:

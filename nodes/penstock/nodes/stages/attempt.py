@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from langgraph.errors import GraphBubbleUp
 from sqlalchemy import Connection
 from tenacity import (
     AsyncRetrying,
@@ -81,7 +82,13 @@ class Attempts:
             # This process stood still meanwhile: for others, the attempt is over already.
             late = Failed(code="too_late", message="it was never started", retryable=True)
             return await self._settle(call, effect, late)
-        ending = await self.carry(self._attempted(call, effect.attempt))
+        try:
+            ending = await self.carry(self._attempted(call, effect.attempt))
+        except GraphBubbleUp:
+            # It asks something of its own, and starts from its first line when that is answered.
+            asks = Failed(code="asks", message="it waits for an answer", retryable=True)
+            await self._settle(call, effect, asks)
+            raise
         if isinstance(ending, InDoubt):
             plan = call.tool.contract.retry
             again = plan.after is RetryAfter.ANY and call.effect.effect in REPEATABLE
