@@ -81,8 +81,8 @@ def test_nothing_but_the_settings_reads_the_environment() -> None:
         if _touches_environment(file)
     }
     # The command line sets LangGraph's switch and the project's variables, and reads none; secrets
-    # are no settings, and are read when a tool runs.
-    assert touching == {"app.py", "desk.py", "secrets.py"}
+    # are no settings, and are read when a tool runs. A tool's own process is given a clean one.
+    assert touching == {"app.py", "desk.py", "secrets.py", "environment.py"}
 
 
 def _touches_environment(file: Path) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.nodes.isolation import available
 from penstock.ui.cli.beginning import COMMAND
 from support.desk import CommandLine
 
@@ -213,6 +214,13 @@ def test_doctor_finds_nothing_wrong_in_a_project_that_is_well(cli: CommandLine) 
     shown = cli("doctor")
     assert shown.code == 0
     assert "journal_mode wal, synchronous full" in shown.out
+
+
+def test_doctor_tells_which_isolation_tiers_work(cli: CommandLine) -> None:
+    found = {check["name"]: check["found"] for check in cli.json("doctor")["checks"]}
+    for tier, reason in available().items():
+        said = "works" if reason is None else f"does not: {reason}"
+        assert f"{tier} {said}" in found["isolation"]
 
 
 def test_doctor_says_what_is_wrong_and_what_to_do(empty: CommandLine) -> None:

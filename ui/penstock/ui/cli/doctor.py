@@ -13,6 +13,7 @@ from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import Catalog
+from penstock.nodes import isolation
 from penstock.runs.settings import Settings
 from penstock.ui.cli.desk import Desk, load_graphs, open_desk
 from penstock.ui.cli.exits import Exit, of_error
@@ -38,7 +39,7 @@ class Check:
 
 def examine(settings: Settings, output: Output) -> Exit:
     """Look at everything a run rests on; say what is wrong."""
-    checks = [_versions()]
+    checks = [_versions(), _isolation()]
     catalog: Catalog | None = None
     try:
         catalog = load_graphs(settings)
@@ -103,6 +104,15 @@ def _versions() -> Check:
         except PackageNotFoundError:
             found.append(f"{name} (not installed as a package)")
     return Check(name="versions", ok=True, found=", ".join(found))
+
+
+def _isolation() -> Check:
+    """Tell which isolation tiers work; one that is missing is wrong only for tools that want it."""
+    found = [
+        f"{tier} works" if reason is None else f"{tier} does not: {reason}"
+        for tier, reason in isolation.available().items()
+    ]
+    return Check(name="isolation", ok=True, found="; ".join(found))
 
 
 def _workers(runs: Sequence[Run]) -> Check:
