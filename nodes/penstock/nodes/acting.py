@@ -6,6 +6,7 @@ from penstock.checkpoints import Store
 from penstock.contracts.clock import Clock
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Run
+from penstock.nodes.isolation import Pool
 from penstock.nodes.secrets import Source, environment
 
 
@@ -18,5 +19,7 @@ class Acting:
     run: Run
     """As it was claimed."""
     worker: WorkerId
+    pool: Pool
+    """Runs the tools that want processes of their own."""
     secrets: Source = environment
     """Returns secrets by their names."""

@@ -7,9 +7,11 @@ from pydantic_core import to_json
 
 from penstock.contracts.effect import Doubt, NewEffect
 from penstock.contracts.ids import IdempotencyKey, ThreadId
-from penstock.contracts.outcome import Refused
+from penstock.contracts.outcome import Refused, Stage
+from penstock.contracts.tool import IsolationTier
 from penstock.nodes.acting import Acting
 from penstock.nodes.call import ToolCall
+from penstock.nodes.isolation import available
 from penstock.nodes.masking import hide_fields
 from penstock.nodes.secrets import resolve
 from penstock.nodes.tool import Tool
@@ -28,6 +30,14 @@ def admit(
     checked = tool.check(arguments)
     if isinstance(checked, Refused):
         return checked
+    isolation = tool.contract.isolation
+    missing = None if isolation is IsolationTier.IN_PROCESS else available()[isolation]
+    if missing is not None:
+        return Refused(
+            stage=Stage.CONTRACT,
+            code="isolation_missing",
+            message=f"`{tool.name}` wants a process of its own, and here {missing}",
+        )
     # Missing ones are found before anything is begun; the values are fetched where they are used.
     secrets = resolve(tool.contract.secrets, acting.secrets)
     if isinstance(secrets, Refused):

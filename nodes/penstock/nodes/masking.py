@@ -1,12 +1,11 @@
 """What nobody is to be shown, taken out of what is shown."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, cast
 
 HIDDEN = "[hidden]"
 """Stands where a sensitive field was."""
-SECRET = "[secret]"  # noqa: S105  (what is shown instead of one)
 
 
 def hide_fields(document: str, fields: Iterable[str]) -> str:
@@ -18,14 +17,6 @@ def hide_fields(document: str, fields: Iterable[str]) -> str:
     for path in paths:
         _hide(shown, path)
     return json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
-    """Return a text without the values of these secrets."""
-    for value in sorted(secrets.values(), key=len, reverse=True):
-        if value:
-            text = text.replace(value, SECRET)
-    return text
 
 
 def _hide(found: Any, path: list[str]) -> None:

@@ -13,7 +13,7 @@ from penstock.contracts.errors import StoreError
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.outcome import InDoubt
 from penstock.nodes.call import Attempted, Ending, Produced
-from penstock.nodes.stages.execute import Execute, ending_of_error
+from penstock.nodes.stages.execute import Execute, Underway, ending_of_error
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ class Stragglers:
         self._watching: set[asyncio.Task[None]] = set()
 
     def watch(
-        self, attempted: Attempted, running: "asyncio.Future[object]", execute: Execute
+        self, underway: Underway, running: "asyncio.Future[object]", execute: Execute
     ) -> None:
         """Have an attempt count as one that may still land until it has ended."""
-        task = asyncio.create_task(self._watch(attempted, running, execute))
+        task = asyncio.create_task(self._watch(underway, running, execute))
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
 
@@ -42,8 +42,9 @@ class Stragglers:
             task.cancel()
 
     async def _watch(
-        self, attempted: Attempted, running: "asyncio.Future[object]", execute: Execute
+        self, underway: Underway, running: "asyncio.Future[object]", execute: Execute
     ) -> None:
+        attempted = underway.attempted
         effect, number = attempted.call.effect, attempted.attempt.number
         try:
             while not (await asyncio.wait({running}, timeout=effect.margin_s / 2))[0]:
@@ -54,9 +55,9 @@ class Stragglers:
                 )
             error = running.exception()
             if error is None:
-                ending = await execute.ending_of(attempted, running.result())
+                ending = await execute.ending_of(underway, running.result())
             else:
-                ending = ending_of_error(attempted, error)
+                ending = ending_of_error(underway, error)
             await self._report(attempted, ending)
         except StoreError as failure:
             log.warning("what became late of `%s` is not recorded: %s", effect.tool, failure)

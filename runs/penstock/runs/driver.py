@@ -21,6 +21,7 @@ from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
 from penstock.graphs import Graph
 from penstock.nodes import with_calls
 from penstock.nodes.acting import Acting
+from penstock.nodes.isolation import Pool
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stragglers import Stragglers
 from penstock.runs.questions import STRICT_RESUME_KEY, answers, interrupts, questions, waits
@@ -34,13 +35,20 @@ class Driver:
     """Drives LangGraph for a run and records what became of it, all under the run's fence."""
 
     def __init__(
-        self, store: Store, checkpointer: Checkpointer, clock: Clock, worker: WorkerId
+        self,
+        store: Store,
+        checkpointer: Checkpointer,
+        clock: Clock,
+        worker: WorkerId,
+        *,
+        pool: Pool,
     ) -> None:
-        """Share the worker's store and checkpointer."""
+        """Share the worker's store and checkpointer, and the pool that runs some of its tools."""
         self._store = store
         self._checkpointer = checkpointer
         self._clock = clock
         self._worker = worker
+        self._pool = pool
         self._stragglers = Stragglers(store, clock, worker)
         self._graphs: dict[str, Any] = {}
 
@@ -87,7 +95,9 @@ class Driver:
     async def _advance(self, graph: Graph, run: Run, segment: Segment) -> StateSnapshot:
         """Run the graph as far as it goes and return where it stands."""
         compiled = self._compiled(graph)
-        acting = Acting(store=self._store, clock=self._clock, run=run, worker=self._worker)
+        acting = Acting(
+            store=self._store, clock=self._clock, run=run, worker=self._worker, pool=self._pool
+        )
         calls = RunCalls(acting, self._stragglers, heard=segment.heard)
         config = with_calls(_config(run), calls)
         given: Any = None

@@ -18,7 +18,9 @@ from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId, WorkerId, new_worker_id
 from penstock.contracts.run import Failure, FailureCode, Fence, Run, RunStatus
 from penstock.contracts.signals import LeaseLost
+from penstock.contracts.tool import IsolationTier
 from penstock.graphs import Catalog
+from penstock.nodes.isolation import NotStarted, Pool
 from penstock.runs.driver import Driver
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
@@ -26,6 +28,9 @@ from penstock.runs.pace import Pace
 from penstock.runs.segment import Segment
 
 log = logging.getLogger(__name__)
+
+IDLE_TOOL_PROCESSES = 2
+"""Processes that wait for tools which want one of their own."""
 
 _STUCK_BEATS = 5
 """A run that should have failed so many beats ago, and has not, is left to other workers."""
@@ -83,7 +88,8 @@ class Worker:
         self._over = threading.Event()
         self.id: WorkerId = new_worker_id(socket.gethostname(), os.getpid())
         """Its name in leases and audit events."""
-        self._driver = Driver(store, checkpointer, self._clock, self.id)
+        self._pool = Pool(preload=_isolated(catalog), idle_count=IDLE_TOOL_PROCESSES)
+        self._driver = Driver(store, checkpointer, self._clock, self.id, pool=self._pool)
 
     async def work(self) -> None:
         """Work until `drain` is called and what is driven has stopped.
@@ -95,6 +101,8 @@ class Worker:
         self._over.clear()
         with ThreadPoolExecutor(1, thread_name_prefix="penstock-beat") as beater:
             try:
+                if _isolated(self._catalog):
+                    await self._warm_up()
                 async with asyncio.TaskGroup() as group:
                     beating = loop.run_in_executor(beater, self._beat, loop)
                     group.create_task(_until(beating))
@@ -108,11 +116,22 @@ class Worker:
             finally:
                 self._over.set()
                 self._driver.close()
+                await self._pool.close()
 
     def drain(self) -> None:
         """Claim nothing more; what is driven goes back to the queue at its last checkpoint."""
         self._draining.set()
         self._engine.wake()
+
+    async def _warm_up(self) -> None:
+        """Start the processes for tools, so that the first call need not wait for them."""
+        try:
+            for module, why in (await self._pool.start()).items():
+                log.warning(
+                    "module `%s` is imported anew for each call of its tools: %s", module, why
+                )
+        except NotStarted as error:
+            log.warning("tools that want processes of their own will be refused: %s", error)
 
     # ---- what an engine asks ----
 
@@ -265,6 +284,16 @@ class Worker:
             await self._store.write(change)
         except (LeaseLost, PenstockError) as error:
             log.warning("run %s could not be let go: %s", run.id, error)
+
+
+def _isolated(catalog: Catalog) -> Sequence[str]:
+    """Return the import paths of the tools that want processes of their own."""
+    return [
+        tool.import_path
+        for graph in catalog
+        for tool in graph.tools.values()
+        if tool.contract.isolation is IsolationTier.SUBPROCESS and tool.import_path is not None
+    ]
 
 
 async def _until(done: "asyncio.Future[None]") -> None:

@@ -12,8 +12,8 @@ from penstock.contracts.outcome import Refused
 from penstock.contracts.tool_errors import Permanent, RefusedByService, Retryable, ToolError
 from penstock.nodes.isolation import environment
 from penstock.nodes.isolation.job import Job
-from penstock.nodes.isolation.redact import Redaction
 from penstock.nodes.isolation.wire import Problem, Returned
+from penstock.nodes.redact import Redaction
 from penstock.nodes.secrets import SecretValues
 from penstock.nodes.supplies import Supplies, Supply
 from penstock.nodes.tool import Tool

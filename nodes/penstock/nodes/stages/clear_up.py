@@ -14,7 +14,7 @@ from penstock.nodes import functions
 from penstock.nodes.acting import Acting
 from penstock.nodes.call import Next, ToolCall
 from penstock.nodes.known import in_doubt, outcome_of, undone
-from penstock.nodes.masking import hide_secrets
+from penstock.nodes.redact import Redaction
 from penstock.nodes.secrets import SecretValues, no_secrets, resolve
 from penstock.nodes.supplies import Supplies
 
@@ -112,7 +112,8 @@ class ClearUp:
         except InvalidResult as error:
             return Unknown(f"the probe says that it happened, with no such result: {error}")
         except Exception as error:
-            return Unknown(hide_secrets(f"{type(error).__name__}: {error}", secrets))
+            told_so = f"{type(error).__name__}: {error}"
+            return Unknown(Redaction(secrets.values()).text(told_so))
         if isinstance(told, Happened | DidNot | Unknown):
             return told
         return Unknown(f"the probe returned a `{type(cast(Any, told)).__name__}`")

@@ -1,25 +1,36 @@
 """Execute: one attempt, from the function's keywords to what is known of it afterwards."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from langgraph.errors import GraphBubbleUp
 from sqlalchemy.exc import OperationalError
 
 from penstock.contracts.errors import InvalidResult
 from penstock.contracts.outcome import Failed, InDoubt
-from penstock.contracts.tool import EffectClass
+from penstock.contracts.tool import EffectClass, IsolationTier
 from penstock.contracts.tool_errors import Retryable, ToolError
 from penstock.nodes import functions
 from penstock.nodes.acting import Acting
-from penstock.nodes.call import Attempted, Ending, Produced
-from penstock.nodes.masking import hide_secrets
+from penstock.nodes.call import Attempted, Ending, Produced, ToolCall
+from penstock.nodes.isolation import IsolationError, Job, NotStarted, TimedOut
+from penstock.nodes.redact import Redaction
 from penstock.nodes.secrets import SecretValues, no_secrets, resolve
-from penstock.nodes.supplies import Supplies
+from penstock.nodes.supplies import Supplies, Supply
 from penstock.nodes.transaction import RolledBack, once
 
-Late = Callable[[Attempted, "asyncio.Future[object]", "Execute"], None]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Underway:
+    """An attempt that is being made, and the secrets it was given."""
+
+    attempted: Attempted
+    secrets: SecretValues = field(repr=False)
+    redaction: Redaction = field(repr=False)
+
+
+Late = Callable[[Underway, "asyncio.Future[object]", "Execute"], None]
 """Told of an attempt that goes on after its deadline, and of who knows what it came to."""
 
 
@@ -32,120 +43,151 @@ class Execute:
 
     async def __call__(self, attempted: Attempted) -> Ending:
         """Run it, and say what is known of it now."""
-        tool = attempted.call.tool
-        secrets = _secrets(self.acting, attempted)
-        timeout_s = tool.contract.timeout_s
+        contract = attempted.call.tool.contract
+        found = resolve(contract.secrets, self.acting.secrets)
+        # That none is missing was found out when the call came in.
+        secrets = found if isinstance(found, SecretValues) else no_secrets()
+        underway = Underway(
+            attempted=attempted, secrets=secrets, redaction=Redaction(secrets.values())
+        )
         try:
-            if tool.database is not None:
-                write = functions.in_thread(_transaction, {"of": attempted, "secrets": secrets})
-                result = await functions.within(write, timeout_s=timeout_s)
-            else:
-                result = await functions.run(
-                    tool.function,
-                    tool.keywords(attempted.call.checked, _supplies(attempted, secrets)),
-                    is_async=tool.is_async,
-                    timeout_s=timeout_s,
-                )
+            result = await self._run(underway)
         except functions.TooLate as late:
             if late.running is not None:
-                self.late(attempted, late.running, self)
-            why = f"attempt {attempted.attempt.number} did not end within {timeout_s:g} s"
-            return _unknown(attempted, "timeout", why)
+                self.late(underway, late.running, self)
+            why = f"attempt {attempted.attempt.number} did not end within {contract.timeout_s:g} s"
+            return _unknown(underway, "timeout", why)
         except (GraphBubbleUp, asyncio.CancelledError):
             raise
         except Exception as error:
-            return ending_of_error(attempted, error, secrets)
-        return await self.ending_of(attempted, result, secrets)
+            return ending_of_error(underway, error)
+        return await self.ending_of(underway, result)
 
-    async def ending_of(
-        self, attempted: Attempted, result: object, secrets: Mapping[str, str] | None = None
-    ) -> Ending:
+    async def ending_of(self, underway: Underway, result: object) -> Ending:
         """Return what an attempt came to whose function returned `result`."""
-        tool = attempted.call.tool
-        known = secrets or {}
+        tool = underway.attempted.call.tool
         try:
-            text = result if tool.database is not None else tool.results.dump(result)
-            if tool.verify is not None:
-                given = tool.results.load(str(text))
-                supplies = _supplies(attempted, SecretValues(known))
-                wrong = await functions.run(
-                    tool.verify.function,
-                    tool.verify.bind(attempted.call.checked.values, supplies, first=given),
-                    is_async=tool.verify.signature.is_async,
-                    timeout_s=tool.contract.timeout_s,
-                )
-                if wrong is not None:
-                    return _unknown(attempted, "verify", hide_secrets(str(wrong), known))
+            text = result.text if isinstance(result, Produced) else tool.results.dump(result)
+            produced = Produced(text=underway.redaction.json(text))
+            given = tool.results.load(produced.text)
+        except (InvalidResult, ValueError) as error:
+            return _unknown(underway, InvalidResult.code, underway.redaction.text(str(error)))
+        wrong = await self._verify(underway, given)
+        return produced if wrong is None else _unknown(underway, "verify", wrong)
+
+    async def _run(self, underway: Underway) -> object:
+        """Return the result, as it is or as it was recorded where it was made."""
+        call, attempt = underway.attempted.call, underway.attempted.attempt
+        tool, timeout_s = call.tool, call.tool.contract.timeout_s
+        if tool.contract.isolation is IsolationTier.SUBPROCESS:
+            job = Job(
+                import_path=tool.import_path or "",
+                arguments=call.checked.canonical,
+                attempt=attempt,
+                remaining_s=timeout_s,
+                call_id=_call_id(call),
+                secrets=underway.secrets,
+            )
+            return Produced(text=await self.acting.pool.run(job))
+        if tool.database is not None:
+            writing = functions.in_thread(_transaction, {"underway": underway})
+            return await functions.within(writing, timeout_s=timeout_s)
+        return await functions.run(
+            tool.function,
+            tool.keywords(call.checked, _supplies(underway)),
+            is_async=tool.is_async,
+            timeout_s=timeout_s,
+        )
+
+    async def _verify(self, underway: Underway, given: object) -> str | None:
+        """Return what the contract's own check finds wrong with a result."""
+        call = underway.attempted.call
+        verify = call.tool.verify
+        if verify is None:
+            return None
+        try:
+            wrong = await functions.run(
+                verify.function,
+                verify.bind(call.checked.values, _supplies(underway), first=given),
+                is_async=verify.signature.is_async,
+                timeout_s=call.tool.contract.timeout_s,
+            )
         except functions.TooLate:
-            return _unknown(attempted, "verify", "the check of its result did not end in time")
-        except InvalidResult as error:
-            return _unknown(attempted, error.code, str(error))
+            return "the check of its result did not end in time"
         except Exception as error:
-            return _unknown(attempted, "verify", hide_secrets(_told(error), known))
-        return Produced(text=str(text))
+            return underway.redaction.text(_told(error))
+        return None if wrong is None else underway.redaction.text(str(wrong))
 
 
-def ending_of_error(
-    attempted: Attempted, error: BaseException, secrets: Mapping[str, str] | None = None
-) -> Ending:
-    """Return what an attempt came to whose function raised."""
-    known = secrets or {}
-    if isinstance(error, RolledBack) and error.__cause__ is not None:
-        cause = error.__cause__
-        message = hide_secrets(_told(cause), known)
-        if isinstance(cause, ToolError):
-            return _definite(cause, message)
-        is_passing = isinstance(cause, OperationalError)
-        return Failed(code="rolled_back", message=message, retryable=is_passing)
-    message = hide_secrets(_told(error), known)
-    if isinstance(error, ToolError):
-        return _definite(error, message)
-    return _unknown(attempted, "tool_raised", message)
+def ending_of_error(underway: Underway, error: BaseException) -> Ending:
+    """Return what an attempt came to whose function raised, or was ended."""
+    message = underway.redaction.text(_told(error))
+    match error:
+        case ToolError():
+            return Failed(code=error.code, message=message, retryable=isinstance(error, Retryable))
+        case RolledBack(__cause__=Exception() as cause):
+            ending = ending_of_error(underway, cause)
+            if isinstance(ending, Failed):
+                return ending
+            is_passing = isinstance(cause, OperationalError)
+            why = underway.redaction.text(_told(cause))
+            return Failed(code="rolled_back", message=why, retryable=is_passing)
+        case NotStarted():
+            return Failed(code=error.code, message=message, retryable=error.retryable)
+        case TimedOut():
+            return _unknown(underway, "timeout", message)
+        case IsolationError():
+            return _unknown(underway, error.code, message)
+        case _:
+            return _unknown(underway, "tool_raised", message)
 
 
-def _definite(error: ToolError, message: str) -> Failed:
-    return Failed(code=error.code, message=message, retryable=isinstance(error, Retryable))
-
-
-def _unknown(attempted: Attempted, code: str, why: str) -> Ending:
+def _unknown(underway: Underway, code: str, why: str) -> Ending:
     """Return that it may have happened; where that changes nothing, that it failed."""
-    call = attempted.call
-    if call.effect.effect is EffectClass.READ:
+    effect = underway.attempted.call.effect
+    if effect.effect is EffectClass.READ:
         return Failed(code=code, message=why, retryable=code == "timeout")
-    return InDoubt(effect_key=call.effect.key, message=why)
+    return InDoubt(effect_key=effect.key, message=why)
 
 
 def _told(error: BaseException) -> str:
-    return str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
+    is_ours = isinstance(error, ToolError | IsolationError)
+    return str(error) if is_ours else f"{type(error).__name__}: {error}"
 
 
-def _secrets(acting: Acting, attempted: Attempted) -> SecretValues:
-    # That none is missing was found out when the call came in.
-    found = resolve(attempted.call.tool.contract.secrets, acting.secrets)
-    return found if isinstance(found, SecretValues) else no_secrets()
+def _supplies(underway: Underway) -> Supplies:
+    attempted = underway.attempted
+    return Supplies(
+        attempt=attempted.attempt, secrets=underway.secrets, injected=attempted.call.injected
+    )
 
 
-def _supplies(attempted: Attempted, secrets: SecretValues) -> Supplies:
-    injected = attempted.call.injected
-    return Supplies(attempt=attempted.attempt, secrets=secrets, injected=injected)
+def _call_id(call: ToolCall) -> str | None:
+    """Return the provider's id of a call, where its function asks for it."""
+    for each in call.tool.signature.injected:
+        found = call.injected.get(each.name)
+        if each.supply is Supply.CALL_ID and isinstance(found, str):
+            return found
+    return None
 
 
-def _transaction(of: Attempted, secrets: SecretValues) -> str:
-    tool = of.call.tool
-    if tool.database is None:
-        raise TypeError(f"`{tool.name}` names no database")
-    return once(
-        tool.database,
-        of.attempt.key,
-        tool.function,
-        lambda connection: tool.keywords(
-            of.call.checked,
+def _transaction(underway: Underway) -> Produced:
+    call, attempt = underway.attempted.call, underway.attempted.attempt
+    if call.tool.database is None:
+        raise TypeError(f"`{call.tool.name}` names no database")
+    text = once(
+        call.tool.database,
+        attempt.key,
+        call.tool.function,
+        lambda connection: call.tool.keywords(
+            call.checked,
             Supplies(
-                attempt=of.attempt,
+                attempt=attempt,
                 connection=connection,
-                secrets=secrets,
-                injected=of.call.injected,
+                secrets=underway.secrets,
+                injected=call.injected,
             ),
         ),
-        tool.results.dump,
+        call.tool.results.dump,
     )
+    return Produced(text=text)

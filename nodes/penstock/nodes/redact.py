@@ -1,4 +1,4 @@
-"""Taking the secrets of a job out of whatever comes back from it."""
+"""Taking the secrets of a call out of whatever comes back from it."""
 
 import json
 import re
