@@ -133,6 +133,7 @@ async def show(runtime: Runtime, runs: dict[str, Run], world: World, console: Co
     console.print("\nDecide one, and go on:")
     for line in (
         f"  export PENSTOCK_STORE_URL={STORE_URL}",
+        f"  export PENSTOCK_GRAPHS={HERE / 'langgraph.json'}",
         f"  {_short(command)} decide {waiting[0].id} '{{\"approved\": true}}'",
         "  make demo",
     ):

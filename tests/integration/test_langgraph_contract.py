@@ -13,11 +13,22 @@ from penstock.checkpoints.saver.records import _PLAIN_CHANNELS
 from penstock.checkpoints.saver.retention import DELTA_COUNTERS
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Fence
+from penstock.runs.hearing import RUNTIME_KEY, STREAM_KEY
+from penstock.runs.questions import STRICT_RESUME_KEY
 from support.graphs import delta_chat, on_thread
 
 
 def test_strict_mode_is_read_where_we_look() -> None:
     assert _msgpack.STRICT_MSGPACK_ENABLED is True
+
+
+def test_the_keys_that_a_run_is_driven_with_are_langgraphs() -> None:
+    named = (
+        _constants.CONFIG_KEY_STREAM,
+        _constants.CONFIG_KEY_RUNTIME,
+        _constants.CONFIG_KEY_STRICT_RESUME,
+    )
+    assert named == (STREAM_KEY, RUNTIME_KEY, STRICT_RESUME_KEY)
 
 
 def test_the_channels_that_may_be_answered_early_carry_ordinary_results() -> None:

@@ -465,6 +465,14 @@ async def test_the_runs_of_a_lost_worker_are_taken_over(desk: Desk) -> None:
     assert (ended.epoch, ended.lost_count) == (2, 0)
 
 
+async def test_the_history_names_the_worker_that_was_lost(desk: Desk) -> None:
+    run = await desk.start()
+    lose(desk, times=2)
+    _, claimed, queued, _ = await desk.runtime.history(run.id)
+    assert (claimed.action, queued.action) == ("run.claimed", "run.queued")
+    assert queued.detail["lost_worker"] == claimed.actor
+
+
 async def test_a_run_that_loses_too_many_workers_is_poison_until_it_is_redriven(
     desk: Desk,
 ) -> None:
@@ -501,6 +509,24 @@ async def test_a_worker_whose_run_was_taken_over_stops_driving_it(desk: Desk) ->
             ended = await desk.until(run, RunStatus.SUCCEEDED, RunStatus.FAILED)
         assert first.id
     assert ended.status in {RunStatus.SUCCEEDED, RunStatus.FAILED}
+
+
+async def test_a_run_that_ends_just_before_a_beat_is_not_said_to_be_lost(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    drive = Driver.drive
+
+    async def end_before_a_beat(self: Driver, *given: Any) -> Run:
+        ended = await drive(self, *given)
+        worker._heed(dict(worker._driving), [])
+        await asyncio.sleep(0)
+        return ended
+
+    monkeypatch.setattr(Driver, "drive", end_before_a_beat)
+    run = await desk.start()
+    async with desk.worker() as worker:
+        await desk.until(run, RunStatus.SUCCEEDED)
+    assert caplog.messages == []
 
 
 async def test_a_run_that_a_living_worker_has_given_up_is_taken_over(

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
-from langgraph.config import get_stream_writer
+from langgraph.config import get_store, get_stream_writer
 from langgraph.graph import START, StateGraph
+from langgraph.store.memory import InMemoryStore
 from langgraph.types import interrupt
 from pydantic import BaseModel
 
 from penstock.checkpoints import Checkpointer, Store, migrate
+from penstock.checkpoints.writer import Writer
 from penstock.contracts.run import ENDED, FailureCode, Run, RunStatus
 from penstock.contracts.step import StepKind, StepStatus
 from penstock.graphs import Catalog, Graph, declare
@@ -106,6 +108,56 @@ async def test_the_steps_of_a_subgraph_have_its_path_and_their_kinds(store: Stor
     assert found == {"research|look": StepKind.PLAN, "research": StepKind.OTHER}
 
 
+async def test_a_step_is_handed_in_after_its_writes_and_before_its_checkpoint(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed_in: list[str] = []
+    submit = Writer._submit
+
+    def note(self: Writer, request: Any) -> None:
+        change = getattr(request.change, "func", request.change)
+        handed_in.append(change.__qualname__.partition(".<")[0].rpartition(".")[2])
+        submit(self, request)
+
+    monkeypatch.setattr(Writer, "_submit", note)
+    # No beat comes between: it would write down what is running.
+    await Shop(store, chain(first, second)).run(Pace(beat_s=10))
+    told = [one for one in handed_in if one in {"add_writes", "_write", "add_checkpoint"}]
+    # Before these there are the input's own.
+    assert told[-6:] == 2 * ["add_writes", "_write", "add_checkpoint"]
+
+
+async def test_a_graph_that_a_synchronous_node_calls_is_told_of_too(store: Store) -> None:
+    inner: Any = StateGraph(State)
+    inner.add_node("second", second)
+    inner.add_edge(START, "second")
+    called = inner.compile()
+
+    def call(state: State) -> State:
+        return called.invoke(state)
+
+    shop = Shop(store, chain(call))
+    run = await shop.run()
+    assert sorted(await told(shop, run)) == [
+        ("call", StepStatus.SUCCEEDED),
+        ("call|second", StepStatus.SUCCEEDED),
+    ]
+
+
+async def test_a_graph_that_is_listened_to_has_its_store(store: Store) -> None:
+    async def remember(_: State) -> State:
+        await get_store().aput(("notes",), "one", {"text": "kept"})
+        return {}
+
+    memory = InMemoryStore()
+    builder: Any = StateGraph(State)
+    builder.add_node("remember", remember)
+    builder.add_edge(START, "remember")
+    shop = Shop(store, declare(builder.compile(store=memory), name="chain"))
+    assert (await shop.run()).status is RunStatus.SUCCEEDED
+    assert memory.get(("notes",), "one") is not None
+
+
 async def test_a_branch_that_had_finished_is_not_told_of_again(store: Store) -> None:
     graph: Any = StateGraph(State)
     for node in (first, ask):
@@ -184,6 +236,19 @@ async def test_a_node_that_writes_to_its_stream_is_heard_of(store: Store) -> Non
         for number in range(30):
             get_stream_writer()({"done": number})
             await asyncio.sleep(0.02)
+        return {}
+
+    shop = Shop(store, chain(work, progress_s=0.3))
+    assert (await shop.run()).status is RunStatus.SUCCEEDED
+
+
+async def test_a_synchronous_node_that_writes_to_its_stream_is_heard_of(store: Store) -> None:
+    pause = threading.Event()
+
+    def work(_: State) -> State:
+        for number in range(30):
+            get_stream_writer()({"done": number})
+            pause.wait(0.02)
         return {}
 
     shop = Shop(store, chain(work, progress_s=0.3))

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.exc import DBAPIError
 
 from penstock.checkpoints import Store, migrate, writer
 from penstock.checkpoints.schema import audit_events
+from penstock.checkpoints.statements import raw
 from penstock.checkpoints.writer import BATCH_LIMIT
 from penstock.contracts.errors import StoreBroken, StoreBusy, WriterStopped
 from penstock.contracts.signals import LeaseLost
@@ -39,10 +41,19 @@ def fail_after(action: str, error: BaseException) -> Callable[[Connection], None
     return change
 
 
+def found(connection: Connection) -> list[str]:
+    """Return what was written, in order: a query."""
+    statement = select(audit_events.c.action).order_by(audit_events.c.id)
+    return list(connection.execute(statement).scalars())
+
+
 def actions(store: Store) -> list[str]:
     """Return what was written, in order."""
-    statement = select(audit_events.c.action).order_by(audit_events.c.id)
-    return store.read_blocking(lambda connection: list(connection.execute(statement).scalars()))
+    return store.read_blocking(found)
+
+
+def _ask_nowhere(connection: Connection) -> None:
+    connection.execute(text("SELECT 1 FROM nowhere"))
 
 
 async def test_what_is_acknowledged_is_stored_and_gives_its_result(store: Store) -> None:
@@ -93,7 +104,7 @@ def test_a_change_that_raises_fails_alone_and_is_undone(store: Store, error: Bas
 def test_a_statement_the_database_refuses_fails_alone(store: Store) -> None:
     held = Held(store)
     first = store.post(add("first"))
-    broken = store.post(lambda connection: connection.execute(text("SELECT 1 FROM nowhere")))
+    broken = store.post(_ask_nowhere)
     last = store.post(add("last"))
     held.let_go()
     assert (first.result(), last.result()) == ("first", "last")
@@ -219,20 +230,20 @@ def test_two_processes_write_in_turns(database_url: str) -> None:
     migrate(database_url)
 
     def count_up(connection: Connection) -> int:
-        found = connection.execute(select(func.count()).select_from(audit_events)).scalar_one()
-        add(str(found))(connection)
-        return found
+        before = connection.execute(select(func.count()).select_from(audit_events)).scalar_one()
+        add(str(before))(connection)
+        return before
 
     with Store.open(database_url) as one, Store.open(database_url) as other:
         numbers = [store.post(count_up) for _ in range(50) for store in (one, other)]
-        found = [number.result() for number in numbers]
+        counted = [number.result() for number in numbers]
         assert len(actions(one)) == 100
         if one.dialect.name == "sqlite":
             # There a transaction that writes excludes every other from its beginning.
-            assert sorted(found) == list(range(100))
+            assert sorted(counted) == list(range(100))
 
 
-def test_a_server_that_comes_back_is_written_to_again() -> None:
+async def test_a_server_that_comes_back_is_worked_with_again() -> None:
     binaries = find_postgres()
     if binaries is None:
         pytest.skip("PostgreSQL's server programs were not found: install postgresql")
@@ -243,22 +254,50 @@ def test_a_server_that_comes_back_is_written_to_again() -> None:
         migrate(url)
         with Store.open(url) as store:
             store.write_blocking(add("before"))
-            assert actions(store) == ["before"]
+            assert actions(store) == await store.read(found) == ["before"]
             cluster.stop(mode="immediate")
             for attempt in (store.write_blocking, store.read_blocking):
                 with pytest.raises(StoreBroken, match="check its disk or server"):
                     attempt(add("meanwhile"))
+            with pytest.raises(StoreBroken, match="check its disk or server"):
+                await store.read(found)
             cluster.start()
             store.write_blocking(add("after"))
-            assert actions(store) == ["before", "after"]
+            assert actions(store) == await store.read(found) == ["before", "after"]
             # Nobody notices a server that was away while nothing was asked of it.
             cluster.stop(mode="immediate")
             cluster.start()
+            assert await store.read(found) == ["before", "after"]
             store.write_blocking(add("later"))
             assert actions(store) == ["before", "after", "later"]
     finally:
         cluster.stop(mode="immediate")
         cluster.remove()
+
+
+async def test_reads_that_are_awaited_keep_their_connection(store: Store) -> None:
+    first = await store.read(raw)
+    assert await store.read(raw) is first
+
+
+async def test_a_query_that_raises_spoils_no_later_one(store: Store) -> None:
+    def fail(connection: Connection) -> None:
+        found(connection)
+        raise LookupError("not this one")
+
+    for query, error in ((fail, LookupError), (_ask_nowhere, DBAPIError)):
+        with pytest.raises(error):
+            await store.read(query)
+        store.write_blocking(add(error.__name__))
+        assert (await store.read(found))[-1] == error.__name__
+
+
+async def test_a_read_on_postgresql_cannot_write(postgresql_url: str) -> None:
+    migrate(postgresql_url)
+    with Store.open(postgresql_url) as store:
+        with pytest.raises(DBAPIError, match="read-only"):
+            await store.read(add("sneaked in"))
+        assert actions(store) == []
 
 
 def test_readers_do_not_wait_for_the_writer(store: Store) -> None:

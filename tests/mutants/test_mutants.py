@@ -409,6 +409,22 @@ MUTANTS = [
         "                pass\n            return",
         WRITER,
     ),
+    # ---- the reader ----
+    Mutant(
+        "a read that failed spoils the next",
+        "reader.py",
+        "self._kept.abandon()",
+        "pass",
+        WRITER,
+    ),
+    Mutant(
+        "a read leaves its transaction open",
+        "reader.py",
+        "self._database.commit(connection)",
+        "pass",
+        WRITER,
+    ),
+    # ---- the database ----
     Mutant(
         "a commit does not wait for the disk",
         "sqlite.py",

@@ -56,7 +56,9 @@ class Database:
             case other:
                 msg = f"`{other}` is not a database Penstock runs on; use `sqlite` or `postgresql`"
                 raise ValueError(msg)
-        self._writing = self._engine.execution_options(**{sqlite.WRITES: True})
+        self._writing = self._engine.execution_options(**{sqlite.BEGUN: True})
+        # On PostgreSQL the driver would begin by itself, in a trip of its own.
+        self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def dialect(self) -> Dialect:
@@ -110,8 +112,19 @@ class Database:
         else:
             raw(connection).execute("SELECT 1")
 
+    def connect_reader(self) -> Connection:
+        """Open a connection to read with, between `begin_reading` and `commit`."""
+        return self._reading.connect()
+
+    def begin_reading(self, connection: Connection) -> None:
+        """Begin a transaction that sees one state of the database; it asks, as the writer does."""
+        if self.dialect.name == "sqlite":
+            raw(connection).execute("BEGIN")
+        else:
+            raw(connection).execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
     def commit(self, connection: Connection) -> None:
-        """Make what was written durable."""
+        """End a transaction and make what was written durable."""
         if connection.in_transaction():
             connection.commit()
         else:

@@ -97,7 +97,7 @@ def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: str) 
     One that has lost `lost_limit` workers fails as `poison`: whatever it does takes them down.
     """
     expired = (
-        select(runs.c.id, runs.c.epoch, runs.c.lost_count, runs.c.cancel_by)
+        select(runs.c.id, runs.c.epoch, runs.c.worker_id, runs.c.lost_count, runs.c.cancel_by)
         .where(
             runs.c.status == RunStatus.RUNNING,
             runs.c.lease_expires_at < database_now(connection.dialect),
@@ -107,7 +107,7 @@ def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: str) 
         .with_for_update(skip_locked=True)
     )
     swept: list[Run] = []
-    for run_id, epoch, lost_count, cancel_by in connection.execute(expired).fetchall():
+    for run_id, epoch, lost, lost_count, cancel_by in connection.execute(expired).fetchall():
         fence = Fence(run_id=run_id, epoch=epoch)
         connection.execute(
             update(runs).where(runs.c.id == run_id).values(lost_count=lost_count + 1)
@@ -118,7 +118,9 @@ def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: str) 
             to, failure = RunStatus.FAILED, _poison(lost_count + 1)
         else:
             to, failure = RunStatus.QUEUED, None
-        swept.append(stored.move(connection, fence, to, at=at, actor=actor, failure=failure))
+        swept.append(
+            stored.move(connection, fence, to, at=at, actor=actor, failure=failure, lost=lost)
+        )
     return swept
 
 

@@ -129,11 +129,12 @@ def move(
     at: datetime,
     actor: str,
     failure: Failure | None = None,
+    lost: WorkerId | None = None,
 ) -> Run:
     """Move a run to another state, if it still is at the fence's epoch; return it as it is now.
 
-    A run becomes running only by `claim`. `failure` says why it failed, and only then. With its
-    end, its open gates close.
+    A run becomes running only by `claim`. `failure` says why it failed, and only then; `lost`
+    names the worker that it is taken from. With its end, its open gates close.
 
     Raises:
         LeaseLost: somebody has claimed the run since.
@@ -159,7 +160,7 @@ def move(
     if row is None:
         raise _refusal(get(connection, fence.run_id), fence, to)
     run = _run(row)
-    _tell(connection, run, f"run.{to}", at=at, actor=actor)
+    _tell(connection, run, f"run.{to}", at=at, actor=actor, lost=lost)
     if to in ENDED:
         gates.cancel_open(connection, run.id, at=at, actor=actor)
     return run
@@ -290,8 +291,17 @@ def _refusal(run: Run, fence: Fence, to: RunStatus) -> LeaseLost | IllegalTransi
     )
 
 
-def _tell(connection: Connection, run: Run, action: str, *, at: datetime, actor: str) -> None:
+def _tell(
+    connection: Connection,
+    run: Run,
+    action: str,
+    *,
+    at: datetime,
+    actor: str,
+    lost: WorkerId | None = None,
+) -> None:
     code = None if run.failure is None else str(run.failure.code)
+    lost_worker = {} if lost is None else {"lost_worker": lost}
     audit.append(
         connection,
         AuditEvent(
@@ -300,7 +310,7 @@ def _tell(connection: Connection, run: Run, action: str, *, at: datetime, actor:
             actor=actor,
             action=action,
             run_id=run.id,
-            detail={"epoch": run.epoch, "failure": code},
+            detail={"epoch": run.epoch, "failure": code, **lost_worker},
         ),
     )
 

@@ -12,8 +12,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from penstock.checkpoints.failures import is_busy
 
-WRITES = "penstock_writes"
-"""Execution option of a connection whose transactions will write."""
+BEGUN = "penstock_begun"
+"""Execution option of a connection whose transactions are begun by hand."""
 
 LOG_LIMIT_BYTES = 64 * 1024 * 1024
 """The write-ahead log is cut back to this once it has been merged into the database."""
@@ -50,8 +50,8 @@ def prepare(engine: Engine, *, busy_timeout_s: float) -> None:
                 driver.execute("PRAGMA journal_mode = WAL").close()
 
     def begin(connection: Connection) -> None:
-        # SQLAlchemy begins when it is first used; one that writes has begun before.
-        if not connection.get_execution_options().get(WRITES, False):
+        # SQLAlchemy begins when it is first used; one that is begun by hand has begun before.
+        if not connection.get_execution_options().get(BEGUN, False):
             connection.exec_driver_sql("BEGIN")
 
     event.listen(engine, "connect", set_up)

@@ -17,7 +17,7 @@ Convert = Callable[[Any], Any]
 class Statement:
     """One statement, compiled for one dialect, with named parameters."""
 
-    __slots__ = ("_columns", "_constants", "_convert", "_order", "_sql")
+    __slots__ = ("_columns", "_constants", "_is_positional", "_params", "_sql")
 
     def __init__(
         self, clause: ClauseElement, dialect: Dialect, *, columns: Sequence[str] | None = None
@@ -26,18 +26,17 @@ class Statement:
         compiled: Compiled = clause.compile(dialect=dialect, column_keys=columns)
         self._sql = str(compiled)
         order = cast("Sequence[str] | None", getattr(compiled, "positiontup", None))
-        self._order = None if order is None else tuple(order)
+        self._is_positional = order is not None
         names = cast("Mapping[Any, str]", getattr(compiled, "bind_names", {}))
         binds = {name: bind for bind, name in names.items()}
-        self._convert = _converters(
-            {
-                name: bind.type.dialect_impl(dialect).bind_processor(dialect)
-                for name, bind in binds.items()
-            }
-        )
-        self._constants = self._converted(
-            {name: bind.effective_value for name, bind in binds.items() if not bind.required}
-        )
+        convert: Mapping[str, Convert | None] = {
+            name: bind.type.dialect_impl(dialect).bind_processor(dialect)
+            for name, bind in binds.items()
+        }
+        self._params = tuple((name, convert[name]) for name in (binds if order is None else order))
+        self._constants = {
+            name: bind.effective_value for name, bind in binds.items() if not bind.required
+        }
         returned = cast("Mapping[str, Any]", getattr(clause, "exported_columns", {}))
         self._columns = tuple(
             (name, column.type.dialect_impl(dialect).result_processor(dialect, None))
@@ -72,19 +71,16 @@ class Statement:
         return found[0] if found else None
 
     def _bind(self, params: Mapping[str, Any]) -> Any:
-        if self._convert:
-            params = self._converted(params)
         if self._constants:
             params = {**self._constants, **params}
-        if self._order is None:
-            return params
-        return [params[name] for name in self._order]
-
-    def _converted(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        convert = self._convert
+        if self._is_positional:
+            return [
+                params[name] if convert is None else convert(params[name])
+                for name, convert in self._params
+            ]
         return {
-            name: convert[name](value) if name in convert else value
-            for name, value in params.items()
+            name: params[name] if convert is None else convert(params[name])
+            for name, convert in self._params
         }
 
 
@@ -131,8 +127,4 @@ def prepared(
 
 def raw(connection: Connection) -> Any:
     """Return the driver's own connection, with its `execute`."""
-    return connection.connection.driver_connection
-
-
-def _converters(found: Mapping[str, Convert | None]) -> Mapping[str, Convert]:
-    return {name: convert for name, convert in found.items() if convert is not None}
+    return connection.connection.dbapi_connection

@@ -1,21 +1,18 @@
 """The store: the one door to everything durable."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Dialect
 
 from penstock.checkpoints.database import BUSY_TIMEOUT_S, Database
 from penstock.checkpoints.failures import explain, is_failure
 from penstock.checkpoints.migration import require_current
+from penstock.checkpoints.reader import Query, Reader
 from penstock.checkpoints.writer import Change, OnFailure, Writer
 
 T = TypeVar("T")
-Query = Callable[[Connection], T]
-"""A plain function that reads through the connection it is given."""
 
 
 class Store:
@@ -29,7 +26,7 @@ class Store:
         """Open `database`, whose tables must be up to date; see `open`."""
         self._database = database
         self._writer = Writer(database)
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="penstock-reader")
+        self._reader = Reader(database)
 
     @classmethod
     def open(cls, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
@@ -76,10 +73,8 @@ class Store:
         return self._writer.post(change, on_failure=on_failure)
 
     async def read(self, query: Query[T]) -> T:
-        """Run `query` in the reader's thread, over one unchanging view of the database."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._reader, self.read_blocking, query
-        )
+        """Run `query` in the reader's thread; see `Reader.read`."""
+        return await self._reader.read(query)
 
     def read_blocking(self, query: Query[T]) -> T:
         """Run `query` here, over one unchanging view of the database.
@@ -98,7 +93,7 @@ class Store:
     def close(self) -> None:
         """Finish what was handed in, then let the database go."""
         self._writer.close()
-        self._reader.shutdown()
+        self._reader.close()
         self._database.close()
 
     def __enter__(self) -> Self:

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from penstock.checkpoints.database import Database
-from penstock.checkpoints.failures import explain, is_busy, is_failure
+from penstock.checkpoints.failures import explain, is_failure
+from penstock.checkpoints.kept import KeptConnection
 from penstock.checkpoints.statements import raw
 from penstock.contracts.errors import WriterStopped
 
@@ -50,7 +51,7 @@ class Writer:
         self._lock = threading.Lock()
         self._stopped_because: str | None = None
         self._in_hand: Sequence[_Request] = ()
-        self._connection: Connection | None = None
+        self._kept = KeptConnection(database.connect_writer, database.begin_writing)
         self.commit_count = 0
         """How many commits there were, each durable."""
         self._thread = threading.Thread(target=self._run, name="penstock-writer", daemon=True)
@@ -112,7 +113,7 @@ class Writer:
             reason = f"its writer died of {type(error).__name__}: {error}"
             raise
         finally:
-            self._disconnect()
+            self._kept.close()
             self._fail_the_rest(reason)
 
     def _gather(self, first: "_Request") -> list["_Request"]:
@@ -132,13 +133,13 @@ class Writer:
 
     def _commit(self, batch: Sequence["_Request"]) -> list["_Answer"]:
         try:
-            connection = self._begin()
+            connection = self._kept.begin()
             driver = raw(connection)
             answers = [_apply(request, connection, driver, self._database) for request in batch]
             self._database.commit(connection)
         except Exception as error:
             # Nobody is acknowledged, and what the connection still holds is not to be trusted.
-            self._abandon()
+            self._kept.abandon()
             failures = [(request, explain(error, store=self._database.name)) for request in batch]
             for request, failure in failures:
                 failure.__cause__ = error
@@ -146,31 +147,6 @@ class Writer:
             return [_Answer(request, None, failure) for request, failure in failures]
         self.commit_count += 1
         return answers
-
-    def _begin(self) -> Connection:
-        if self._connection is not None:
-            try:
-                self._database.begin_writing(self._connection)
-            except Exception as error:
-                if is_busy(error) or not is_failure(error):
-                    raise
-                # The server has gone and may be back: nothing was done yet, so try anew, once.
-                self._abandon()
-            else:
-                return self._connection
-        self._connection = self._database.connect_writer()
-        self._database.begin_writing(self._connection)
-        return self._connection
-
-    def _abandon(self) -> None:
-        if self._connection is not None:
-            self._connection.invalidate()
-        self._disconnect()
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
 
     def _fail_the_rest(self, reason: str) -> None:
         with self._lock:

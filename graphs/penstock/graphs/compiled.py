@@ -48,10 +48,11 @@ def on_checkpointer(
     ours: Any = copy.copy(compiled)
     ours.nodes = dict(ours.nodes)
     ours.channels = dict(ours.channels)
-    ours.checkpointer = checkpointer
     if ours.name == UNNAMED:
         ours.name = name
     _remember_types(ours)
+    # LangGraph does so when it compiles, and otherwise each time it looks at the checkpointer.
+    ours.checkpointer = checkpointer.with_allowlist(ours._serde_allowlist or ())
     return ours
 
 

@@ -24,6 +24,7 @@ from penstock.nodes.acting import Acting
 from penstock.nodes.isolation import Pool
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stragglers import Stragglers
+from penstock.runs.hearing import heard
 from penstock.runs.questions import STRICT_RESUME_KEY, answers, interrupts, questions, waits
 from penstock.runs.segment import Segment
 
@@ -111,11 +112,12 @@ class Driver:
         else:
             theirs = await self._store.read(lambda connection: gates.of_run(connection, run.id))
             given = answers(run.id, state, theirs)
+        listening = heard(config, compiled, segment)
         try:
-            await _exhaust(compiled, given, config, segment)
+            await _exhaust(compiled, given, listening)
         except UnknownInterruptError:
             # The answer had been delivered before the last worker died: it is in the checkpoint.
-            await _exhaust(compiled, None, config, segment)
+            await _exhaust(compiled, None, listening)
         finally:
             # LangGraph leaves calls behind when their node has raised, and what has left the
             # process must be settled. Each has its deadline.
@@ -158,11 +160,9 @@ def _is_begun(state: StateSnapshot, run: Run) -> bool:
     return metadata is not None and metadata.get("run_id") == run.id
 
 
-async def _exhaust(compiled: Any, given: Any, config: RunnableConfig, segment: Segment) -> None:
-    async for namespace, mode, told in compiled.astream(
-        given, config, stream_mode=["tasks", "custom"], subgraphs=True, durability="sync"
-    ):
-        segment.hear(namespace, mode, told)
+async def _exhaust(compiled: Any, given: Any, config: RunnableConfig) -> None:
+    async for _ in compiled.astream(given, config, stream_mode=[], durability="sync"):
+        pass
 
 
 def _failure(error: Exception) -> Failure:

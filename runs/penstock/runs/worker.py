@@ -259,7 +259,7 @@ class Worker:
     async def _let_go(self, run: Run) -> None:
         driving = self._driving[run.id]
         if driving.why is _Why.LOST:
-            log.warning("run %s is driven by another worker now", run.id)
+            await self._tell_lost(run)
             return
         driving.segment.write_running()
         to, failure = RunStatus.QUEUED, None
@@ -284,6 +284,18 @@ class Worker:
             await self._store.write(change)
         except (LeaseLost, PenstockError) as error:
             log.warning("run %s could not be let go: %s", run.id, error)
+
+    async def _tell_lost(self, run: Run) -> None:
+        try:
+            found = await self._store.read(lambda connection: runs.get(connection, run.id))
+        except PenstockError as error:
+            log.warning("run %s is lost, and how it stands is not known: %s", run.id, error)
+            return
+        # A run that came to a gate or an end just before a beat is not held any more either.
+        if found.epoch != run.epoch or found.status is RunStatus.QUEUED:
+            log.warning("run %s is driven by another worker now", run.id)
+        else:
+            log.info("run %s is %s", run.id, found.status)
 
 
 def _isolated(catalog: Catalog) -> Sequence[str]:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from penstock.contracts.ids import RunId, ThreadId, WorkerId
+from penstock.contracts.gate import Gate, GateKind, GateStatus
+from penstock.contracts.ids import GateId, RunId, ThreadId, WorkerId
 from penstock.contracts.run import Run, RunStatus
 from penstock.ui.cli.progress import live_line, state_line
 from penstock.ui.cli.sample import sample
-from penstock.ui.cli.words import age, short
+from penstock.ui.cli.words import age, asked, short
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 QUEUED = Run(
@@ -46,7 +47,37 @@ def test_a_length_of_time_is_told_in_its_two_largest_units(seconds: float, told:
 
 def test_a_long_text_is_cut_to_one_line() -> None:
     assert short("a\n b") == "a b"
-    assert short("x" * 100) == "x" * 59 + "…"
+    assert short("x" * 100) == "x" * 79 + "…"
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ('"go on?"', "go on?"),
+        ('{"question":"Refund 5 EUR?","text":"Hi"}', "Refund 5 EUR?"),
+        ('{"question":{"de":"Gut?"}}', '{"question":{"de":"Gut?"}}'),
+        ('{"may I":"ask"}', '{"may I":"ask"}'),
+        ("[1]", "[1]"),
+    ],
+)
+def test_what_a_gate_asks_is_told_without_what_is_around_it(question: str, told: str) -> None:
+    gate = Gate(
+        id=GateId("g"),
+        tenant="default",
+        run_id=QUEUED.id,
+        kind=GateKind.QUESTION,
+        status=GateStatus.OPEN,
+        question=question,
+        answer_schema=None,
+        answer=None,
+        decided_by=None,
+        opened_at=NOW,
+        expires_at=None,
+        closed_at=None,
+        effect_key=None,
+        wakes_at=None,
+    )
+    assert asked(gate) == told
 
 
 def test_the_state_of_a_run_names_its_worker_or_what_it_waits_for() -> None:

@@ -51,11 +51,16 @@ def test_the_types_of_a_state_come_back_from_a_checkpoint(graph: Any) -> None:
 def test_compiling_changes_nothing_of_the_original() -> None:
     saver, original = InMemorySaver(), build().compile()
     graph = declare(original, name="it")
-    compiled = graph.compile(saver)
+    compiled: Any = graph.compile(saver)
     compiled.nodes.clear()
     assert (original.checkpointer, original.name) == (None, "LangGraph")
     assert "write" in original.nodes
-    assert compiled.checkpointer is saver
+    assert compiled.checkpointer.storage is saver.storage
+
+
+def test_compiling_settles_for_every_run_which_types_may_be_restored() -> None:
+    compiled: Any = declare(build(), name="it").compile(InMemorySaver())
+    assert compiled._apply_checkpointer_allowlist(compiled.checkpointer) is compiled.checkpointer
 
 
 def test_compiling_keeps_what_the_original_was_compiled_with() -> None:

@@ -50,13 +50,15 @@ def runs(
                     run.id,
                     words.status_text(run.status),
                     run.graph,
-                    run.thread_id,
+                    # A run that has its thread for itself shares its id with it.
+                    "" if run.thread_id == run.id else run.thread_id,
                     str(run.epoch),
                     words.instant(run.created_at),
                     "" if run.failure is None else run.failure.code,
                 )
                 for run in found
             ],
+            whole=("created",),
         )
         if found
         else "no runs",
@@ -68,30 +70,14 @@ def gates(settings: Settings, output: Output, *, limit: int) -> None:
     with open_desk(settings) as desk:
         found = asyncio.run(desk.runtime.open_gates(tenant=settings.tenant, limit=limit))
     now = SystemClock().now()
-    said: list[object] = (
-        [
-            table(
-                "gate",
-                "run",
-                "kind",
-                "age",
-                "question",
-                "answer schema",
-                rows=[
-                    (
-                        gate.id,
-                        gate.run_id,
-                        gate.kind,
-                        words.age((now - gate.opened_at).total_seconds()),
-                        gate.question,
-                        gate.answer_schema or "",
-                    )
-                    for gate in found
-                ],
-            ),
-            f"next: {words.decide_command(found[0])}",
+    said: list[str] = []
+    for gate in found:
+        open_for = words.age((now - gate.opened_at).total_seconds())
+        said += [
+            f"gate {gate.id} of run {gate.run_id}, open for {open_for}",
+            f"  {words.asked(gate)}",
+            f"  next: {words.decide_command(gate)}",
         ]
-        if found
-        else ["no gate is open"]
+    output.answer(
+        {"gates": [words.of_gate(gate) for gate in found]}, *(said or ["no gate is open"])
     )
-    output.answer({"gates": [words.of_gate(gate) for gate in found]}, *said)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -72,13 +72,13 @@ def dump(value: object) -> str:
     return json.dumps(plain, indent=2, ensure_ascii=False)
 
 
-def table(*columns: str, rows: Sequence[Sequence[Any]]) -> Any:
-    """Return a table without lines; its first column is never cut off."""
+def table(*columns: str, rows: Sequence[Sequence[Any]], whole: Collection[str] = ()) -> Any:
+    """Return a table without lines; its first column, and those named `whole`, are not folded."""
     from rich.table import Table  # noqa: PLC0415  (--help needs it not)
 
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        drawn.add_column(column, no_wrap=number == 0, overflow="fold")
+        drawn.add_column(column, no_wrap=number == 0 or column in whole, overflow="fold")
     for row in rows:
         drawn.add_row(*row)
     return drawn

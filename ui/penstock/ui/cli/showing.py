@@ -35,10 +35,22 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
     }
     said: list[Any] = [_header(run)]
     if gates:
-        rows = [(gate.id, gate.status, gate.question, gate.answer or "") for gate in gates]
+        rows = [(gate.id, gate.status, words.asked(gate), gate.answer or "") for gate in gates]
         said += ["", table("gate", "status", "question", "answer", rows=rows)]
     if steps:
-        said += ["", table("step", "kind", "status", "epoch", "began", "took", rows=_steps(steps))]
+        said += [
+            "",
+            table(
+                "step",
+                "kind",
+                "status",
+                "epoch",
+                "began",
+                "took",
+                rows=_steps(steps),
+                whole=("began",),
+            ),
+        ]
     if effects:
         said += ["", listed(effects)]
     history = [

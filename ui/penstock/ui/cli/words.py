@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import from_json
 from rich.text import Text
@@ -28,7 +28,7 @@ _STYLES = {
     "failed": "red",
     "cancelled": "magenta",
 }
-_SHORT = 60
+_SHORT = 80
 KEY_CHARS = 12
 """So much of an effect's key is shown, and is enough to name it."""
 
@@ -173,6 +173,14 @@ def short(text: str) -> str:
     """Return the beginning of a text, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= _SHORT else f"{line[: _SHORT - 1]}…"
+
+
+def asked(gate: Gate) -> str:
+    """Return the beginning of what a gate asks; of an object, what stands under `question`."""
+    found: Any = from_json(gate.question)
+    if isinstance(found, dict):
+        found = cast("dict[str, Any]", found).get("question")
+    return short(found if isinstance(found, str) else gate.question)
 
 
 def about_gates(gates: Sequence[Gate]) -> Sequence[str]:
