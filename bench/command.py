@@ -17,11 +17,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import growth, load, recovery, runs, tables, takeover, targets, throughput
+from bench import calls, growth, load, recovery, runs, tables, takeover, targets, throughput
 from bench.contestants import penstock_on_postgres
 from bench.targets import Verdict
 
-PARTS = ("throughput", "growth", "recovery", "runs", "takeover")
+PARTS = ("throughput", "growth", "recovery", "runs", "calls", "takeover")
 
 _DISTRIBUTIONS = (
     "langgraph",
@@ -50,18 +50,16 @@ def main() -> None:
     }
     with TemporaryDirectory(dir=options.dir, prefix=".bench-") as folder:
         measure = _Measure(console, Path(folder), quick=options.quick)
+        parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
+            "throughput": lambda: measure.throughput(options.postgres, verdicts),
+            "growth": lambda: measure.growth(verdicts),
+            "recovery": measure.recovery,
+            "runs": lambda: measure.runs(verdicts),
+            "calls": lambda: measure.calls(verdicts),
+            "takeover": lambda: measure.takeover(verdicts),
+        }
         for part in PARTS if options.part == "all" else (options.part,):
-            match part:
-                case "throughput":
-                    results[part] = measure.throughput(options.postgres, verdicts)
-                case "growth":
-                    results[part] = measure.growth(verdicts)
-                case "recovery":
-                    results[part] = measure.recovery()
-                case "runs":
-                    results[part] = measure.runs(verdicts)
-                case _:
-                    results[part] = measure.takeover(verdicts)
+            results[part] = parts[part]()
     for table in tables.of_verdicts(verdicts):
         console.print(table)
     results["targets"] = [asdict(verdict) for verdict in verdicts]
@@ -158,6 +156,14 @@ class _Measure:
             found = runs.measure(plan, self._folder, done=done)
         self._console.print(tables.of_runs(found))
         verdicts += targets.of_runs(found)
+        return [asdict(sample) for sample in found.samples]
+
+    def calls(self, verdicts: list[Verdict]) -> list[dict[str, Any]]:
+        plan = calls.plan(quick=self._quick)
+        with self._progress("calls", plan.rounds) as done:
+            found = calls.measure(plan, self._folder, done=done)
+        self._console.print(tables.of_calls(found))
+        verdicts += targets.of_calls(found)
         return [asdict(sample) for sample in found.samples]
 
     def takeover(self, verdicts: list[Verdict]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.table import Table
 
 from bench import throughput
+from bench.calls import CONCURRENCIES, READ, UNSAFE, Calls
 from bench.contestants import ASYNC_SQLITE, MEMORY, NOTHING, PENSTOCK, THREADED_SQLITE
 from bench.growth import Growth
 from bench.recovery import Recovery
@@ -163,6 +164,23 @@ def of_runs(found: Runs) -> Table:
             ["s to import penstock.graphs", found.rate(lambda one: one.import_s).text(".2f")],
         ],
     )
+
+
+def of_calls(found: Calls) -> Table:
+    """Return the table of tool calls."""
+    cells: dict[str, Callable[[str, int], str]] = {
+        "calls/s": lambda e, c: found.of(e, c, lambda s: s.rate).text(",.0f"),
+        "CPU ms": lambda e, c: found.of(e, c, lambda s: s.cpu_ms).text(".2f"),
+        "CPU ms beyond the bare tool": lambda e, c: found.beyond_bare_ms(e, c).text(".2f"),
+        "commits": lambda e, c: found.of(e, c, lambda s: s.commits).text(".2f"),
+    }
+    rows = [
+        [f"{effect}: {what}", *(cell(effect, c) for c in CONCURRENCIES)]
+        for effect in (READ, UNSAFE)
+        for what, cell in cells.items()
+    ]
+    columns = [f"c={c}" for c in CONCURRENCIES]
+    return _table("tool calls, each by itself, recorded in the ledger", columns, rows)
 
 
 def of_takeover(found: Takeover) -> Table:

@@ -8,6 +8,7 @@ quiet the machine was; below about 20 % a difference is noise.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bench.calls import CONCURRENCIES, UNSAFE, Calls
 from bench.contestants import ASYNC_SQLITE, MEMORY, PENSTOCK, STOCK, THREADED_SQLITE
 from bench.growth import LONG, Growth
 from bench.runs import Runs
@@ -17,6 +18,8 @@ from bench.throughput import RAW_COMMITS, Throughput
 COMMITS_PER_STEP = {1: 1.15, 8: 0.3, 64: 0.05}
 DRIVEN_TIMES_DIRECT = 0.8
 DECISION_P50_MS = 25
+COMMITS_PER_EFFECT = 2
+CALL_CPU_MS, CALL_CPU_AIM_MS = 1.5, 0.6
 TAKEOVER_S = 8
 LONG_MAX_BYTES = 4_000_000
 LONG_AIM_BYTES = 2_000_000
@@ -110,6 +113,24 @@ def of_runs(found: Runs) -> Iterator[Verdict]:
         target=f"≤ {DECISION_P50_MS}",
         is_held=None,
     )
+
+
+def of_calls(found: Calls) -> Iterator[Verdict]:
+    """Compare what a call costs beyond the bare tool."""
+    commits = found.of(UNSAFE, 1, lambda one: one.commits)
+    yield Verdict(
+        what="commits an effect, c=1",
+        measured=commits.text(".2f"),
+        target=f"≤ {COMMITS_PER_EFFECT}",
+        is_held=commits.median <= COMMITS_PER_EFFECT,
+    )
+    for concurrency in CONCURRENCIES:
+        yield Verdict(
+            what=f"CPU ms of a governed call beyond the bare tool, c={concurrency}",
+            measured=found.beyond_bare_ms(UNSAFE, concurrency).text(".2f"),
+            target=f"≤ {CALL_CPU_MS}, aim {CALL_CPU_AIM_MS}",
+            is_held=None,
+        )
 
 
 def of_takeover(found: Takeover) -> Iterator[Verdict]:
