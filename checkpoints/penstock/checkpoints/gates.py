@@ -109,7 +109,7 @@ def wake_later(connection: Connection, gate_id: GateId, *, after_s: float) -> No
 
 
 def due(connection: Connection, *, limit: int) -> Sequence[RunId]:
-    """Return runs that wait at a gate and are to go on to look for themselves, the latest first.
+    """Return runs that wait at a gate and are to look for themselves, the longest due first.
 
     They are told once: what is returned is not due any more.
     """

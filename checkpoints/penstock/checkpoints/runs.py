@@ -24,6 +24,7 @@ from penstock.contracts.run import (
     Fence,
     NewRun,
     Run,
+    RunMode,
     RunStatus,
     WhenBusy,
     sources,
@@ -53,6 +54,7 @@ def create(
             "graph_version": run.graph_version,
             "fingerprint": run.fingerprint,
             "input": run.input,
+            "mode": run.mode,
             "status": RunStatus.QUEUED,
             "epoch": 0,
             "lost_count": 0,
@@ -256,11 +258,11 @@ def _named(connection: Connection, run: NewRun) -> Run:
         msg = f"run `{run.id}` exists already, under another key"
         raise RunKeyReused(msg)
     found = _run(dict(row))
-    wanted = (run.graph, run.input)
-    if (found.graph, found.input) != wanted or found.thread_id != run.thread_id:
+    wanted = (run.graph, run.input, run.mode, run.thread_id)
+    if (found.graph, found.input, found.mode, found.thread_id) != wanted:
         msg = (
             f"the key `{run.key}` already names run `{found.id}`, of graph `{found.graph}` on"
-            f" thread `{found.thread_id}`, with another graph, thread or input; use a new key"
+            f" thread `{found.thread_id}`, with another graph, thread, input or mode; use a new key"
         )
         raise RunKeyReused(msg)
     return found
@@ -319,7 +321,7 @@ def _run(row: Mapping[str, Any]) -> Run:
     values: dict[str, Any] = dict(row)
     code = values.pop("failure_code")
     message, redrivable = values.pop("failure_message"), values.pop("failure_redrivable")
-    values["status"] = RunStatus(values["status"])
+    values["status"], values["mode"] = RunStatus(values["status"]), RunMode(values["mode"])
     values["failure"] = (
         None
         if code is None

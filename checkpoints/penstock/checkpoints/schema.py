@@ -30,7 +30,7 @@ from sqlalchemy.types import TypeDecorator
 
 from penstock.contracts.effect import EffectStatus, ReportKind
 from penstock.contracts.gate import GateKind, GateStatus
-from penstock.contracts.run import ENDED, LIVE, FailureCode, RunStatus
+from penstock.contracts.run import ENDED, LIVE, FailureCode, RunMode, RunStatus
 from penstock.contracts.step import StepKind, StepStatus
 from penstock.contracts.tool import EffectClass
 
@@ -102,6 +102,7 @@ runs = Table(
     Column("failure_code", Text),
     Column("failure_message", Text),
     Column("failure_redrivable", Integer),
+    Column("mode", Text, nullable=False, server_default=RunMode.LIVE),
     CheckConstraint(one_of("status", RunStatus), name="status"),
     UniqueConstraint("tenant", "key"),
     CheckConstraint(

@@ -49,6 +49,15 @@ class FailureCode(StrEnum):
     """A fault of the runtime itself."""
 
 
+class RunMode(StrEnum):
+    """What the tools of a run may do."""
+
+    LIVE = "live"
+    """What their contracts say."""
+    SIMULATE = "simulate"
+    """Read. Nothing else leaves the process: such calls are refused, and the graph is told so."""
+
+
 class WhenBusy(StrEnum):
     """What becomes of a new run on a thread whose last run is not over."""
 
@@ -130,6 +139,7 @@ class NewRun:
     """Of the graph's shape: a worker whose graph differs does not drive the run."""
     input: str
     """What the graph is given, as JSON."""
+    mode: RunMode = RunMode.LIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +158,7 @@ class Run:
     """Of the graph's shape."""
     input: str
     """What the graph is given, as JSON."""
+    mode: RunMode
     status: RunStatus
     epoch: int
     """How often the run has been claimed."""

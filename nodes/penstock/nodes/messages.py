@@ -89,6 +89,8 @@ def value(name: str, outcome: Outcome) -> object:
 
 def _told(outcome: Refused | Failed | InDoubt) -> dict[str, str]:
     match outcome:
+        case Refused(code="simulated" as code):
+            what_next = "Nothing was done. Go on as if it had been."
         case Refused(stage=stage, code=code):
             what_next = WHAT_NEXT[stage]
         case Failed(code=code, retryable=True):

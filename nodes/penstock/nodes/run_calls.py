@@ -22,6 +22,7 @@ from penstock.nodes.stages.clear_up import ClearUp
 from penstock.nodes.stages.execute import Execute
 from penstock.nodes.stages.lineage import Lineage
 from penstock.nodes.stages.recall import Recall
+from penstock.nodes.stages.simulate import Simulate
 from penstock.nodes.stragglers import Stragglers
 from penstock.nodes.tool import Tool
 
@@ -53,7 +54,12 @@ class RunCalls:
         self._attempts = Attempts(
             acting=acting, carry=Execute(acting=acting, late=stragglers.watch)
         )
-        stages = [Recall(acting), ClearUp(acting=acting, undo=self._undo), Lineage(acting)]
+        stages = [
+            Recall(acting),
+            Simulate(acting),
+            ClearUp(acting=acting, undo=self._undo),
+            Lineage(acting),
+        ]
         self._carry_out = chain(stages, self._attempts)
 
     async def call(

@@ -13,7 +13,7 @@ from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.effect import Effect, EffectStatus, Report
 from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId, new_run_id
-from penstock.contracts.run import ENDED, NewRun, Run, RunStatus, WhenBusy
+from penstock.contracts.run import ENDED, NewRun, Run, RunMode, RunStatus, WhenBusy
 from penstock.contracts.step import Step
 from penstock.graphs import Catalog, validate_input
 from penstock.runs.engine import Engine
@@ -59,17 +59,18 @@ class Runtime:
         key: str | None = None,
         thread_id: str | None = None,
         when_busy: WhenBusy = WhenBusy.WAIT,
+        mode: RunMode = RunMode.LIVE,
         tenant: str = TENANT,
     ) -> Run:
         """Queue a run of `graph` with the input `given` and return it.
 
         With a `key`, the same call again returns the same run. Without a `thread_id` the run has
-        a thread of its own.
+        a thread of its own. In mode `simulate` its tools only read.
 
         Raises:
             UnknownGraph: there is no such graph.
             InvalidInput: the input does not fit the graph; nothing was queued.
-            RunKeyReused: the key names a run with another graph, thread or input.
+            RunKeyReused: the key names a run with another graph, thread, input or mode.
             ThreadBusy: the thread's last run is not over, and the new one is not to wait.
         """
         known = self._catalog.get(graph)
@@ -87,6 +88,7 @@ class Runtime:
             graph_version=known.version,
             fingerprint=str(known.fingerprint),
             input=to_json(checked).decode(),
+            mode=mode,
         )
 
         def change(connection: Connection) -> Run:

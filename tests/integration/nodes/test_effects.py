@@ -18,7 +18,7 @@ from penstock.checkpoints import Store
 from penstock.contracts.effect import EffectStatus, ReportKind
 from penstock.contracts.errors import GateNotReady, InvalidAnswer
 from penstock.contracts.gate import GateKind, GateStatus
-from penstock.contracts.run import Run, RunStatus
+from penstock.contracts.run import Run, RunMode, RunStatus
 from penstock.graphs import Graph, declare
 from penstock.nodes import (
     DidNot,
@@ -718,3 +718,34 @@ async def test_a_large_result_is_kept_once_and_comes_back_whole(store: Store) ->
         lambda connection: connection.execute(text("SELECT count(*) FROM effect_results")).scalar()
     )
     assert kept == 1
+
+
+# ---- simulated runs ----
+
+
+async def test_a_simulated_run_reads_and_does_nothing_else(store: Store) -> None:
+    world = World()
+
+    @tool(effect="read")
+    async def look(amount: int) -> str:
+        """Look."""
+        world.done.append(f"looked {amount}")
+        return "seen"
+
+    @tool(effect="keyed")
+    async def pay(amount: int, key: IdempotencyKey) -> str:
+        """Pay."""
+        world.done.append(f"paid {amount} {key}")
+        return "receipt"
+
+    calls = (("look", {"amount": 5}), ("pay", {"amount": 5}))
+    shop = Shop(store, talking(*calls, tools=[look, pay]))
+    given: Any = {"messages": []}
+    run = await shop.runtime.start("chain", given, actor="ann", mode=RunMode.SIMULATE)
+    run = await shop.go_on(run)
+    told = answers(await shop.values(run))
+    assert (run.status, run.mode) == (RunStatus.SUCCEEDED, RunMode.SIMULATE)
+    assert told["call-0"] == "success seen"
+    assert '"code":"simulated"' in told["call-1"]
+    assert "as if it had been" in told["call-1"]
+    assert world.done == ["looked 5"]

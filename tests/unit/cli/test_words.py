@@ -8,7 +8,7 @@ import pytest
 
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, RunId, ThreadId, WorkerId
-from penstock.contracts.run import Run, RunStatus
+from penstock.contracts.run import Run, RunMode, RunStatus
 from penstock.ui.cli.progress import live_line, state_line
 from penstock.ui.cli.sample import sample
 from penstock.ui.cli.words import age, asked, short
@@ -23,6 +23,7 @@ QUEUED = Run(
     graph_version="1",
     fingerprint="f",
     input="{}",
+    mode=RunMode.LIVE,
     status=RunStatus.QUEUED,
     epoch=0,
     worker_id=None,

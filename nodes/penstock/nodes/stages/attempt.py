@@ -48,6 +48,7 @@ class Attempts:
 
     acting: Acting
     carry: Carry
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when no further attempt is to be made here."""
 
@@ -166,6 +167,10 @@ class Attempts:
         return tried.again and not self.closing.is_set()
 
     async def _pause(self, seconds: float) -> None:
+        if asyncio.get_running_loop() is not self.loop:
+            # A synchronous call on the loop's own thread: nobody can tell it to stop meanwhile.
+            await asyncio.sleep(seconds)
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.closing.wait()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.contracts.effect import EffectStatus
-from penstock.contracts.run import RunStatus, WhenBusy
+from penstock.contracts.run import RunMode, RunStatus, WhenBusy
 from penstock.ui.cli.answering import answering
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.output import Output
@@ -91,6 +91,9 @@ def run(
     when_busy: Annotated[
         WhenBusy, typer.Option(help="What to do while another run is on the thread.")
     ] = WhenBusy.WAIT,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Let its tools only read; refuse all else.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Drive the run here and show how it comes on.")
     ] = False,
@@ -115,6 +118,7 @@ def run(
         key=key,
         thread=thread,
         when_busy=when_busy,
+        mode=RunMode.SIMULATE if simulate else RunMode.LIVE,
         waiting=starting.Waiting(drive=not no_drive, timeout_s=timeout_s) if wait else None,
     )
 

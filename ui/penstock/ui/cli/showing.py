@@ -8,7 +8,7 @@ from penstock.contracts.audit import AuditEvent
 from penstock.contracts.effect import Effect
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import Gate
-from penstock.contracts.run import Run, RunStatus
+from penstock.contracts.run import Run, RunMode, RunStatus
 from penstock.contracts.step import Step
 from penstock.runs.settings import Settings
 from penstock.ui.cli import words
@@ -110,6 +110,7 @@ def _header(run: Run) -> Any:
         "key": run.key,
         "tenant": run.tenant,
         "input": words.short(run.input),
+        "mode": run.mode if run.mode is not RunMode.LIVE else None,
         "epoch": str(run.epoch),
         "worker": run.worker_id,
         "cancel asked by": run.cancel_by,

@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.contracts.errors import InvalidInput, PenstockError
 from penstock.contracts.gate import Gate
-from penstock.contracts.run import Run, RunStatus, WhenBusy
+from penstock.contracts.run import Run, RunMode, RunStatus, WhenBusy
 from penstock.graphs import Catalog, Graph
 from penstock.runs.settings import Settings
 from penstock.ui.cli import words
@@ -40,6 +40,7 @@ def start(
     key: str | None,
     thread: str | None,
     when_busy: WhenBusy,
+    mode: RunMode,
     waiting: Waiting | None,
 ) -> int:
     """Queue a run; wait for it if that is asked for."""
@@ -56,6 +57,7 @@ def start(
                 key=key,
                 thread_id=thread,
                 when_busy=when_busy,
+                mode=mode,
                 tenant=settings.tenant,
             )
             if waiting is None:

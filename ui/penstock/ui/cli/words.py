@@ -44,6 +44,7 @@ def of_run(run: Run) -> dict[str, Any]:
         "thread_id": run.thread_id,
         "key": run.key,
         "input": from_json(run.input),
+        "mode": str(run.mode),
         "status": str(run.status),
         "epoch": run.epoch,
         "worker_id": run.worker_id,
