@@ -49,6 +49,18 @@ def test_whoever_is_killed_at_a_named_point_others_finish(
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("database", "which", "count"), [("sqlite", "all", 63), ("postgresql", "few", 14)]
+)
+def test_whoever_is_killed_over_a_tool_call_it_happens_once_or_somebody_is_asked(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, which: str, count: int
+) -> None:
+    url = request.getfixturevalue(f"{database}_url")
+    told = run("effect_points", url, tmp_path, which)
+    assert len(re.findall(r"^[a-z-]+: ", told, re.MULTILINE)) == count, told
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("database", "kills"), [("sqlite", 50), ("postgresql", 20)])
 def test_workers_killed_under_load_lose_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, database: str, kills: int

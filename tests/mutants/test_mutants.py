@@ -16,6 +16,7 @@ import pytest
 from support.checkout import ROOMS, ROOT
 
 CHECKPOINTS = "checkpoints/penstock/checkpoints"
+NODES = "nodes/penstock/nodes"
 FENCE = ("tests/integration/test_fence.py",)
 RUNS = ("tests/integration/test_runs.py",)
 RUNTIME = ("tests/integration/test_runtime.py",)
@@ -23,6 +24,8 @@ STEPS = ("tests/integration/test_steps.py",)
 WRITER = ("tests/integration/test_writer.py",)
 CHECKPOINTER = ("tests/integration/test_checkpointer.py",)
 LANES = ("tests/unit/test_lanes.py", *CHECKPOINTER)
+LEDGER = ("tests/integration/test_ledger.py",)
+EFFECTS = "tests/integration/nodes/test_effects.py"
 DELTAS = ("tests/unit/test_deltas.py", *CHECKPOINTER)
 
 
@@ -36,6 +39,8 @@ class Mutant:
     old: str
     new: str
     tests: Sequence[str]
+    folder: str = CHECKPOINTS
+    """Where the module lies."""
 
 
 MUTANTS = [
@@ -439,6 +444,330 @@ MUTANTS = [
         'driver.execute("BEGIN")',
         WRITER,
     ),
+    # ---- the ledger ----
+    Mutant(
+        "a worker that lost its lease begins calls",
+        "ledger/begin.py",
+        "    require_lease(connection, fence)\n",
+        "",
+        LEDGER,
+    ),
+    Mutant(
+        "a call with other arguments is the same call",
+        "ledger/begin.py",
+        "is_same = found.digest == new.digest",
+        "is_same = found.digest != ''",
+        LEDGER,
+    ),
+    Mutant(
+        "a call that was cut off is repeated whatever its class",
+        "ledger/begin.py",
+        "        return False\n    if new.effect is not",
+        "        return True\n    if new.effect is not",
+        LEDGER,
+    ),
+    Mutant(
+        "a keyed call is repeated when its key is forgotten",
+        "ledger/begin.py",
+        "return now < found.first_started_at + left",
+        "return found.first_started_at < now + left",
+        LEDGER,
+    ),
+    Mutant(
+        "a key is thought to live until the next attempt begins, not until it lands",
+        "ledger/begin.py",
+        "new.key_lifetime_s - new.timeout_s - new.margin_s",
+        "new.key_lifetime_s",
+        LEDGER,
+    ),
+    Mutant(
+        "what failed for good is tried again unasked",
+        "ledger/begin.py",
+        "case EffectStatus.FAILED if found.error_retryable or not is_same:",
+        "case EffectStatus.FAILED:",
+        LEDGER,
+    ),
+    Mutant(
+        "a key of business protects nothing",
+        "migrations/versions/0003_effects.py",
+        '"business_key"],\n        unique=True',
+        '"business_key"],\n        unique=False',
+        LEDGER,
+    ),
+    Mutant(
+        "another key of business is not kept",
+        "ledger/sql.py",
+        '            business_key=bindparam("business_key"),\n',
+        "",
+        LEDGER,
+    ),
+    Mutant(
+        "a key of business that was taken meanwhile is not looked at",
+        "ledger/sql.py",
+        "            ~is_taken,\n",
+        "",
+        LEDGER,
+    ),
+    Mutant(
+        "an old attempt settles the new one",
+        "ledger/sql.py",
+        '            effects.c.attempt == bindparam("of_attempt"),\n',
+        "",
+        LEDGER,
+    ),
+    Mutant(
+        "a recorded result is overwritten",
+        "ledger/sql.py",
+        '            effects.c.attempt == bindparam("of_attempt"),\n'
+        '            effects.c.status == bindparam("found"),\n',
+        '            effects.c.attempt == bindparam("of_attempt"),\n'
+        '            bindparam("found", type_=effects.c.status.type) != "",\n',
+        LEDGER,
+    ),
+    Mutant(
+        "what is to be undone can be settled otherwise",
+        "ledger/sql.py",
+        '            effects.c.wants_undoing == bindparam("undoes"),\n',
+        '            effects.c.wants_undoing >= bindparam("undoes"),\n',
+        LEDGER,
+    ),
+    Mutant(
+        "a late report is refused",
+        "ledger/settle.py",
+        "for found in (EffectStatus.STARTED, EffectStatus.IN_DOUBT):",
+        "for found in (EffectStatus.STARTED,):",
+        LEDGER,
+    ),
+    Mutant(
+        "a late report leaves its gate open",
+        "ledger/settle.py",
+        "        if found is EffectStatus.IN_DOUBT:\n",
+        "        if found is to:\n",
+        LEDGER,
+    ),
+    Mutant(
+        "a call has failed though an attempt before may have happened",
+        "ledger/settle.py",
+        "if attempt > 1 and _is_left_open(connection, key, attempt - 1):",
+        "if attempt < 1 and _is_left_open(connection, key, attempt - 1):",
+        LEDGER,
+    ),
+    Mutant(
+        "a doubt asks nobody",
+        "ledger/settle.py",
+        "    gates.open_doubt(\n",
+        "    len(new.answer_schema) or gates.open_doubt(\n",
+        LEDGER,
+    ),
+    Mutant(
+        "a doubt is told of twice, by a gate that is there",
+        "gates.py",
+        "    if added.first() is not None:\n        _tell(connection, get(connection, gate_id)",
+        "    if added is not None:\n        _tell(connection, get(connection, gate_id)",
+        LEDGER,
+    ),
+    Mutant(
+        "all attempts share one gate",
+        "ledger/reading.py",
+        'told = f"{key}|{attempt}".encode()',
+        'told = f"{key}|{attempt * 0}".encode()',
+        LEDGER,
+    ),
+    Mutant(
+        "a person decides while the attempt may still land",
+        "ledger/resolve.py",
+        "if now < effect.settles_at:",
+        "if now < effect.started_at:",
+        LEDGER,
+    ),
+    Mutant(
+        "what a person says did not happen is tried again",
+        "ledger/resolve.py",
+        '"error_retryable": int(answer is Doubt.RETRY),',
+        '"error_retryable": int(answer in {Doubt.DID_NOT, Doubt.RETRY}),',
+        LEDGER,
+    ),
+    Mutant(
+        "an attempt that goes on may not land any more",
+        "ledger/settle.py",
+        "        .values(settles_at=database_now(connection.dialect, plus_s=by_s))\n",
+        "        .values(settles_at=effects.c.settles_at)\n",
+        LEDGER,
+    ),
+    Mutant(
+        "an attempt that goes on is looked up all the same",
+        "ledger/settle.py",
+        "    gates.postpone(connection, gate_id_of(key, attempt), by_s=by_s)\n",
+        "",
+        LEDGER,
+    ),
+    Mutant(
+        "nobody looks again after a look-up that could not tell",
+        "ledger/resolve.py",
+        "    gates.wake_later(connection, gate_of(effect), after_s=next_s)\n",
+        "    _ = (gates, gate_of(effect), next_s)\n",
+        LEDGER,
+    ),
+    Mutant(
+        "what is asked about an effect is cancelled with its run",
+        "gates.py",
+        "            gates.c.kind != GateKind.IN_DOUBT,\n",
+        "",
+        LEDGER,
+    ),
+    # ---- the chain of a tool call ----
+    Mutant(
+        "a read that was recorded is not recalled",
+        "stages/recall.py",
+        "        if found is None:\n",
+        "        if found is None or found[0].effect == 'read':\n",
+        (f"{EFFECTS}::test_a_read_that_was_recorded_is_not_done_again",),
+        NODES,
+    ),
+    Mutant(
+        "an effect in doubt is not recalled",
+        "stages/recall.py",
+        "        if found is None:\n",
+        "        if found is None or found[0].status is EffectStatus.IN_DOUBT:\n",
+        (f"{EFFECTS}::test_a_look_up_that_finds_it_settles_the_doubt",),
+        NODES,
+    ),
+    Mutant(
+        "an effect in doubt that can be looked up is not",
+        "stages/clear_up.py",
+        "if call.tool.probe is None or call.doubted.may_land:",
+        "if call.doubted.may_land or not call.doubted.may_land:",
+        (f"{EFFECTS}::test_a_look_up_that_finds_it_settles_the_doubt",),
+        NODES,
+    ),
+    Mutant(
+        "an effect is looked up while it may still land",
+        "stages/clear_up.py",
+        "if call.tool.probe is None or call.doubted.may_land:",
+        "if call.tool.probe is None:",
+        (f"{EFFECTS}::test_nothing_is_looked_up_while_it_may_still_land",),
+        NODES,
+    ),
+    Mutant(
+        "a call that is under way is started again",
+        "run_calls.py",
+        "        if under_way is None:\n",
+        "        if under_way is None or under_way.call.effect.digest:\n",
+        (f"{EFFECTS}::test_a_call_that_is_under_way_is_joined",),
+        NODES,
+    ),
+    Mutant(
+        "whoever gives up a call cancels it for all",
+        "run_calls.py",
+        "return await asyncio.shield(under_way.task)",
+        "return await under_way.task",
+        (f"{EFFECTS}::test_a_cancelled_run_does_not_say_that_what_may_have_happened_did_not",),
+        NODES,
+    ),
+    Mutant(
+        "a segment ends before its calls are settled",
+        "run_calls.py",
+        "        while self._in_flight:\n            await",
+        "        while self._in_flight and not self._attempts.closing.is_set():\n            await",
+        (f"{EFFECTS}::test_a_segment_ends_only_when_its_calls_have_been_settled",),
+        NODES,
+    ),
+    Mutant(
+        "a call that did not end in time has failed",
+        "stages/execute.py",
+        "    if call.effect.effect is EffectClass.READ:\n",
+        "    if call.effect.effect is EffectClass.READ or code == 'timeout':\n",
+        (f"{EFFECTS}::test_a_coroutine_that_does_not_end_in_time_is_stopped_and_in_doubt",),
+        NODES,
+    ),
+    Mutant(
+        "an error that says nothing is taken for a failure",
+        "stages/execute.py",
+        "    if call.effect.effect is EffectClass.READ:\n",
+        "    if call.effect.effect is EffectClass.READ or code == 'tool_raised':\n",
+        (f"{EFFECTS}::test_an_untyped_error_of_an_unsafe_tool_puts_it_in_doubt_and_asks",),
+        NODES,
+    ),
+    Mutant(
+        "a call that blocks counts as over at its deadline",
+        "stages/execute.py",
+        "                self.late(attempted, late.running, self)\n",
+        "                pass\n",
+        (f"{EFFECTS}::test_a_blocking_call_without_a_margin_may_land_as_long_as_it_goes_on",),
+        NODES,
+    ),
+    Mutant(
+        "an unsafe call is tried again after any failure, which is then forgotten",
+        "stages/attempt.py",
+        "again = plan.after is RetryAfter.ANY and call.effect.effect in REPEATABLE",
+        "again = call.effect.effect in REPEATABLE or plan.after is not RetryAfter.ANY",
+        (f"{EFFECTS}::test_an_untyped_error_of_an_unsafe_tool_puts_it_in_doubt_and_asks",),
+        NODES,
+    ),
+    Mutant(
+        "an attempt that comes too late after its begin is made",
+        "stages/attempt.py",
+        "if time.monotonic() - asked_s > call.effect.timeout_s:",
+        "if asked_s > time.monotonic():",
+        (f"{EFFECTS}::test_an_attempt_that_its_worker_begins_too_late_is_not_made",),
+        NODES,
+    ),
+    Mutant(
+        "a call with a key of business in doubt counts as done",
+        "known.py",
+        "if effect.status in {EffectStatus.STARTED, EffectStatus.IN_DOUBT}:",
+        "if effect.status is EffectStatus.COMPENSATED:",
+        (f"{EFFECTS}::test_a_key_of_business_whose_call_is_in_doubt_is_busy",),
+        NODES,
+    ),
+    Mutant(
+        "the mark of a transaction is written after its commit",
+        "transaction.py",
+        "        connection.execute(update(_marks)",
+        "    with engine.begin() as connection:\n        connection.execute(update(_marks)",
+        (f"{EFFECTS}::test_a_transaction_that_was_committed_is_not_made_again",),
+        NODES,
+    ),
+    Mutant(
+        "a transaction that was committed is made again",
+        "transaction.py",
+        "        if done is not None:\n            return done\n",
+        "        if done is not None:\n"
+        "            connection.execute(_marks.delete().where(_marks.c.key == key))\n",
+        (f"{EFFECTS}::test_a_transaction_that_was_committed_is_not_made_again",),
+        NODES,
+    ),
+    Mutant(
+        "a call has failed though its failure says only that this attempt has",
+        "stages/attempt.py",
+        "if settled.status is EffectStatus.FAILED:",
+        "if settled.status is not EffectStatus.SUCCEEDED:",
+        (f"{EFFECTS}::test_a_keyed_call_has_not_failed_when_an_attempt_before_may_have_happened",),
+        NODES,
+    ),
+    Mutant(
+        "a call that goes on is not prolonged",
+        "stragglers.py",
+        "ahead_s = max(effect.margin_s, LEAST_S)",
+        "ahead_s = effect.margin_s",
+        (f"{EFFECTS}::test_a_blocking_call_without_a_margin_may_land_as_long_as_it_goes_on",),
+        NODES,
+    ),
+    Mutant(
+        "a copy of a thread has no past",
+        "saver/changes.py",
+        "        ledger.descend(connection, ThreadId(target_id), of=ThreadId(source_id))\n",
+        "",
+        (f"{EFFECTS}::test_a_copy_of_a_thread_does_not_do_again_what_was_done",),
+    ),
+    Mutant(
+        "a copy of a thread does again what was done",
+        "stages/lineage.py",
+        "        if done is None:\n",
+        "        if done is None or done.key:\n",
+        (f"{EFFECTS}::test_a_copy_of_a_thread_does_not_do_again_what_was_done",),
+        NODES,
+    ),
 ]
 
 
@@ -455,7 +784,9 @@ def checkout_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def run_tests(copy: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def run_tests(
+    copy: Path, tests: Sequence[str], *, timeout_s: float = 110
+) -> subprocess.CompletedProcess[str]:
     """Run tests of the copy on SQLite, and stop at the first that fails."""
     options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=20")
     return subprocess.run(
@@ -465,20 +796,21 @@ def run_tests(copy: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[s
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=110,
+        timeout=timeout_s,
         check=False,
     )
 
 
+@pytest.mark.timeout(400)
 def test_the_tests_pass_where_nothing_is_broken(checkout_copy: Path) -> None:
     tests = sorted({test for mutant in MUTANTS for test in mutant.tests})
-    done = run_tests(checkout_copy, tests)
+    done = run_tests(checkout_copy, tests, timeout_s=360)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: re.sub(r"\W+", "_", mutant.claim))
 def test_a_test_fails_where(checkout_copy: Path, mutant: Mutant) -> None:
-    path = checkout_copy / CHECKPOINTS / mutant.module
+    path = checkout_copy / mutant.folder / mutant.module
     whole = path.read_text()
     assert whole.count(mutant.old) == 1, f"`{mutant.old}` stands {whole.count(mutant.old)} times"
     broken = whole.replace(mutant.old, mutant.new)

@@ -1,9 +1,10 @@
 """Makes and moves runs where no driver does."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from penstock.checkpoints import Store, runs
-from penstock.contracts.ids import ThreadId, WorkerId, new_run_id
+from penstock.checkpoints import Store, audit, gates, runs
+from penstock.contracts.ids import RunId, ThreadId, WorkerId, new_run_id
 from penstock.contracts.run import Fence, NewRun, RunStatus, WhenBusy
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
@@ -53,3 +54,17 @@ class Runs:
         """Declare the run's worker dead and claim the run for another."""
         self.move(fence, RunStatus.QUEUED)
         return self.claim(fence)
+
+    def park(self, fence: Fence) -> None:
+        """Let a run wait."""
+        self.move(fence, RunStatus.WAITING)
+
+    def due(self, fence: Fence) -> Sequence[RunId]:
+        """Return the run if it is to go on to look for itself; told once, as to a sweep."""
+        found = self._store.write_blocking(lambda connection: gates.due(connection, limit=100))
+        return [run_id for run_id in found if run_id == fence.run_id]
+
+    def told(self, fence: Fence) -> Sequence[str]:
+        """Return what the audit tells of a run."""
+        events = self._store.read_blocking(lambda tx: audit.of_run(tx, fence.run_id))
+        return [event.action for event in events]

@@ -108,6 +108,17 @@ def wake_later(connection: Connection, gate_id: GateId, *, after_s: float) -> No
     )
 
 
+def postpone(connection: Connection, gate_id: GateId, *, by_s: float) -> None:
+    """Have the run of an open gate that is to go on to look for itself do so later."""
+    connection.execute(
+        update(gates)
+        .where(
+            gates.c.id == gate_id, gates.c.status == GateStatus.OPEN, gates.c.wakes_at.is_not(None)
+        )
+        .values(wakes_at=database_now(connection.dialect, plus_s=by_s))
+    )
+
+
 def due(connection: Connection, *, limit: int) -> Sequence[RunId]:
     """Return runs that wait at a gate and are to look for themselves, the longest due first.
 

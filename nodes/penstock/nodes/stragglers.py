@@ -17,6 +17,9 @@ from penstock.nodes.stages.execute import Execute, Underway, ending_of_error
 
 log = logging.getLogger(__name__)
 
+LEAST_S = 1.0
+"""An attempt that goes on may still land for so long at least, even if its tool has no margin."""
+
 
 class Stragglers:
     """The attempts of one worker that go on after their deadline."""
@@ -46,13 +49,13 @@ class Stragglers:
     ) -> None:
         attempted = underway.attempted
         effect, number = attempted.call.effect, attempted.attempt.number
+        ahead_s = max(effect.margin_s, LEAST_S)
         try:
-            while not (await asyncio.wait({running}, timeout=effect.margin_s / 2))[0]:
+            while not running.done():
                 await self._store.write(
-                    lambda connection: ledger.prolong(
-                        connection, effect.key, number, by_s=effect.margin_s
-                    )
+                    lambda connection: ledger.prolong(connection, effect.key, number, by_s=ahead_s)
                 )
+                await asyncio.wait({running}, timeout=ahead_s / 2)
             error = running.exception()
             if error is None:
                 ending = await execute.ending_of(underway, running.result())

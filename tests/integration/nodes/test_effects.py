@@ -11,10 +11,11 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.prebuilt import ToolNode
-from langgraph.types import interrupt
+from langgraph.types import RetryPolicy, interrupt
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.event import listen
 
-from penstock.checkpoints import Store
+from penstock.checkpoints import Store, ledger
 from penstock.contracts.effect import EffectStatus, ReportKind
 from penstock.contracts.errors import GateNotReady, InvalidAnswer
 from penstock.contracts.gate import GateKind, GateStatus
@@ -261,6 +262,49 @@ async def test_a_keyed_call_whose_attempts_are_used_up_is_in_doubt(store: Store)
     assert await effects(shop, run) == [("pay", EffectStatus.IN_DOUBT, 3)]
 
 
+async def test_a_keyed_call_has_not_failed_when_an_attempt_before_may_have_happened(
+    store: Store,
+) -> None:
+    world = World()
+
+    @tool(effect="keyed", retry=WHATEVER)
+    async def pay(amount: int, key: IdempotencyKey) -> str:
+        """Pay."""
+        world.keys.append(key)
+        if len(world.keys) == 1:
+            world.done.append(f"paid {amount}")
+            raise ConnectionError("the answer was lost")
+        raise Permanent("come back tomorrow")
+
+    shop = Shop(store, chain_of(State, calling((pay, {"amount": 5}))))
+    run = await shop.run()
+    assert run.status is RunStatus.WAITING
+    assert await effects(shop, run) == [("pay", EffectStatus.IN_DOUBT, 2)]
+    (gate,) = await shop.runtime.gates(run.id)
+    assert "come back tomorrow; an attempt before may have happened" in gate.question
+
+
+async def test_a_keyed_call_goes_on_being_tried_after_an_attempt_that_was_left_open(
+    store: Store,
+) -> None:
+    world = World()
+
+    @tool(effect="keyed", retry=WHATEVER)
+    async def pay(amount: int, key: IdempotencyKey) -> str:
+        """Pay."""
+        world.keys.append(key)
+        if len(world.keys) == 1:
+            raise ConnectionError("the answer was lost")
+        if len(world.keys) == 2:
+            raise Retryable("come back later")
+        return f"receipt {amount}"
+
+    shop = Shop(store, chain_of(State, calling((pay, {"amount": 5}))))
+    run = await shop.run()
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    assert await effects(shop, run) == [("pay", EffectStatus.SUCCEEDED, 3)]
+
+
 async def test_an_unsafe_call_is_repeated_only_when_it_said_that_nothing_happened(
     store: Store,
 ) -> None:
@@ -342,6 +386,64 @@ async def test_a_transactional_call_leaves_its_mark_with_what_it_did(
     assert calls == ["A1", "A1"]
 
 
+async def test_a_read_that_was_recorded_is_not_done_again(store: Store) -> None:
+    world = World()
+
+    @tool(effect="read")
+    async def look(place: str) -> str:
+        """Look."""
+        world.done.append(place)
+        return f"seen {place}"
+
+    async def act(_: State) -> State:
+        return {"said": f"{await look(place='here')} {interrupt('go on?')}"}
+
+    shop = Shop(store, chain_of(State, act))
+    run = await shop.run()
+    (gate,) = await shop.runtime.gates(run.id)
+    await shop.runtime.decide(gate.id, "yes", by="bob")
+    run = await shop.go_on(run)
+    assert (await shop.values(run))["said"] == "seen here yes"
+    assert world.done == ["here"]
+
+
+async def test_a_transaction_that_was_committed_is_not_made_again(
+    store: Store, tmp_path: Any
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE orders (id TEXT)"))
+    committed: list[str] = []
+    checks: list[int] = []
+
+    def look_at(result: int) -> None:
+        checks.append(result)
+        if len(checks) == 1:
+            raise ConnectionError("the check was cut off")
+
+    @tool(effect="transactional", database=engine, retry=WHATEVER, verify=look_at)
+    def order(article: str, connection: Connection) -> int:
+        """Order."""
+        connection.execute(text("INSERT INTO orders VALUES (:id)"), {"id": article})
+        return 7
+
+    def marked(connection: Connection) -> None:
+        marks = connection.exec_driver_sql("SELECT result FROM penstock_effects")
+        committed.extend(marks.scalars())
+
+    shop = Shop(store, chain_of(State, calling((order, {"article": "A1"}))))
+    listen(engine, "commit", marked)
+    run = await shop.run()
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id FROM orders")).scalars().all() == ["A1"]
+    engine.dispose()
+    assert await effects(shop, run) == [("order", EffectStatus.SUCCEEDED, 2)]
+    assert checks == [7, 7]
+    # With every commit the mark has been what it is.
+    assert set(committed) == {"7"}
+
+
 class Probed:
     """A tool whose answer is lost, and a service that can be asked."""
 
@@ -409,6 +511,101 @@ async def test_a_look_up_that_cannot_tell_leaves_it_to_a_person(store: Store) ->
     assert (await shop.values(run))["said"] == "by phone"
 
 
+async def test_nothing_is_looked_up_while_it_may_still_land(store: Store) -> None:
+    asked: list[int] = []
+
+    async def look_up(amount: int) -> DidNot:
+        asked.append(amount)
+        return DidNot()
+
+    @tool(effect="probe", probe=look_up, timeout_s=60)
+    async def pay(amount: int) -> str:
+        """Pay."""
+        raise ConnectionError(f"the answer about {amount} was lost")
+
+    async def ask(_: State) -> State:
+        return {"said": str(interrupt("go on?"))}
+
+    async def act(_: State) -> None:
+        await pay(amount=5)
+
+    graph: Any = StateGraph(State)
+    graph.add_node(act)
+    graph.add_node(ask)
+    graph.add_edge(START, "act")
+    graph.add_edge(START, "ask")
+    shop = Shop(store, declare(graph, name="chain"))
+    run = await shop.run()
+    gates = {gate.kind: gate for gate in await shop.runtime.gates(run.id)}
+    await shop.runtime.decide(gates[GateKind.QUESTION].id, "yes", by="bob")
+    run = await shop.go_on(run)
+    assert run.status is RunStatus.WAITING, run.failure
+    assert asked == []
+    assert await effects(shop, run) == [("pay", EffectStatus.IN_DOUBT, 1)]
+
+
+async def test_an_attempt_that_its_worker_begins_too_late_is_not_made(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    original, begins = ledger.begin, list[bool]()
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        begun = original(*args, **kwargs)
+        begins.append(begun[1])
+        if len(begins) == 1:
+            # The worker stands still for longer than the attempt may take.
+            threading.Event().wait(0.3)
+        return begun
+
+    monkeypatch.setattr(ledger, "begin", slow)
+
+    @tool(effect="unsafe", timeout_s=0.2, retry=AT_ONCE)
+    async def pay(amount: int) -> str:
+        """Pay."""
+        world.done.append(f"paid {amount}")
+        return "receipt"
+
+    shop = Shop(store, chain_of(State, calling((pay, {"amount": 5}))))
+    run = await shop.run()
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    assert world.done == ["paid 5"]
+    assert await effects(shop, run) == [("pay", EffectStatus.SUCCEEDED, 2)]
+
+
+async def test_a_call_that_is_under_way_is_joined(store: Store) -> None:
+    world = World()
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    first: list[asyncio.Task[str]] = []
+
+    @tool(effect="unsafe")
+    async def pay(amount: int) -> str:
+        """Pay."""
+        world.done.append(f"paid {amount}")
+        entered.set()
+        await go_on.wait()
+        return "receipt"
+
+    async def act(_: State) -> State:
+        if not first:
+            first.append(asyncio.create_task(pay.ainvoke({"amount": 5})))
+            await entered.wait()
+            raise ConnectionResetError("LangGraph tries the node again")
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        return {"said": await pay.ainvoke({"amount": 5})}
+
+    graph: Any = StateGraph(State)
+    policy = RetryPolicy(initial_interval=0.01, retry_on=ConnectionResetError)
+    graph.add_node("act", act, retry_policy=policy)
+    graph.add_edge(START, "act")
+    shop = Shop(store, declare(graph, name="chain"))
+    run = await shop.run()
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    assert await first[0] == (await shop.values(run))["said"] == "receipt"
+    assert world.done == ["paid 5"]
+    assert await effects(shop, run) == [("pay", EffectStatus.SUCCEEDED, 1)]
+
+
 # ---- keys ----
 
 
@@ -432,6 +629,61 @@ async def test_one_key_of_business_is_one_effect_in_all_runs(store: Store) -> No
     assert (await shop.values(first))["said"] == (await shop.values(same))["said"] == "receipt 5"
     assert other.failure is not None
     assert "it was done before as `refund:A1`" in other.failure.message
+
+
+async def test_a_key_of_business_whose_call_is_in_doubt_is_busy(store: Store) -> None:
+    world = World()
+
+    @tool(effect="unsafe", key="refund:{order}")
+    async def refund(order: str) -> str:
+        """Refund."""
+        world.done.append(order)
+        raise ConnectionError("the answer was lost")
+
+    shop = Shop(store, chain_of(State, calling((refund, {"order": "A1"}))))
+    first = await shop.run()
+    second = await shop.run()
+    assert first.status is RunStatus.WAITING
+    assert second.failure is not None
+    assert "the same is under way as `refund:A1`" in second.failure.message
+    assert world.done == ["A1"]
+
+
+async def test_a_copy_of_a_thread_does_not_do_again_what_was_done(store: Store) -> None:
+    world = World()
+
+    @tool(effect="unsafe")
+    async def pay(amount: int) -> str:
+        """Pay."""
+        world.done.append(f"paid {amount}")
+        return "receipt"
+
+    shop = Shop(store, chain_of(State, calling((pay, {"amount": 5}))))
+    run = await shop.run()
+    await shop.saver.acopy_thread(run.thread_id, "copy")
+    copied = await shop.runtime.start("chain", {}, actor="ann", thread_id="copy")
+    copied = await shop.go_on(copied)
+    assert copied.failure is not None
+    assert "of which this one is a copy" in copied.failure.message
+    assert world.done == ["paid 5"]
+
+
+async def test_a_thread_that_was_deleted_leaves_its_name_without_a_past(store: Store) -> None:
+    world = World()
+
+    @tool(effect="unsafe")
+    async def pay(amount: int) -> str:
+        """Pay."""
+        world.done.append(f"paid {amount}")
+        return "receipt"
+
+    shop = Shop(store, chain_of(State, calling((pay, {"amount": 5}))))
+    run = await shop.run()
+    await shop.saver.acopy_thread(run.thread_id, "copy")
+    await shop.saver.adelete_thread("copy")
+    anew = await shop.runtime.start("chain", {}, actor="ann", thread_id="copy")
+    assert (await shop.go_on(anew)).status is RunStatus.SUCCEEDED
+    assert world.done == ["paid 5", "paid 5"]
 
 
 async def test_the_same_call_with_other_arguments_is_a_conflict(store: Store) -> None:
@@ -617,6 +869,34 @@ async def test_a_blocking_call_that_ends_late_settles_itself_and_the_run_goes_on
         run = await shop.until(run, RunStatus.SUCCEEDED)
     assert (await shop.values(run))["said"] == "late receipt"
     assert world.done == ["paid 5"]
+
+
+async def test_a_blocking_call_without_a_margin_may_land_as_long_as_it_goes_on(
+    store: Store,
+) -> None:
+    go_on = threading.Event()
+
+    @tool(effect="unsafe", timeout_s=0.05, margin_s=0.0)
+    def pay(amount: int) -> str:
+        """Pay."""
+        go_on.wait(20)
+        return f"receipt {amount}"
+
+    shop = Shop(store, chain_of(State, calling((pay, {"amount": 5}))))
+    run = await shop.runtime.start("chain", {}, actor="ann")
+    async with shop.worker():
+        run = await shop.until(run, RunStatus.WAITING)
+        (gate,) = await shop.runtime.gates(run.id)
+        await asyncio.sleep(0.2)
+        before = store.commit_count
+        with pytest.raises(GateNotReady):
+            await shop.runtime.decide(gate.id, {"answer": "did_not"}, by="bob")
+        await asyncio.sleep(0.2)
+        # The worker's beats are twenty; what it tells of the call must not be a commit each.
+        assert store.commit_count - before < 50
+        go_on.set()
+        run = await shop.until(run, RunStatus.SUCCEEDED)
+    assert (await shop.values(run))["said"] == "receipt 5"
 
 
 async def test_a_cancelled_run_does_not_say_that_what_may_have_happened_did_not(

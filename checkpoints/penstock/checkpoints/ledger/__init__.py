@@ -9,6 +9,7 @@ make it less true.
 """
 
 from penstock.checkpoints.ledger.begin import begin
+from penstock.checkpoints.ledger.lineage import descend, forget, lineage_of
 from penstock.checkpoints.ledger.reading import (
     elsewhere,
     find,
@@ -16,21 +17,23 @@ from penstock.checkpoints.ledger.reading import (
     gate_of,
     get,
     keys,
-    lineage_of,
     listed,
     reports,
 )
 from penstock.checkpoints.ledger.resolve import looked_up, resolve, try_again
-from penstock.checkpoints.ledger.settle import compensated, doubt, fail, prolong, succeed
+from penstock.checkpoints.ledger.settle import compensated, did_not, doubt, fail, prolong, succeed
 
 __all__ = [
     "begin",
     "compensated",
+    "descend",
+    "did_not",
     "doubt",
     "elsewhere",
     "fail",
     "find",
     "find_with_clock",
+    "forget",
     "gate_of",
     "get",
     "keys",

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints.fence import require_lease
 from penstock.checkpoints.ledger import sql
-from penstock.checkpoints.ledger.reading import look
+from penstock.checkpoints.ledger.reading import holder, look
 from penstock.checkpoints.ledger.rows import effect_of, report
 from penstock.checkpoints.ledger.settle import doubt
 from penstock.contracts.effect import Effect, EffectStatus, NewEffect, ReportKind
@@ -73,12 +73,14 @@ def begin(
             "epoch": fence.epoch,
             "arguments": new.arguments,
             "digest": new.digest,
+            "business_key": new.business_key,
             "settles_s": new.timeout_s + new.margin_s,
         },
     )
     if renewed is None:
-        # Only where writers do not exclude each other: somebody else was quicker.
-        return look(connection, new)[0], False
+        # Another has the key of business meanwhile; or, where writers do not exclude each other,
+        # somebody else was quicker.
+        return holder(connection, new) or look(connection, new)[0], False
     return _begun(connection, effect_of(renewed), at=at, actor=actor), True
 
 

@@ -3,16 +3,17 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from penstock.checkpoints.database import database_now
 from penstock.checkpoints.ledger import sql
 from penstock.checkpoints.ledger.rows import effect_of
-from penstock.checkpoints.schema import effect_reports, effects, thread_lineages
+from penstock.checkpoints.schema import effect_reports, effects
 from penstock.contracts.effect import Effect, EffectStatus, NewEffect, Report, ReportKind
 from penstock.contracts.errors import UnknownEffect
-from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId
+from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 
 
 def get(connection: Connection, key: IdempotencyKey) -> Effect:
@@ -114,37 +115,39 @@ def elsewhere(connection: Connection, new: NewEffect) -> Effect | None:
     return None if row is None else effect_of(dict(row))
 
 
-def lineage_of(connection: Connection, thread_id: ThreadId) -> ThreadId:
-    """Return the thread that this one was copied from, first of all; itself if it was not."""
-    statement = select(thread_lineages.c.lineage).where(thread_lineages.c.thread_id == thread_id)
-    found = connection.execute(statement).scalar()
-    return thread_id if found is None else ThreadId(found)
-
-
 def gate_of(effect: Effect) -> GateId:
     """Return the id of the gate that asks about the newest attempt of an effect."""
-    told = f"{effect.key}|{effect.attempt}".encode()
+    return gate_id_of(effect.key, effect.attempt)
+
+
+def gate_id_of(key: IdempotencyKey, attempt: int) -> GateId:
+    """Return the id of the gate that asks about an attempt."""
+    told = f"{key}|{attempt}".encode()
     return GateId(hashlib.blake2b(told, digest_size=16).hexdigest())
 
 
 def look(connection: Connection, new: NewEffect) -> tuple[Effect, datetime]:
     """Return the effect that stands in the way of a new one, and what the clock shows."""
-    row = sql.find.first(connection, {"of_key": new.key})
-    if row is None:
-        row = sql.find_by_business_key.first(
-            connection,
-            {
-                "of_tenant": new.tenant,
-                "of_tool": new.tool,
-                "of_business_key": new.business_key,
-            },
-        )
+    row = sql.find.first(connection, {"of_key": new.key}) or _holding(connection, new)
     if row is None:
         msg = f"no effect has the key `{new.key}` in this store"
         raise UnknownEffect(msg)
     return effect_of(row), row["now"]
 
 
+def holder(connection: Connection, new: NewEffect) -> Effect | None:
+    """Return the effect that has the key of business of a new one, if any has."""
+    row = _holding(connection, new)
+    return None if row is None else effect_of(row)
+
+
 def now_in(connection: Connection) -> datetime:
     """Return what the database's clock shows."""
     return connection.execute(select(database_now(connection.dialect))).scalar_one()
+
+
+def _holding(connection: Connection, new: NewEffect) -> dict[str, Any] | None:
+    return sql.find_by_business_key.first(
+        connection,
+        {"of_tenant": new.tenant, "of_tool": new.tool, "of_business_key": new.business_key},
+    )

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from penstock.checkpoints import gates, runs
 from penstock.checkpoints.database import database_now
 from penstock.checkpoints.ledger import sql
-from penstock.checkpoints.ledger.reading import gate_of, get
+from penstock.checkpoints.ledger.reading import gate_id_of, gate_of, get
 from penstock.checkpoints.ledger.rows import effect_of, keep_result, report
-from penstock.checkpoints.schema import effects
+from penstock.checkpoints.schema import effect_reports, effects
 from penstock.contracts.effect import Doubt, Effect, EffectStatus, NewEffect, ReportKind
 from penstock.contracts.ids import IdempotencyKey
 from penstock.contracts.outcome import Failed
@@ -43,7 +43,31 @@ def fail(
     at: datetime,
     actor: str,
 ) -> Effect | None:
-    """Record that an attempt did not happen; return the effect, or nothing if that is too late."""
+    """Record that an attempt did not happen; return the effect, or nothing if that is too late.
+
+    The effect has not failed where an attempt before was left open, which may have happened. Then
+    nothing is changed: it is to be tried again, or in doubt.
+    """
+    if attempt > 1 and _is_left_open(connection, key, attempt - 1):
+        found = get(connection, key)
+        is_open = found.status in {EffectStatus.STARTED, EffectStatus.IN_DOUBT}
+        return found if found.attempt == attempt and is_open else None
+    return did_not(connection, key, attempt, failed, at=at, actor=actor)
+
+
+def did_not(
+    connection: Connection,
+    key: IdempotencyKey,
+    attempt: int,
+    failed: Failed,
+    *,
+    at: datetime,
+    actor: str,
+) -> Effect | None:
+    """Record that no attempt up to this one happened, which was looked up.
+
+    Returns the effect, or nothing if that is too late.
+    """
     return _settle(
         connection,
         key,
@@ -99,6 +123,18 @@ def prolong(connection: Connection, key: IdempotencyKey, attempt: int, *, by_s: 
         .where(effects.c.key == key, effects.c.attempt == attempt)
         .values(settles_at=database_now(connection.dialect, plus_s=by_s))
     )
+    # Who would look it up before could not be told, and would not be told to look again.
+    gates.postpone(connection, gate_id_of(key, attempt), by_s=by_s)
+
+
+def _is_left_open(connection: Connection, key: IdempotencyKey, attempt: int) -> bool:
+    """Tell whether an attempt was followed by another without being known to have failed."""
+    failed = select(effect_reports.c.id).where(
+        effect_reports.c.effect_key == key,
+        effect_reports.c.attempt == attempt,
+        effect_reports.c.kind == ReportKind.FAILED,
+    )
+    return connection.execute(failed.limit(1)).first() is None
 
 
 def _settle(
@@ -150,7 +186,8 @@ def _write(
     to: EffectStatus,
     values: Mapping[str, Any],
 ) -> Effect | None:
-    where = {"of_key": key, "of_attempt": attempt, "found": found, "to": to}
+    undoes = int(to is EffectStatus.COMPENSATED)
+    where = {"of_key": key, "of_attempt": attempt, "found": found, "to": to, "undoes": undoes}
     row = sql.settle.first(connection, {**_NOTHING, **where, **values})
     return None if row is None else effect_of(row)
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Integer,
     Select,
     bindparam,
+    exists,
     literal_column,
     select,
     text,
@@ -56,20 +57,33 @@ def add(dialect: Dialect) -> ReturningInsert[Any]:
 
 @prepared()
 def again(dialect: Dialect) -> ReturningUpdate[Any]:
-    """Begin the next attempt of the effect `of_key`, if it stands as it was found."""
+    """Begin the next attempt of the effect `of_key`, if it stands as it was found.
+
+    Its key of business was free while it had failed: another effect may have it by now.
+    """
+    other = effects.alias("other")
+    is_taken = exists().where(
+        other.c.tenant == effects.c.tenant,
+        other.c.tool == effects.c.tool,
+        other.c.business_key == bindparam("business_key"),
+        other.c.status != EffectStatus.FAILED,
+        other.c.key != effects.c.key,
+    )
     return (
         update(effects)
         .where(
             effects.c.key == bindparam("of_key"),
             effects.c.attempt == bindparam("after_attempt"),
             effects.c.status == bindparam("found"),
-            text(one_of("status", sources(EffectStatus.STARTED))),
+            text(one_of("effects.status", sources(EffectStatus.STARTED))),
+            ~is_taken,
         )
         .values(
             run_id=bindparam("run_id"),
             epoch=bindparam("epoch"),
             arguments=bindparam("arguments"),
             digest=bindparam("digest"),
+            business_key=bindparam("business_key"),
             status=EffectStatus.STARTED,
             attempt=effects.c.attempt + _ONE,
             started_at=database_now(dialect),
@@ -85,13 +99,18 @@ def again(dialect: Dialect) -> ReturningUpdate[Any]:
 
 @prepared()
 def settle(dialect: Dialect) -> ReturningUpdate[Any]:
-    """Say what the attempt `of_attempt` of `of_key` came to, if the effect is still `found`."""
+    """Say what the attempt `of_attempt` of `of_key` came to, if the effect is still `found`.
+
+    Of one that is to be undone nothing more is said than that it was: the answer of a person
+    stands, whatever is learnt later.
+    """
     return (
         update(effects)
         .where(
             effects.c.key == bindparam("of_key"),
             effects.c.attempt == bindparam("of_attempt"),
             effects.c.status == bindparam("found"),
+            effects.c.wants_undoing == bindparam("undoes"),
         )
         .values(
             status=bindparam("to"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from sqlalchemy import Connection, select
 
+from penstock.checkpoints import ledger
 from penstock.checkpoints.fence import FenceCheck
 from penstock.checkpoints.saver.lanes import Lane, Lanes
 from penstock.checkpoints.saver.reading import Reading
@@ -14,6 +15,7 @@ from penstock.checkpoints.saver.sql import CheckpointSql, Namespace
 from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.schema import checkpoint_namespaces, checkpoints
 from penstock.contracts.errors import StoreError
+from penstock.contracts.ids import ThreadId
 
 
 class CheckpointChanges:
@@ -73,11 +75,13 @@ class CheckpointChanges:
         """Delete all of a thread."""
         self._fences.check(connection, thread_id=thread_id, fence=None)
         delete_thread(connection, thread_id)
+        ledger.forget(connection, ThreadId(thread_id))
 
     def copy(self, source_id: str, target_id: str, connection: Connection) -> None:
         """Copy all of a thread to a new one."""
         self._fences.check(connection, thread_id=target_id, fence=None)
         copy_thread(connection, source_id, target_id)
+        ledger.descend(connection, ThreadId(target_id), of=ThreadId(source_id))
 
     def keep_latest(
         self, serde: SerializerProtocol, thread_id: str, connection: Connection

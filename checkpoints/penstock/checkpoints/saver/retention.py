@@ -31,7 +31,6 @@ from penstock.checkpoints.schema import (
     checkpoint_values,
     checkpoint_writes,
     checkpoints,
-    thread_lineages,
 )
 from penstock.contracts.errors import ThreadExists
 
@@ -46,7 +45,6 @@ def delete_thread(connection: Connection, thread_id: str) -> None:
     for table in (checkpoint_values, checkpoint_writes, checkpoints):
         connection.execute(delete(table).where(table.c.namespace_id.in_(doomed)))
     connection.execute(delete(ns).where(ns.c.thread_id == thread_id))
-    connection.execute(delete(thread_lineages).where(thread_lineages.c.thread_id == thread_id))
 
 
 def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
@@ -62,12 +60,6 @@ def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
             " checkpoints; copy to a new thread, or delete that one first"
         )
         raise ThreadExists(msg)
-    lines = thread_lineages
-    # A copy of a copy comes from the first of them: what was called there was called here.
-    first = select(lines.c.lineage).where(lines.c.thread_id == source_id)
-    lineage = connection.execute(first).scalar() or source_id
-    connection.execute(delete(lines).where(lines.c.thread_id == target_id))
-    connection.execute(insert(lines).values(thread_id=target_id, lineage=lineage))
     sources = connection.execute(
         select(ns.c.id, ns.c.checkpoint_ns).where(ns.c.thread_id == source_id)
     ).fetchall()

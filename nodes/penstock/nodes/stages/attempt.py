@@ -21,7 +21,7 @@ from tenacity.wait import wait_base
 
 from penstock.checkpoints import ledger
 from penstock.contracts.attempt import Attempt
-from penstock.contracts.effect import Effect
+from penstock.contracts.effect import Effect, EffectStatus
 from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import REPEATABLE, EffectClass, RetryAfter, RetryPlan
@@ -105,7 +105,11 @@ class Attempts:
                 f"attempt {effect.attempt} of `{effect.tool}` has been followed by another"
             )
         if isinstance(ending, Failed):
-            return _Tried(outcome=ending, again=ending.retryable)
+            if settled.status is EffectStatus.FAILED:
+                return _Tried(outcome=ending, again=ending.retryable)
+            why = f"{ending.message}; an attempt before may have happened all the same"
+            open_still = InDoubt(effect_key=settled.key, message=why)
+            return _Tried(outcome=open_still, effect=settled, again=ending.retryable)
         return _Tried(outcome=Done(result=call.tool.results.load(ending.text), recorded=False))
 
     async def _read(self, call: ToolCall) -> _Tried:
@@ -126,7 +130,10 @@ class Attempts:
     def record(
         self, connection: Connection, effect: Effect, ending: Produced | Failed
     ) -> Effect | None:
-        """Write down what an attempt came to; nothing if a later one has begun."""
+        """Write down what an attempt came to; nothing if a later one has begun.
+
+        An effect of which an attempt before was left open is not said to have failed.
+        """
         at, actor = self.acting.clock.now(), self.acting.worker
         key, attempt = effect.key, effect.attempt
         if isinstance(ending, Produced):

@@ -74,7 +74,7 @@ class ClearUp:
                     retryable=may_try,
                 )
                 await store.write(
-                    lambda connection: ledger.fail(
+                    lambda connection: ledger.did_not(
                         connection, key, attempt, failed, at=at, actor=worker
                     )
                 )
