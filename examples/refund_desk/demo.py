@@ -23,7 +23,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from penstock.checkpoints import Checkpointer, Store, migrate
-from penstock.contracts.gate import Gate, GateStatus
+from penstock.contracts.effect import EffectStatus
+from penstock.contracts.gate import Gate, GateKind, GateStatus
+from penstock.contracts.ids import RunId
 from penstock.contracts.run import ENDED, Run, RunStatus
 from penstock.graphs import Catalog
 from penstock.runs import Runtime
@@ -121,23 +123,52 @@ async def show(runtime: Runtime, runs: dict[str, Run], world: World, console: Co
     console.print(table)
     problems = world.evidence.problems()
     console.print("\n".join(problems) or "Nothing was paid or mailed twice.")
+    await show_doubts(runtime, {run.id: ticket for ticket, run in runs.items()}, console)
     if not waiting:
         console.print("No gate waits. Remove the folder to begin anew:", f"rm -r {_short(HOME)}")
         return
     console.print("\nThese gates wait for you:")
     for gate in waiting:
-        asked = json.loads(gate.question)
-        line = f"  {gate.id}  {asked['question']} ({asked['ticket']}: {asked['why']})"
+        line = f"  {gate.id}  {_asked(gate)}"
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     command = Path(sys.executable).with_name("penstock")
+    is_doubt = waiting[0].kind is GateKind.IN_DOUBT
+    answer = '{"answer": "retry"}' if is_doubt else '{"approved": true}'
     console.print("\nDecide one, and go on:")
     for line in (
         f"  export PENSTOCK_STORE_URL={STORE_URL}",
         f"  export PENSTOCK_GRAPHS={HERE / 'langgraph.json'}",
-        f"  {_short(command)} decide {waiting[0].id} '{{\"approved\": true}}'",
+        f"  {_short(command)} decide {waiting[0].id} '{answer}'",
         "  make demo",
     ):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+async def show_doubts(runtime: Runtime, tickets: dict[RunId, str], console: Console) -> None:
+    """Show the calls of which nobody knows whether they happened, if there are any."""
+    doubtful = await runtime.effects(statuses=[EffectStatus.IN_DOUBT])
+    if not doubtful:
+        return
+    table = Table(title="Calls in doubt")
+    for heading in ("ticket", "tool", "attempt", "may land until", "why"):
+        table.add_column(heading)
+    for effect in doubtful:
+        table.add_row(
+            tickets.get(effect.run_id, effect.run_id),
+            effect.tool,
+            str(effect.attempt),
+            f"{effect.settles_at:%H:%M:%S} UTC",
+            effect.error_message,
+        )
+    console.print(table)
+    console.print("What can be looked up is looked up after that: call it again.")
+
+
+def _asked(gate: Gate) -> str:
+    asked = json.loads(gate.question)
+    if gate.kind is GateKind.IN_DOUBT:
+        return f"Did `{asked['did_it_happen']}` happen? ({asked['why_in_doubt']})"
+    return f"{asked['question']} ({asked['ticket']}: {asked['why']})"
 
 
 def _short(path: Path) -> Path:

@@ -1,16 +1,20 @@
-"""Driving the refund desk as any LangGraph program would."""
+"""Driving the refund desk on durable runs."""
 
+import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command
 
-from desk.graph import build
+from desk.graph import graph
+from desk.settings import home
+from penstock.checkpoints import Store, migrate
+from penstock.contracts.gate import GateKind, GateStatus
+from penstock.contracts.run import Run, RunStatus
+from support.shops import Shop
 
 Question = Mapping[str, Any]
 Decide = Callable[[Question], Mapping[str, Any]]
@@ -31,22 +35,43 @@ def ask_nobody(question: Question) -> Mapping[str, Any]:
     raise AssertionError(f"nobody should be asked: {json.dumps(question)}")
 
 
-async def work(
-    ticket: str,
-    decide: Decide = ask_nobody,
-    *,
-    saver: BaseCheckpointSaver[Any] | None = None,
-    thread: str | None = None,
-) -> dict[str, Any]:
-    """Work on a ticket to its end, and return the last state."""
-    graph = build().compile(checkpointer=saver or InMemorySaver())
-    config: Any = {"configurable": {"thread_id": thread or ticket}}
-    given: Any = {"ticket": ticket}
-    await graph.ainvoke(given, config, durability="sync")
-    while asked := (await graph.aget_state(config)).interrupts:
-        answers = {each.id: decide(each.value) for each in asked}
-        await graph.ainvoke(Command(resume=answers), config, durability="sync")
-    return (await graph.aget_state(config)).values
+@contextmanager
+def desk() -> Generator[Shop]:
+    """Open the desk on durable runs, with a store in the world's folder."""
+    url = store_url()
+    migrate(url)
+    with Store.open(url) as store:
+        yield Shop(store, graph)
+
+
+def store_url() -> str:
+    """Return the URL of that store."""
+    return f"sqlite:///{home() / 'penstock.db'}"
+
+
+async def work(ticket: str, decide: Decide = ask_nobody) -> dict[str, Any]:
+    """Work on a ticket to its end, in a run of its own, and return the last state."""
+    with desk() as shop:
+        run = await shop.runtime.start(shop.graph.name, {"ticket": ticket}, actor="test")
+        return await finish(shop, run, decide)
+
+
+async def finish(shop: Shop, run: Run, decide: Decide = ask_nobody) -> dict[str, Any]:
+    """Have a run worked on to its end, and return the last state.
+
+    What is in doubt is left to be found out.
+    """
+    async with shop.worker(), asyncio.timeout(60):
+        while True:
+            run = await shop.until(run, *RunStatus)
+            if run.status is not RunStatus.WAITING:
+                assert run.status is RunStatus.SUCCEEDED, run.failure
+                return await shop.values(run)
+            for gate in await shop.runtime.gates(run.id):
+                if gate.status is GateStatus.OPEN and gate.kind is GateKind.QUESTION:
+                    answer = decide(json.loads(gate.question))
+                    await shop.runtime.decide(gate.id, answer, by="test")
+            await asyncio.sleep(0.02)
 
 
 class NotingModel(GenericFakeChatModel):

@@ -5,42 +5,48 @@
 `plan` reads the ticket and `look_up` the shop; `propose` decides for each order whether its refund
 may be made, needs a person, or is refused. Every case that needs a person waits at a gate of its
 own. `refund` pays what is allowed, `mail` answers the customer, `verify` asks the provider what
-really happened, and `summarize` says what came of it.
+really happened, and `summarize` says what came of it. Whatever touches the world is a tool, and has
+a contract in `tools.py`.
 """
 
 import asyncio
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
-from langgraph.types import RetryPolicy, Send, interrupt
+from langgraph.types import Send, interrupt
 
-from desk import letters, mail, planner, policy, shop, ticket
-from desk.payments import PaymentRefused, Payments, PaymentUnknown
-from desk.settings import Settings, read_settings
+from desk import letters, planner, policy, shop, ticket
+from desk.settings import MailKind, read_settings
 from desk.state import AtGate, Case, Decision, Desk, Job, Outcome, Result, Tried
-
-# Asking again is safe, because each refund has one key however often it is asked for.
-ASK_AGAIN = RetryPolicy(
-    retry_on=PaymentUnknown, max_attempts=3, initial_interval=0.1, max_interval=1, jitter=False
+from desk.tools import (
+    SENDERS,
+    TOOLS,
+    find_order,
+    find_payments,
+    note_refund,
+    pay,
+    reference,
+    settle_refund,
 )
+from penstock.contracts.errors import ToolFailed
+from penstock.graphs import declare
+from penstock.nodes import RefusedByService
 
 
 async def plan(state: Job) -> dict[str, Any]:
     """Read the ticket and find out what it asks for."""
     settings = read_settings()
     letter = await asyncio.to_thread(ticket.read, state.ticket, settings.inbox)
-    return {"letter": letter, "plan": await planner.choose(settings.model).read(letter)}
+    plan = await planner.choose(settings.model).read(letter)
+    return {"letter": letter, "plan": plan, "mail": settings.mail.value}
 
 
 async def look_up(state: Desk) -> dict[str, Any]:
     """Find the orders in the shop."""
-    database = read_settings().shop
     orders: dict[str, shop.Order | None] = {}
     for wish in state["plan"]["wishes"]:
         if number := wish["order"]:
-            orders[number] = await asyncio.to_thread(
-                shop.find_order, database, number, apart_from=refund_key(state, number)
-            )
+            orders[number] = await find_order(number=number, ticket=state["letter"]["id"])
     return {"orders": orders}
 
 
@@ -78,48 +84,49 @@ def gate(state: AtGate) -> dict[str, Any]:
 
 async def refund(state: Desk) -> dict[str, Any]:
     """Make the refunds that are allowed or approved."""
-    settings = read_settings()
-    async with _payments(settings) as payments:
-        refunds = [
-            await _refund(case, refund_key(state, case["order"]), settings, payments)
-            for case in _granted(state)
-        ]
-    return {"refunds": refunds}
+    ticket_id = state["letter"]["id"]
+    return {"refunds": [await _refund(ticket_id, case) for case in _granted(state)]}
 
 
-async def _refund(case: Case, key: str, settings: Settings, payments: Payments) -> Tried:
+async def _refund(ticket_id: str, case: Case) -> Tried:
     """Write the refund down, make it, and write down what came of it.
 
-    The shop keeps two tickets from refunding one order twice, the key keeps the provider from
-    paying twice when this runs again.
+    This runs again from its first line after a crash. What was done by then is not done again: each
+    call of a tool returns what it returned.
     """
     order, cents = case["order"], case["cents"]
+
+    def tried(detail: str, *, paid: bool) -> Tried:
+        key = reference(ticket_id, order)
+        return Tried(order=order, key=key, cents=cents, paid=paid, detail=detail)
+
     try:
-        noted = await asyncio.to_thread(
-            shop.request_refund, settings.shop, key, order=order, cents=cents
-        )
-    except shop.OverRefunded as error:
-        return Tried(order=order, key=key, cents=cents, paid=False, detail=str(error))
-    if noted["state"] == "requested":
-        try:
-            payment = await payments.refund(key=key, order=order, cents=cents)
-        except PaymentRefused as error:
-            await asyncio.to_thread(
-                shop.settle_refund, settings.shop, key, state="refused", payment=None
-            )
-            return Tried(order=order, key=key, cents=cents, paid=False, detail=str(error))
-        await asyncio.to_thread(
-            shop.settle_refund, settings.shop, key, state="paid", payment=payment.id
-        )
-        return Tried(order=order, key=key, cents=cents, paid=True, detail=payment.id)
-    detail = noted["payment"] or "the payment provider refused it before"
-    return Tried(order=order, key=key, cents=cents, paid=noted["state"] == "paid", detail=detail)
+        noted = await note_refund(ticket=ticket_id, order=order, cents=cents)
+    except ToolFailed as error:
+        return tried(_refusal(error), paid=False)
+    if noted["state"] != "requested":
+        detail = noted["payment"] or "the payment provider refused it before"
+        return tried(detail, paid=noted["state"] == "paid")
+    try:
+        payment = await pay(ticket=ticket_id, order=order, cents=cents)
+    except ToolFailed as error:
+        refusal = _refusal(error)
+        await settle_refund(ticket=ticket_id, order=order, payment=None)
+        return tried(refusal, paid=False)
+    await settle_refund(ticket=ticket_id, order=order, payment=payment.id)
+    return tried(payment.id, paid=True)
+
+
+def _refusal(error: ToolFailed) -> str:
+    """Return why a service said no; whatever else went wrong fails the node."""
+    if error.outcome.code != RefusedByService.code:
+        raise error
+    return error.outcome.message
 
 
 async def send_answer(state: Desk) -> dict[str, Any]:
     """Answer the customer, once, about everything the ticket asked for."""
-    settings, letter = read_settings(), state["letter"]
-    services = settings.services()
+    letter = state["letter"]
     text = letters.write(
         letter,
         state["plan"],
@@ -128,33 +135,24 @@ async def send_answer(state: Desk) -> dict[str, Any]:
         refunds=state.get("refunds", []),
     )
     subject = f"Re: {letter['subject']}"
-    message = mail.write(letter["id"], to=letter["sender"], subject=subject, text=text)
-    await asyncio.to_thread(
-        mail.send,
-        message,
-        host=services.smtp_host,
-        port=services.smtp_port,
-        timeout_s=settings.timeout_s,
-    )
-    answer = {"message_id": mail.message_id(letter["id"]), "to": letter["sender"]}
-    return {"answer": {**answer, "subject": subject}}
+    send = SENDERS[MailKind(state["mail"])]
+    sent = await send(ticket=letter["id"], to=letter["sender"], subject=subject, text=text)
+    return {"answer": {"message_id": sent, "to": letter["sender"], "subject": subject}}
 
 
 async def verify(state: Desk) -> dict[str, Any]:
     """Compare what the provider has paid with what we believe."""
-    settings = read_settings()
     believed = {each["order"]: each for each in state.get("refunds", []) if each["paid"]}
     problems: list[str] = []
-    async with _payments(settings) as payments:
-        for order in filter(None, (case["order"] for case in state["cases"])):
-            payment = await payments.find(refund_key(state, order))
-            paid_cents = payment.cents if payment else 0
-            believed_cents = believed[order]["cents"] if order in believed else 0
-            if paid_cents != believed_cents:
-                problems.append(
-                    f"order {order}: {letters.money(paid_cents)} were paid and"
-                    f" {letters.money(believed_cents)} should have been"
-                )
+    for order in filter(None, (case["order"] for case in state["cases"])):
+        payments = await find_payments(ticket=state["letter"]["id"], order=order)
+        paid_cents = sum(each.cents for each in payments)
+        believed_cents = believed[order]["cents"] if order in believed else 0
+        if paid_cents != believed_cents:
+            problems.append(
+                f"order {order}: {letters.money(paid_cents)} were paid and"
+                f" {letters.money(believed_cents)} should have been"
+            )
     return {"problems": problems}
 
 
@@ -172,11 +170,6 @@ def summarize(state: Desk) -> dict[str, Any]:
     }
 
 
-def refund_key(state: Desk, order: str) -> str:
-    """Return the key of an order's refund: one ticket refunds an order at most once."""
-    return f"{state['letter']['id']}/{order}"
-
-
 def _granted(state: Desk) -> list[Case]:
     """Return the cases that may be refunded now."""
     decisions = state.get("decisions", {})
@@ -186,10 +179,6 @@ def _granted(state: Desk) -> list[Case]:
         for case in state["cases"]
         if case["action"] == "refund" or (case["action"] == "ask" and case["order"] in approved)
     ]
-
-
-def _payments(settings: Settings) -> Payments:
-    return Payments(settings.services().payments_url, timeout_s=settings.timeout_s)
 
 
 def _outcome(state: Desk, *, paid_count: int) -> Outcome:
@@ -227,9 +216,9 @@ def build() -> StateGraph[Desk, None, Job, Result]:
     builder.add_node("look_up", look_up, metadata={"kind": "tool"})
     builder.add_node("propose", propose, metadata={"kind": "other"})
     builder.add_node("gate", gate, metadata={"kind": "other"})
-    builder.add_node("refund", refund, metadata={"kind": "tool"}, retry_policy=ASK_AGAIN)
+    builder.add_node("refund", refund, metadata={"kind": "tool"})
     builder.add_node("mail", send_answer, metadata={"kind": "tool"})
-    builder.add_node("verify", verify, metadata={"kind": "verify"}, retry_policy=ASK_AGAIN)
+    builder.add_node("verify", verify, metadata={"kind": "verify"})
     builder.add_node("summarize", summarize, metadata={"kind": "summarize"})
     builder.add_edge(START, "plan")
     builder.add_edge("plan", "look_up")
@@ -243,4 +232,4 @@ def build() -> StateGraph[Desk, None, Job, Result]:
     return builder
 
 
-graph = build().compile(name="refund_desk")
+graph = declare(build(), name="refund_desk", tools=TOOLS)

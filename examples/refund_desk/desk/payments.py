@@ -1,6 +1,5 @@
 """The payment provider, seen from the desk."""
 
-from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -16,8 +15,8 @@ class Payment(BaseModel):
 
     id: str
     """The provider's id for it."""
-    key: str
-    """The idempotency key it was asked for with."""
+    reference: str
+    """What it was for, as the desk calls it."""
     order: str
     cents: int
 
@@ -37,10 +36,10 @@ class PaymentUnknown(Exception):
 class Payments:
     """A client for the provider; use it as an async context manager."""
 
-    def __init__(self, url: str, *, timeout_s: float) -> None:
-        """Talk to the provider at `url`, waiting for each answer for `timeout_s`."""
+    def __init__(self, url: str) -> None:
+        """Talk to the provider at `url`, and wait for its answers until somebody stops it."""
         # `trust_env` would send our calls through whatever proxy the machine has.
-        self._http = httpx.AsyncClient(base_url=url, timeout=timeout_s, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=url, timeout=None, trust_env=False)  # noqa: S113 - the contract of the tool that calls it has the deadline
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -54,7 +53,7 @@ class Payments:
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
 
-    async def refund(self, *, key: str, order: str, cents: int) -> Payment:
+    async def refund(self, *, key: str, reference: str, order: str, cents: int) -> Payment:
         """Give money back. The same key never pays twice, however often it is used.
 
         Raises:
@@ -65,23 +64,21 @@ class Payments:
             "POST",
             "/refunds",
             headers={"Idempotency-Key": key},
-            json={"order": order, "cents": cents},
+            json={"reference": reference, "order": order, "cents": cents},
         )
         if answer.is_client_error:
             problem = answer.json()
             raise PaymentRefused(problem["code"], problem["message"])
         return Payment.model_validate_json(answer.content)
 
-    async def find(self, key: str) -> Payment | None:
-        """Return what was paid under a key, or None where nothing was.
+    async def find(self, reference: str) -> list[Payment]:
+        """Return what was paid under a reference.
 
         Raises:
             PaymentUnknown: There was no answer.
         """
-        answer = await self._ask("GET", f"/refunds/{quote(key, safe='')}")
-        if answer.status_code == HTTPStatus.NOT_FOUND:
-            return None
-        return Payment.model_validate_json(answer.content)
+        answer = await self._ask("GET", f"/refunds?reference={quote(reference, safe='')}")
+        return [Payment.model_validate(each) for each in answer.json()]
 
     async def _ask(
         self,

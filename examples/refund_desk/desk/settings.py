@@ -1,12 +1,22 @@
 """Where the desk finds its folder and its services, and what it may do without asking."""
 
 import os
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 DEFAULT_HOME = ".refund_desk"
 SERVICES_FILE = "services.json"
+
+
+class MailKind(StrEnum):
+    """What is done about a mail of which nobody knows whether it was sent."""
+
+    LOOK_UP = "look_up"
+    """The mail server is asked for it by its Message-ID."""
+    ASK = "ask"
+    """It cannot be asked, so a person is."""
 
 
 class ServicesMissing(Exception):
@@ -30,6 +40,8 @@ class Services(BaseModel):
     """The mail server's host."""
     smtp_port: int
     """The mail server's port."""
+    mail_log_url: str
+    """Where the mail server says which mails it took over."""
 
 
 class Settings(BaseModel):
@@ -41,8 +53,8 @@ class Settings(BaseModel):
     """The folder with the inbox, the shop's database and `services.json`; absolute."""
     limit_cents: int
     """A refund above it is shown to a person first."""
-    timeout_s: float
-    """How long to wait for the payment provider and for the mail server."""
+    mail: MailKind
+    """Whether the mail server is asked if it took a mail over, where that is not known."""
     model: str
     """`provider:model` of the model that reads the tickets; empty for the rules in `rules.py`."""
 
@@ -74,7 +86,7 @@ def read_settings() -> Settings:
     return Settings(
         home=home(),
         limit_cents=int(os.environ.get("REFUND_DESK_LIMIT_CENTS", "10000")),
-        timeout_s=float(os.environ.get("REFUND_DESK_TIMEOUT_S", "5")),
+        mail=MailKind(os.environ.get("REFUND_DESK_MAIL", MailKind.LOOK_UP)),
         model=os.environ.get("PENSTOCK_MODEL", ""),
     )
 

@@ -5,11 +5,15 @@ for it and settled afterwards. A trigger keeps the refunds of an order within wh
 so two tickets about one order cannot both be refunded, however they race.
 """
 
-import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple, TypedDict, cast
+from typing import Any, Literal, NamedTuple, cast
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import IntegrityError
+from typing_extensions import TypedDict  # that of typing has no types at run time before 3.12
 
 CURRENCY = "EUR"
 
@@ -117,109 +121,118 @@ class RefundChanged(Exception):
         super().__init__(f"refund `{key}` is {found}, not {wanted}")
 
 
+@cache
+def engine(database: Path) -> Engine:
+    """Return what connects to the shop's database.
+
+    A transaction holds the lock from its beginning, so that two cannot deadlock.
+    """
+    made = create_engine(f"sqlite:///{database}", poolclass=NullPool, connect_args={"timeout": 10})
+    event.listen(made, "connect", _set_up)
+    event.listen(made, "begin", _lock)
+    return made
+
+
 def fill(database: Path, customers: dict[str, str], orders: dict[str, NewOrder]) -> None:
     """Make the tables and add what is missing: customers' names by mail address, and orders."""
-    with _connect(database) as shop:
-        shop.execute("PRAGMA journal_mode = WAL")
-        shop.executescript(SCHEMA)
     lines = [
         (number, position, *line)
         for number, order in orders.items()
         for position, line in enumerate(order.lines.items())
     ]
-    with _writing(database) as shop:
-        shop.executemany("INSERT OR IGNORE INTO customers VALUES (?, ?)", customers.items())
-        shop.executemany(
-            "INSERT OR IGNORE INTO orders VALUES (?, ?, ?)",
-            [(number, order.customer, order.delivered_on) for number, order in orders.items()],
-        )
-        shop.executemany("INSERT OR IGNORE INTO lines VALUES (?, ?, ?, ?)", lines)
+    placed = [(number, order.customer, order.delivered_on) for number, order in orders.items()]
+    with opened(database) as shop:
+        for statement in SCHEMA.split(";\n\n"):
+            shop.exec_driver_sql(statement)
+        _insert(shop, "INSERT OR IGNORE INTO customers VALUES (?, ?)", list(customers.items()))
+        _insert(shop, "INSERT OR IGNORE INTO orders VALUES (?, ?, ?)", placed)
+        _insert(shop, "INSERT OR IGNORE INTO lines VALUES (?, ?, ?, ?)", lines)
+
+
+def opened(database: Path) -> AbstractContextManager[Connection]:
+    """Open a transaction."""
+    return engine(database).begin()
 
 
 def find_order(database: Path, number: str, *, apart_from: str = "") -> Order | None:
     """Return an order, or None where there is none; `apart_from` is the key of a refund."""
-    with _connect(database) as shop:
-        order = shop.execute("SELECT * FROM orders WHERE number = ?", (number,)).fetchone()
+    with opened(database) as shop:
+        found = shop.exec_driver_sql("SELECT * FROM orders WHERE number = ?", (number,))
+        order = found.mappings().first()
         if order is None:
             return None
-        lines = shop.execute(
+        lines = shop.exec_driver_sql(
             "SELECT product, cents FROM lines WHERE order_number = ? ORDER BY position", (number,)
-        ).fetchall()
-        (refunded_cents,) = shop.execute(
+        ).all()
+        refunded_cents = shop.exec_driver_sql(
             "SELECT coalesce(sum(cents), 0) FROM refunds"
             " WHERE order_number = ? AND state <> 'refused' AND key <> ?",
             (number, apart_from),
-        ).fetchone()
+        ).scalar_one()
     return Order(
         number=order["number"],
         customer=order["customer"],
         delivered_on=order["delivered_on"],
-        lines=[Line(product=line["product"], cents=line["cents"]) for line in lines],
-        total_cents=sum(line["cents"] for line in lines),
+        lines=[Line(product=product, cents=cents) for product, cents in lines],
+        total_cents=sum(cents for _, cents in lines),
         refunded_cents=refunded_cents,
     )
 
 
-def request_refund(database: Path, key: str, *, order: str, cents: int) -> Refund:
+def request_refund(shop: Connection, key: str, *, order: str, cents: int) -> Refund:
     """Write down that a refund is about to be made; asked again, return what became of it.
 
     Raises:
         OverRefunded: With it, more would be refunded than was paid.
         RefundChanged: The key stands for another refund.
     """
-    with _writing(database) as shop:
-        try:
-            shop.execute(
-                "INSERT INTO refunds (key, order_number, cents) VALUES (?, ?, ?)"
-                " ON CONFLICT (key) DO NOTHING",
-                (key, order, cents),
-            )
-        except sqlite3.IntegrityError as error:
-            if "refunds exceed the order" not in str(error):
-                raise
-            raise OverRefunded(order, cents) from error
-        refund = _find_refund(shop, key)
+    try:
+        shop.exec_driver_sql(
+            "INSERT INTO refunds (key, order_number, cents) VALUES (?, ?, ?)"
+            " ON CONFLICT (key) DO NOTHING",
+            (key, order, cents),
+        )
+    except IntegrityError as error:
+        if "refunds exceed the order" not in str(error):
+            raise
+        raise OverRefunded(order, cents) from error
+    refund = _find_refund(shop, key)
     if refund is None or (refund["order"], refund["cents"]) != (order, cents):
         raise RefundChanged(key, f"{refund}", f"{cents} cents for `{order}`")
     return refund
 
 
 def settle_refund(
-    database: Path, key: str, *, state: Literal["paid", "refused"], payment: str | None
+    shop: Connection, key: str, *, state: Literal["paid", "refused"], payment: str | None
 ) -> None:
     """Write down how the provider answered; said again, it changes nothing.
 
     Raises:
         RefundChanged: It was settled in another way before.
     """
-    with _writing(database) as shop:
-        shop.execute(
-            "UPDATE refunds SET state = ?, payment = ? WHERE key = ? AND state = 'requested'",
-            (state, payment, key),
-        )
-        refund = _find_refund(shop, key)
+    shop.exec_driver_sql(
+        "UPDATE refunds SET state = ?, payment = ? WHERE key = ? AND state = 'requested'",
+        (state, payment, key),
+    )
+    refund = _find_refund(shop, key)
     if refund is None or (refund["state"], refund["payment"]) != (state, payment):
         raise RefundChanged(key, f"{refund}", f"{state} by {payment}")
 
 
-def find_refund(database: Path, key: str) -> Refund | None:
-    """Return a refund, or None where there is none."""
-    with _connect(database) as shop:
-        return _find_refund(shop, key)
-
-
 def list_refunds(database: Path) -> list[Refund]:
     """Return all refunds by their keys."""
-    with _connect(database) as shop:
-        return [_refund(row) for row in shop.execute("SELECT * FROM refunds ORDER BY key")]
+    with opened(database) as shop:
+        found = shop.exec_driver_sql("SELECT * FROM refunds ORDER BY key").mappings()
+        return [_refund(dict(row)) for row in found]
 
 
-def _find_refund(shop: sqlite3.Connection, key: str) -> Refund | None:
-    row = shop.execute("SELECT * FROM refunds WHERE key = ?", (key,)).fetchone()
-    return None if row is None else _refund(row)
+def _find_refund(shop: Connection, key: str) -> Refund | None:
+    found = shop.exec_driver_sql("SELECT * FROM refunds WHERE key = ?", (key,))
+    row = found.mappings().first()
+    return None if row is None else _refund(dict(row))
 
 
-def _refund(row: sqlite3.Row) -> Refund:
+def _refund(row: dict[str, Any]) -> Refund:
     return Refund(
         key=row["key"],
         order=row["order_number"],
@@ -229,26 +242,17 @@ def _refund(row: sqlite3.Row) -> Refund:
     )
 
 
-@contextmanager
-def _connect(database: Path) -> Generator[sqlite3.Connection]:
-    shop = sqlite3.connect(database, timeout=10, isolation_level=None)
-    try:
-        shop.row_factory = sqlite3.Row
-        shop.execute("PRAGMA foreign_keys = ON")
-        shop.execute("PRAGMA synchronous = FULL")
-        yield shop
-    finally:
-        shop.close()
+def _insert(shop: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    shop.exec_driver_sql(statement, list(rows))
 
 
-@contextmanager
-def _writing(database: Path) -> Generator[sqlite3.Connection]:
-    """Open a transaction that holds the lock from its beginning, so that it cannot deadlock."""
-    with _connect(database) as shop:
-        shop.execute("BEGIN IMMEDIATE")
-        try:
-            yield shop
-        except BaseException:
-            shop.execute("ROLLBACK")
-            raise
-        shop.execute("COMMIT")
+def _set_up(connection: Any, _: object) -> None:
+    # Without this, Python's driver would begin transactions by itself, and late.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _lock(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -135,6 +135,9 @@ class Desk(TypedDict):
     ticket: str
     letter: Ticket
     plan: Plan
+    mail: str
+    """How the answer is sent, a `MailKind`. It is noted at the beginning: were it changed in the
+    middle, the answer would be another call, and be sent again."""
     orders: dict[str, Order | None]
     cases: list[Case]
     decisions: Annotated[dict[str, Decided], _both]

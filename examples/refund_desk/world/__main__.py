@@ -27,7 +27,7 @@ def tell() -> None:
     """Print what was paid and mailed, and whether any of it should not have been."""
     evidence = Evidence(home())
     for refund in evidence.refunds():
-        print(f"{refund.id}  {money(refund.cents):>12}  {refund.key}")
+        print(f"{refund.id}  {money(refund.cents):>12}  {refund.reference}")
     for mail in evidence.mails():
         print(f"mail to {mail['To']}: {mail['Subject']}")
     problems = evidence.problems()

@@ -25,11 +25,11 @@ class Evidence:
     def refunds(self) -> list[LedgerEntry]:
         """Return what the provider has paid since the desk began, in order."""
         seeded = f"{EARLIER_KEY}/"
-        return [each for each in self.ledger.refunds() if not each.key.startswith(seeded)]
+        return [each for each in self.ledger.refunds() if not each.reference.startswith(seeded)]
 
     def refunded_cents(self, ticket: str) -> int:
         """Return what was paid for one ticket."""
-        return sum(each.cents for each in self.refunds() if each.key.startswith(f"{ticket}/"))
+        return sum(each.cents for each in self.refunds() if each.reference.startswith(f"{ticket}/"))
 
     def mails(self) -> list[EmailMessage]:
         """Return every mail that the mail server took over."""
@@ -48,16 +48,16 @@ class Evidence:
             if count > 1
         ]
         database = self._home / "shop.db"
-        paid = {each.key: each for each in self.ledger.refunds()}
+        paid = Counter[str]()
+        totals = Counter[str]()
+        for each in self.ledger.refunds():
+            paid[each.reference] += each.cents
+            totals[each.order] += each.cents
         noted = {each["key"]: each for each in shop.list_refunds(database)}
         for key in sorted(paid.keys() | noted.keys()):
-            at_provider = paid[key].cents if key in paid else 0
             in_shop = noted[key]["cents"] if key in noted and noted[key]["state"] == "paid" else 0
-            if at_provider != in_shop:
-                problems.append(f"refund `{key}`: {at_provider} cents paid, {in_shop} noted")
-        totals = Counter[str]()
-        for each in paid.values():
-            totals[each.order] += each.cents
+            if paid[key] != in_shop:
+                problems.append(f"refund `{key}`: {paid[key]} cents paid, {in_shop} noted")
         for number, cents in sorted(totals.items()):
             order = shop.find_order(database, number)
             allowed = order["total_cents"] if order else 0

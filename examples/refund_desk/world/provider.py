@@ -2,8 +2,8 @@
 
 | request | answer |
 |---|---|
-| `POST /refunds` with `Idempotency-Key`, `{"order", "cents"}` | 201 the refund; 200 the same again for the same key; 402 refused; 422 another refund under the same key; 400 nothing it can read |
-| `GET /refunds`, `GET /refunds/{key}` | 200, or 404 |
+| `POST /refunds` with `Idempotency-Key`, `{"reference", "order", "cents"}` | 201 the refund; 200 the same again for the same key; 402 refused; 422 another refund under the same key; 400 nothing it can read |
+| `GET /refunds`, `GET /refunds?reference=` | 200 all refunds, or those of a reference |
 | `PUT /faults/{order}` with `{"kind", "times"}` | 204; the next `times` requests for that order go wrong; the order `*` stands for any |
 
 It trusts whoever asks and pays an order as often as there are keys, so that what the desk does
@@ -24,7 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -32,6 +32,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS refunds (
     number INTEGER PRIMARY KEY,
     key TEXT NOT NULL UNIQUE,
+    reference TEXT NOT NULL,
     order_number TEXT NOT NULL,
     cents INTEGER NOT NULL CHECK (cents > 0),
     paid_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
@@ -66,6 +67,7 @@ class Fault(StrEnum):
 class Asked(BaseModel):
     """The body of a request for a refund."""
 
+    reference: str = Field(min_length=1)
     order: str = Field(min_length=1)
     cents: int = Field(gt=0)
 
@@ -82,6 +84,9 @@ class LedgerEntry(NamedTuple):
 
     id: str
     key: str
+    """What the provider knows a request again by."""
+    reference: str
+    """What the shop calls it; two refunds with one reference are two refunds."""
     order: str
     cents: int
 
@@ -116,7 +121,7 @@ class Ledger:
             cut = fault if fault is Fault.DROP else None
             known = _find(ledger, key)
             if known is not None:
-                if (known.order, known.cents) != (asked.order, asked.cents):
+                if known[2:] != (asked.reference, asked.order, asked.cents):
                     return Reply(
                         HTTPStatus.UNPROCESSABLE_ENTITY,
                         _problem("key_reused", "the key stands for another refund"),
@@ -127,8 +132,8 @@ class Ledger:
                     HTTPStatus.PAYMENT_REQUIRED, _problem("card_closed", "the card was closed")
                 )
             ledger.execute(
-                "INSERT INTO refunds (key, order_number, cents) VALUES (?, ?, ?)",
-                (key, asked.order, asked.cents),
+                "INSERT INTO refunds (key, reference, order_number, cents) VALUES (?, ?, ?, ?)",
+                (key, asked.reference, asked.order, asked.cents),
             )
             paid = _find(ledger, key)
             assert paid is not None  # noqa: S101 - it was just inserted
@@ -139,10 +144,9 @@ class Ledger:
         with self._writing() as ledger:
             ledger.execute("REPLACE INTO faults VALUES (?, ?, ?)", (order, kind, times))
 
-    def find(self, key: str) -> LedgerEntry | None:
-        """Return what was paid under a key."""
-        with self._connect() as ledger:
-            return _find(ledger, key)
+    def find(self, reference: str) -> list[LedgerEntry]:
+        """Return what was paid under a reference, in order."""
+        return [each for each in self.refunds() if each.reference == reference]
 
     def refunds(self) -> list[LedgerEntry]:
         """Return everything that was paid, in order."""
@@ -186,7 +190,7 @@ class Ledger:
             ledger.execute("COMMIT")
 
 
-_SELECT = "SELECT number, key, order_number, cents FROM refunds"
+_SELECT = "SELECT number, key, reference, order_number, cents FROM refunds"
 
 
 def _find(ledger: sqlite3.Connection, key: str) -> LedgerEntry | None:
@@ -194,9 +198,9 @@ def _find(ledger: sqlite3.Connection, key: str) -> LedgerEntry | None:
     return None if row is None else _entry(row)
 
 
-def _entry(row: tuple[int, str, str, int]) -> LedgerEntry:
-    number, key, order, cents = row
-    return LedgerEntry(id=f"re_{number:06}", key=key, order=order, cents=cents)
+def _entry(row: tuple[int, str, str, str, int]) -> LedgerEntry:
+    number, key, reference, order, cents = row
+    return LedgerEntry(f"re_{number:06}", key, reference, order, cents)
 
 
 def _problem(code: str, message: str) -> dict[str, str]:
@@ -251,14 +255,14 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride] - it is always ours
 
     def do_GET(self) -> None:
-        if self.path == "/refunds":
-            self._answer(HTTPStatus.OK, [each._asdict() for each in self.server.ledger.refunds()])
+        path, _, query = self.path.partition("?")
+        ledger = self.server.ledger
+        references = parse_qs(query).get("reference")
+        if path != "/refunds":
+            self._answer(HTTPStatus.NOT_FOUND, _problem("unknown", "there is no such thing"))
             return
-        found = self.server.ledger.find(unquote(self.path.removeprefix("/refunds/")))
-        if found is None:
-            self._answer(HTTPStatus.NOT_FOUND, _problem("unknown", "nothing was paid under it"))
-        else:
-            self._answer(HTTPStatus.OK, found._asdict())
+        found = ledger.refunds() if references is None else ledger.find(references[0])
+        self._answer(HTTPStatus.OK, [each._asdict() for each in found])
 
     def do_POST(self) -> None:
         key = self.headers.get("Idempotency-Key", "")
@@ -267,7 +271,9 @@ class _Handler(BaseHTTPRequestHandler):
         except ValidationError:
             asked = None
         if self.path != "/refunds" or not key or asked is None:
-            problem = _problem("unreadable", "a refund needs a key, an order and cents")
+            problem = _problem(
+                "unreadable", "a refund needs a key, a reference, an order and cents"
+            )
             self._answer(HTTPStatus.BAD_REQUEST, problem)
             return
         reply = self.server.ledger.refund(key, asked)

@@ -53,7 +53,8 @@ def seed(database: Path, ledger: Ledger) -> None:
     shop.fill(database, CUSTOMERS, ORDERS)
     for order, cents in EARLIER.items():
         key = f"{EARLIER_KEY}/{order}"
-        shop.request_refund(database, key, order=order, cents=cents)
-        ledger.refund(key, Asked(order=order, cents=cents))
-        paid = ledger.find(key)
-        shop.settle_refund(database, key, state="paid", payment=paid.id if paid else None)
+        ledger.refund(key, Asked(reference=key, order=order, cents=cents))
+        (paid,) = ledger.find(key)
+        with shop.opened(database) as connection:
+            shop.request_refund(connection, key, order=order, cents=cents)
+            shop.settle_refund(connection, key, state="paid", payment=paid.id)

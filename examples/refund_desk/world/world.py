@@ -8,6 +8,7 @@
 """
 
 import shutil
+from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from typing import Self
 
 from desk.settings import SERVICES_FILE, Services
 from world.evidence import Evidence
-from world.mailbox import Mailbox
+from world.mailbox import Mailbox, MailFault
 from world.provider import Fault, Ledger, Provider
 from world.seed import seed
 
@@ -35,6 +36,7 @@ class World:
         self._ledger = Ledger(self.home / "payments.db")
         seed(self.home / "shop.db", self._ledger)
         self.evidence = Evidence(self.home)
+        self._mail_faults: deque[MailFault] = deque()
         self._running = ExitStack()
 
     @property
@@ -46,12 +48,19 @@ class World:
         """Let the next payments for an order, or for any order (`*`), go wrong."""
         self._ledger.fail(order, kind, times=times)
 
+    def fail_mails(self, kind: MailFault, *, times: int = 1) -> None:
+        """Let the mail server die in the middle of the next conversations."""
+        self._mail_faults.extend([kind] * times)
+
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             provider = starting.enter_context(Provider(self._ledger))
-            mailbox = starting.enter_context(Mailbox(self.home / "mail"))
+            mailbox = starting.enter_context(Mailbox(self.home / "mail", self._mail_faults))
             services = Services(
-                payments_url=provider.url, smtp_host=mailbox.host, smtp_port=mailbox.port
+                payments_url=provider.url,
+                smtp_host=mailbox.host,
+                smtp_port=mailbox.port,
+                mail_log_url=mailbox.log_url,
             )
             # Replaced in one go: a worker that reads it meanwhile finds the old or the new.
             fresh = self.home / f"{SERVICES_FILE}.part"

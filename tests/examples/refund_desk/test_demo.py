@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from support.checkout import ROOT, import_path
-from world import Evidence
+from world import Evidence, Fault, World
 
 DESK = ROOT / "examples" / "refund_desk"
 
@@ -50,3 +50,12 @@ def test_the_inbox_is_worked_through_in_two_goes_with_a_person_between(tmp_path:
     evidence = Evidence(home)
     assert (len(evidence.refunds()), sum(one.cents for one in evidence.refunds())) == (14, 129_280)
     assert evidence.problems() == []
+
+
+def test_a_call_in_doubt_is_shown_and_its_gate_named(tmp_path: Path) -> None:
+    home = tmp_path / "desk"
+    World(home).fail_payments("R-10231", Fault.DROP, times=3)
+    told = run(home, DESK / "demo.py")
+    assert "Calls in doubt" in told
+    assert "Did `pay` happen? (PaymentUnknown: POST /refunds had no answer" in told
+    assert '\'{"answer": "retry"}\'' in told

@@ -1,6 +1,7 @@
-"""Whatever goes wrong, an order is refunded once, and what happened can be counted."""
+"""Whatever goes wrong, an order is refunded once and a ticket answered once, or a person asked."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -9,41 +10,57 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langgraph.checkpoint.memory import InMemorySaver
 
-from desk import graph as desk_graph
 from desk import shop
-from desk.graph import build
-from desk.payments import PaymentRefused, Payments, PaymentUnknown
+from desk.graph import graph
+from desk.payments import PaymentRefused, Payments
 from desk.settings import ServicesMissing, read_settings
-from penstock.checkpoints import Checkpointer, Store, migrate
+from penstock.contracts.effect import EffectStatus
+from penstock.contracts.gate import Gate, GateKind, GateStatus
+from penstock.contracts.run import Run, RunStatus
 from support.checkout import ROOT, import_path
-from support.refund_desk import approve, work
-from world import Evidence, Fault, World
+from support.refund_desk import approve, desk, finish, store_url, work
+from support.shops import Shop
+from world import Evidence, Fault, MailFault, World
 
 KETTLE = "01-broken-kettle"
 ORDER = "R-10231"
+WHOLE_S = 4.5
+"""After so long, no attempt of a tool of the desk can still land."""
 
-WORKER = """
-import asyncio, json, sys
-from desk.graph import build
+DYING = """
+import asyncio, inspect, os, signal, sys
+from desk import mail, shop
+from desk.graph import graph
+from desk.payments import Payments
 from penstock.checkpoints import Checkpointer, Store
+from penstock.graphs import Catalog
+from penstock.runs import Pace, Worker
 
-async def main(url):
-    with Store.open(url) as store:
-        graph = build().compile(checkpointer=Checkpointer(store))
-        config = {"configurable": {"thread_id": "t"}}
-        question = {"ticket": "01-broken-kettle"}
-        async for event in graph.astream(question, config, stream_mode="debug", durability="sync"):
-            if event["type"] == "task":
-                print(event["payload"]["name"], flush=True)
+url, function, when = sys.argv[1:]
+owner = {"refund": Payments, "send": mail}.get(function, shop)
+real = getattr(owner, function)
 
-asyncio.run(main(sys.argv[1]))
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+async def dying(*given, **named):
+    if when == "before":
+        die()
+    await real(*given, **named)
+    die()
+
+def dying_at_once(*given, **named):
+    if when == "before":
+        die()
+    real(*given, **named)
+    die()
+
+setattr(owner, function, dying if inspect.iscoroutinefunction(real) else dying_at_once)
+with Store.open(url) as store:
+    pace = Pace(beat_s=0.1, lease_s=0.5)
+    asyncio.run(Worker(store, Checkpointer(store), Catalog.of(graph), pace=pace).work())
 """
-
-
-class Died(Exception):
-    """A worker that dies."""
 
 
 async def test_refused_payment_ends_politely_without_a_refund(world: World) -> None:
@@ -66,66 +83,132 @@ async def test_refused_payment_leaves_the_order_refundable(world: World) -> None
 
 
 @pytest.mark.parametrize("kind", [Fault.DROP, Fault.HANG])
-async def test_lost_answer_is_asked_for_again_under_the_same_key(
-    world: World, kind: Fault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REFUND_DESK_TIMEOUT_S", "0.3")
+async def test_lost_answer_is_asked_for_again_under_the_same_key(world: World, kind: Fault) -> None:
     world.fail_payments("*", kind)
     ended = await work(KETTLE)
     assert ended["outcome"] == "refunded"
-    assert [each.key for each in world.evidence.refunds()] == [f"{KETTLE}/{ORDER}"]
+    assert [each.reference for each in world.evidence.refunds()] == [f"{KETTLE}/{ORDER}"]
     assert world.evidence.ledger.request_count(ORDER) == 2
     assert world.evidence.problems() == []
 
 
-async def test_provider_that_never_answers_fails_the_run_which_can_go_on_later(
-    world: World,
-) -> None:
+async def test_a_person_is_asked_about_a_payment_that_is_never_answered(world: World) -> None:
     world.fail_payments(ORDER, Fault.DROP, times=3)
-    saver = InMemorySaver()
-    with pytest.raises(PaymentUnknown):
-        await work(KETTLE, saver=saver)
-    assert shop.list_refunds(world.home / "shop.db")[0]["state"] == "requested"
-
-    await _go_on(saver)
+    with desk() as office:
+        run, gate = await _in_doubt(office)
+        assert (await _doubtful(office, run)) == ["pay"]
+        await asyncio.sleep(WHOLE_S)
+        await office.runtime.decide(gate.id, {"answer": "retry"}, by="ann")
+        ended = await finish(office, run)
+    assert ended["outcome"] == "refunded"
     assert [each.order for each in world.evidence.refunds()] == [ORDER]
     assert world.evidence.mail_counts() == {KETTLE: 1}
     assert world.evidence.problems() == []
 
 
-async def test_worker_that_dies_after_the_payment_pays_nothing_twice(
-    world: World, monkeypatch: pytest.MonkeyPatch
+# ---- mail ----
+
+
+@pytest.mark.parametrize("kind", list(MailFault))
+async def test_the_desk_finds_out_by_itself_whether_a_mail_was_sent(
+    world: World, kind: MailFault
 ) -> None:
-    def die(*_: Any, **__: Any) -> None:
-        raise Died
-
-    saver = InMemorySaver()
-    with monkeypatch.context() as patched:
-        patched.setattr(desk_graph.shop, "settle_refund", die)
-        with pytest.raises(Died):
-            await work(KETTLE, saver=saver)
-    assert len(world.evidence.refunds()) == 1
-    assert world.evidence.problems() == [f"refund `{KETTLE}/{ORDER}`: 3490 cents paid, 0 noted"]
-
-    await _go_on(saver)
-    assert len(world.evidence.refunds()) == 1
+    world.fail_mails(kind)
+    ended = await work(KETTLE)
+    assert world.evidence.mail_counts() == {KETTLE: 1}
+    (mail,) = world.evidence.mails()
+    assert mail["Message-ID"] == ended["answer"]["message_id"]
     assert world.evidence.problems() == []
 
 
-async def test_steps_run_again_pay_nothing_twice_and_a_second_mail_is_counted(
-    world: World,
+async def test_a_mail_that_cannot_be_looked_up_waits_for_a_person(
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saver = InMemorySaver()
-    await work(KETTLE, saver=saver)
-    graph = build().compile(checkpointer=saver)
-    history = [each async for each in graph.aget_state_history(_on(KETTLE))]
-    (before,) = (each for each in history if each.next == ("look_up",))
-    await graph.ainvoke(None, before.config)
+    monkeypatch.setenv("REFUND_DESK_MAIL", "ask")
+    world.fail_mails(MailFault.DROP)
+    with desk() as office:
+        run, gate = await _in_doubt(office)
+        assert (await _doubtful(office, run)) == ["send_mail_or_ask"]
+        await asyncio.sleep(WHOLE_S)
+        await asyncio.to_thread(_decide, gate, {"answer": "happened", "result": "seen in the log"})
+        ended = await finish(office, run)
+    assert ended["answer"]["message_id"] == "seen in the log"
+    assert world.evidence.mail_counts() == {KETTLE: 1}
 
+
+async def test_a_mail_that_a_person_knows_to_be_lost_is_sent_when_they_say_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFUND_DESK_MAIL", "ask")
+    world.fail_mails(MailFault.LOSE)
+    with desk() as office:
+        run, gate = await _in_doubt(office)
+        assert world.evidence.mail_counts() == {}
+        await asyncio.sleep(WHOLE_S)
+        await asyncio.to_thread(_decide, gate, {"answer": "retry"})
+        await finish(office, run)
+    assert world.evidence.mail_counts() == {KETTLE: 1}
+
+
+async def test_an_answer_goes_out_the_way_that_was_set_when_its_ticket_was_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.fail_payments(ORDER, Fault.DROP, times=3)
+    with desk() as office:
+        run, gate = await _in_doubt(office)
+        monkeypatch.setenv("REFUND_DESK_MAIL", "ask")
+        await asyncio.sleep(WHOLE_S)
+        await office.runtime.decide(gate.id, {"answer": "retry"}, by="ann")
+        await finish(office, run)
+        tools = {effect.tool for effect in await office.runtime.effects(run_id=run.id)}
+    assert "send_mail" in tools
+
+
+# ---- kills ----
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("function", ["request_refund", "refund", "settle_refund", "send"])
+async def test_a_worker_that_is_killed_pays_and_mails_nothing_twice(
+    world: World, function: str, when: str
+) -> None:
+    with desk() as office:
+        run = await _start(office)
+        await asyncio.to_thread(_be_killed, function, when)
+        ended = await finish(office, run)
+    assert ended["outcome"] == "refunded"
+    assert [each.reference for each in world.evidence.refunds()] == [f"{KETTLE}/{ORDER}"]
+    assert world.evidence.mail_counts() == {KETTLE: 1}
+    assert world.evidence.problems() == []
+
+
+@pytest.mark.parametrize(("when", "answer"), [("before", "retry"), ("after", "happened")])
+async def test_a_worker_that_is_killed_while_it_mails_blindly_leaves_it_to_a_person(
+    world: World, monkeypatch: pytest.MonkeyPatch, when: str, answer: str
+) -> None:
+    monkeypatch.setenv("REFUND_DESK_MAIL", "ask")
+    with desk() as office:
+        run = await _start(office)
+        await asyncio.to_thread(_be_killed, "send", when)
+        gate = await _gate(office, run)
+        await asyncio.sleep(WHOLE_S)
+        told = {"answer": answer} | ({"result": "told by phone"} if answer == "happened" else {})
+        await asyncio.to_thread(_decide, gate, told)
+        await finish(office, run)
+    assert world.evidence.mail_counts() == {KETTLE: 1}
+    assert world.evidence.problems() == []
+
+
+# ---- one thing, several runs ----
+
+
+async def test_a_ticket_that_is_worked_on_again_is_paid_and_answered_once(world: World) -> None:
+    first = await work(KETTLE)
+    again = await work(KETTLE)
+    assert again["answer"] == first["answer"]
     assert len(world.evidence.refunds()) == 1
-    assert world.evidence.mail_counts() == {KETTLE: 2}
-    assert len({mail["Message-ID"] for mail in world.evidence.mails()}) == 1
-    assert world.evidence.problems() == [f"ticket `{KETTLE}` was answered 2 times"]
+    assert world.evidence.mail_counts() == {KETTLE: 1}
+    assert world.evidence.problems() == []
 
 
 async def test_two_tickets_cannot_both_refund_one_order(world: World) -> None:
@@ -136,38 +219,20 @@ async def test_two_tickets_cannot_both_refund_one_order(world: World) -> None:
     assert world.evidence.problems() == []
 
 
-async def test_worker_killed_while_it_pays_is_followed_by_another(
-    world: World, sqlite_url: str
-) -> None:
-    world.fail_payments(ORDER, Fault.HANG)
-    migrate(sqlite_url)
-    nodes = await asyncio.to_thread(_work_and_be_killed, sqlite_url, inside="refund")
-    assert nodes == ["plan", "look_up", "propose", "refund"]
-    world.fail_payments(ORDER, Fault.HANG, times=0)
-
-    with Store.open(sqlite_url) as store:
-        graph = build().compile(checkpointer=Checkpointer(store))
-        ended = await graph.ainvoke(None, _on("t"), durability="sync")
-    assert ended["outcome"] == "refunded"
-    assert [each.order for each in world.evidence.refunds()] == [ORDER]
-    assert world.evidence.problems() == []
-
-
 async def test_gates_of_two_orders_are_open_at_once(
-    world: World, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REFUND_DESK_LIMIT_CENTS", "0")
-    migrate(sqlite_url)
-    with Store.open(sqlite_url) as store:
-        saver = Checkpointer(store)
-        graph = build().compile(checkpointer=saver)
-        given: Any = {"ticket": "06-two-orders"}
-        await graph.ainvoke(given, _on("06-two-orders"), durability="sync")
-        asked = (await graph.aget_state(_on("06-two-orders"))).interrupts
-        assert {each.value["order"] for each in asked} == {"R-10237", "R-10238"}
+    with desk() as office:
+        run = await office.run(given={"ticket": "06-two-orders"})
+        gates = await office.runtime.gates(run.id)
+        assert {json.loads(gate.question)["order"] for gate in gates} == {"R-10237", "R-10238"}
         assert world.evidence.refunds() == []
-        ended = await work("06-two-orders", approve, saver=saver)
+        ended = await finish(office, run, approve)
     assert ended["refunded_cents"] == 47_50
+
+
+# ---- the services ----
 
 
 @pytest.mark.usefixtures("world")
@@ -175,8 +240,9 @@ async def test_verify_finds_what_somebody_else_paid(monkeypatch: pytest.MonkeyPa
     async def refuse(*_: Any, **__: Any) -> Any:
         raise PaymentRefused("lie", "it was paid all the same")
 
-    async with Payments(read_settings().services().payments_url, timeout_s=5) as payments:
-        await payments.refund(key=f"{KETTLE}/{ORDER}", order=ORDER, cents=34_90)
+    async with Payments(read_settings().services().payments_url) as payments:
+        reference = f"{KETTLE}/{ORDER}"
+        await payments.refund(key="theirs", reference=reference, order=ORDER, cents=34_90)
     monkeypatch.setattr(Payments, "refund", refuse)
     ended = await work(KETTLE)
     assert ended["outcome"] == "needs_attention"
@@ -184,30 +250,31 @@ async def test_verify_finds_what_somebody_else_paid(monkeypatch: pytest.MonkeyPa
 
 
 async def test_key_cannot_stand_for_another_refund(world: World) -> None:
-    async with Payments(read_settings().services().payments_url, timeout_s=5) as payments:
-        await payments.refund(key="k", order=ORDER, cents=100)
+    async with Payments(read_settings().services().payments_url) as payments:
+        await payments.refund(key="k", reference="r", order=ORDER, cents=100)
         with pytest.raises(PaymentRefused, match="key_reused"):
-            await payments.refund(key="k", order=ORDER, cents=200)
+            await payments.refund(key="k", reference="r", order=ORDER, cents=200)
     assert [each.cents for each in world.evidence.refunds()] == [100]
 
 
 def test_world_started_again_knows_what_it_knew(world: World) -> None:
     home = world.home
     database = home / "shop.db"
-    shop.request_refund(database, "k", order=ORDER, cents=100)
-    shop.settle_refund(database, "k", state="refused", payment=None)
+    with shop.opened(database) as connection:
+        shop.request_refund(connection, "k", order=ORDER, cents=100)
+        shop.settle_refund(connection, "k", state="refused", payment=None)
     with World(home) as again:
         assert [each["key"] for each in shop.list_refunds(database)] == ["earlier/R-10205", "k"]
         assert again.evidence.problems() == Evidence(home).problems() == []
 
 
 def test_settled_refund_cannot_be_settled_otherwise(world: World) -> None:
-    database = world.home / "shop.db"
-    shop.request_refund(database, "k", order=ORDER, cents=100)
-    shop.settle_refund(database, "k", state="paid", payment="re_1")
-    shop.settle_refund(database, "k", state="paid", payment="re_1")
-    with pytest.raises(shop.RefundChanged):
-        shop.settle_refund(database, "k", state="refused", payment=None)
+    with shop.opened(world.home / "shop.db") as connection:
+        shop.request_refund(connection, "k", order=ORDER, cents=100)
+        shop.settle_refund(connection, "k", state="paid", payment="re_1")
+        shop.settle_refund(connection, "k", state="paid", payment="re_1")
+        with pytest.raises(shop.RefundChanged):
+            shop.settle_refund(connection, "k", state="refused", payment=None)
 
 
 def test_desk_without_services_says_how_to_start_them(
@@ -218,19 +285,52 @@ def test_desk_without_services_says_how_to_start_them(
         read_settings().services()
 
 
-def _work_and_be_killed(url: str, *, inside: str) -> list[str]:
-    """Let a process work, kill it inside a node, and return the nodes that it began."""
+async def _start(office: Shop) -> Run:
+    return await office.runtime.start(graph.name, {"ticket": KETTLE}, actor="test")
+
+
+async def _in_doubt(office: Shop) -> tuple[Run, Gate]:
+    """Work on the ticket until nobody knows whether a call of it happened."""
+    run = await _start(office)
+    return run, await _gate(office, run)
+
+
+async def _gate(office: Shop, run: Run) -> Gate:
+    """Go on with a run until it waits at a gate about a call in doubt."""
+    async with office.worker():
+        await office.until(run, RunStatus.WAITING)
+    gates = await office.runtime.gates(run.id)
+    (gate,) = (each for each in gates if each.status is GateStatus.OPEN)
+    assert gate.kind is GateKind.IN_DOUBT
+    return gate
+
+
+async def _doubtful(office: Shop, run: Run) -> list[str]:
+    found = await office.runtime.effects(run_id=run.id, statuses=[EffectStatus.IN_DOUBT])
+    return [effect.tool for effect in found]
+
+
+def _environment() -> dict[str, str]:
     path = os.pathsep.join([import_path(), str(ROOT / "examples" / "refund_desk")])
-    environment = {**os.environ, "LANGGRAPH_STRICT_MSGPACK": "true", "PYTHONPATH": path}
-    command = [sys.executable, "-c", WORKER, url]
-    nodes: list[str] = []
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as worker:
-        for line in worker.stdout or ():
-            nodes.append(line.strip())
-            if nodes[-1] == inside:
-                worker.send_signal(signal.SIGKILL)
-                break
-    return nodes
+    return {
+        **os.environ,
+        "LANGGRAPH_STRICT_MSGPACK": "true",
+        "PYTHONPATH": path,
+        "PENSTOCK_STORE_URL": store_url(),
+    }
+
+
+def _be_killed(function: str, when: str) -> None:
+    """Let a worker work that kills itself before or after a function of the desk."""
+    command = [sys.executable, "-c", DYING, store_url(), function, when]
+    died = subprocess.run(command, env=_environment(), timeout=60, check=False)
+    assert died.returncode == -signal.SIGKILL
+
+
+def _decide(gate: Gate, answer: object) -> None:
+    """Answer a gate as a person does."""
+    command = [sys.executable, "-m", "penstock.ui", "decide", gate.id, json.dumps(answer)]
+    subprocess.run(command, env=_environment(), timeout=60, check=True, capture_output=True)
 
 
 def _put_again(world: World, name: str) -> str:
@@ -238,13 +338,3 @@ def _put_again(world: World, name: str) -> str:
     inbox = world.home / "inbox"
     (inbox / f"{name}.txt").write_bytes((inbox / f"{KETTLE}.txt").read_bytes())
     return name
-
-
-def _on(thread: str) -> Any:
-    return {"configurable": {"thread_id": thread}}
-
-
-async def _go_on(saver: InMemorySaver) -> None:
-    """Go on where a worker stopped."""
-    graph = build().compile(checkpointer=saver)
-    await graph.ainvoke(None, _on(KETTLE), durability="sync")

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph.state import CompiledStateGraph
-from pydantic import ValidationError
 
-from desk.graph import build
-from support.checkout import ROOT
-from support.refund_desk import approve, work
+from penstock.contracts.errors import InvalidInput
+from penstock.graphs import Graph, input_schema, validate_input
+from support.checkout import ROOT, import_path
+from support.refund_desk import approve, desk, work
 from world import World
 
 EXAMPLE = ROOT / "examples" / "refund_desk"
 README = (EXAMPLE / "README.md").read_text()
+PATH = os.pathsep.join((import_path(), str(EXAMPLE)))
 KINDS = {
     "plan": "plan",
     "look_up": "tool",
@@ -31,6 +30,15 @@ KINDS = {
     "mail": "tool",
     "verify": "verify",
     "summarize": "summarize",
+}
+TOOLS = {
+    "find_order": "read",
+    "note_refund": "transactional",
+    "pay": "keyed",
+    "settle_refund": "transactional",
+    "find_payments": "read",
+    "send_mail": "probe",
+    "send_mail_or_ask": "unsafe",
 }
 
 
@@ -48,30 +56,27 @@ def graph() -> Any:
 
 
 def test_graph_is_found_by_its_path_and_has_no_checkpointer(graph: Any) -> None:
-    assert isinstance(graph, CompiledStateGraph)
-    assert graph.checkpointer is None
+    assert isinstance(graph, Graph)
+    assert graph.compiled.checkpointer is None
 
 
-def test_every_node_says_its_kind(graph: Any) -> None:
-    kinds = {name: node.metadata["kind"] for name, node in graph.builder.nodes.items()}
-    assert kinds == KINDS
+def test_every_node_says_its_kind(graph: Graph) -> None:
+    assert {name: str(kind) for name, kind in graph.kinds.items()} == KINDS
 
 
-def test_input_is_described_for_a_form(graph: Any) -> None:
-    schema = graph.get_input_jsonschema()
+def test_every_tool_says_its_class(graph: Graph) -> None:
+    assert {name: str(tool.contract.effect) for name, tool in graph.tools.items()} == TOOLS
+
+
+def test_input_is_described_for_a_form(graph: Graph) -> None:
+    schema: Any = input_schema(graph)
     assert schema["required"] == ["ticket"]
     assert "inbox" in schema["properties"]["ticket"]["description"]
 
 
-async def test_input_without_a_ticket_is_refused(graph: Any) -> None:
-    with pytest.raises(ValidationError, match="ticket"):
-        await graph.ainvoke({})
-
-
-async def test_graph_ends_with_its_result(graph: Any, world: World) -> None:
-    ended = await graph.ainvoke({"ticket": "01-broken-kettle"})
-    assert set(ended) == {"outcome", "refunded_cents", "summary"}
-    assert world.evidence.mail_counts() == {"01-broken-kettle": 1}
+def test_input_without_a_ticket_is_refused(graph: Graph) -> None:
+    with pytest.raises(InvalidInput, match="ticket"):
+        validate_input(graph, {})
 
 
 async def test_state_is_plain_data(world: World) -> None:
@@ -80,20 +85,19 @@ async def test_state_is_plain_data(world: World) -> None:
 
 
 async def test_question_says_what_is_decided_and_what_may_be_answered(world: World) -> None:
-    graph = build().compile(checkpointer=InMemorySaver())
-    given: Any = {"ticket": world.tickets[1]}
-    config: Any = {"configurable": {"thread_id": "t"}}
-    await graph.ainvoke(given, config)
-    (asked,) = (await graph.aget_state(config)).interrupts
-    assert asked.value["question"] == "Refund 489.00 EUR for order R-10232?"
-    assert asked.value["why"] == "above_limit"
-    schema: Any = asked.response_schema
+    with desk() as office:
+        run = await office.run(given={"ticket": world.tickets[1]})
+        (gate,) = await office.runtime.gates(run.id)
+    asked = json.loads(gate.question)
+    assert asked["question"] == "Refund 489.00 EUR for order R-10232?"
+    assert asked["why"] == "above_limit"
+    schema = json.loads(gate.answer_schema or "{}")
     assert schema["required"] == ["approved"]
     assert set(schema["properties"]) == {"approved", "reason"}
 
 
 def test_world_runs_as_a_program_until_it_is_stopped(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(EXAMPLE), "REFUND_DESK_HOME": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": PATH, "REFUND_DESK_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "world"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as world:
         assert world.stdout is not None
@@ -109,7 +113,7 @@ def test_world_runs_as_a_program_until_it_is_stopped(tmp_path: Path) -> None:
 
 def test_program_in_the_readme_works(tmp_path: Path) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    environment = {**os.environ, "PYTHONPATH": str(EXAMPLE)}
+    environment = {**os.environ, "PYTHONPATH": PATH}
     environment.pop("REFUND_DESK_HOME", None)
     ran = subprocess.run(
         [sys.executable, "-c", program],

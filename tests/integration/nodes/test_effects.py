@@ -357,6 +357,38 @@ async def test_a_read_is_recorded_and_nobody_waits_for_that(store: Store) -> Non
     assert await effects(shop, run) == [("look", EffectStatus.SUCCEEDED, 1)]
 
 
+async def test_a_read_whose_answer_was_lost_is_made_again(store: Store) -> None:
+    world = World()
+
+    @tool(effect="read", retry=WHATEVER)
+    async def look(place: str) -> str:
+        """Look."""
+        world.done.append(place)
+        if len(world.done) < 3:
+            raise ConnectionError("the answer was lost")
+        return f"seen {place}"
+
+    shop = Shop(store, chain_of(State, calling((look, {"place": "here"}))))
+    run = await shop.run()
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    assert world.done == ["here"] * 3
+
+
+async def test_a_read_that_failed_for_good_is_not_made_again(store: Store) -> None:
+    world = World()
+
+    @tool(effect="read", retry=WHATEVER)
+    async def look(place: str) -> str:
+        """Look."""
+        world.done.append(place)
+        raise Permanent("there is no such place")
+
+    shop = Shop(store, chain_of(State, calling((look, {"place": "here"}))))
+    run = await shop.run()
+    assert run.failure is not None
+    assert world.done == ["here"]
+
+
 async def test_a_transactional_call_leaves_its_mark_with_what_it_did(
     store: Store, tmp_path: Any
 ) -> None:

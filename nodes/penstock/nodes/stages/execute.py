@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from penstock.contracts.errors import InvalidResult
 from penstock.contracts.outcome import Failed, InDoubt
-from penstock.contracts.tool import EffectClass, IsolationTier
+from penstock.contracts.tool import EffectClass, IsolationTier, RetryAfter
 from penstock.contracts.tool_errors import Retryable, ToolError
 from penstock.nodes import functions
 from penstock.nodes.acting import Acting
@@ -144,10 +144,11 @@ def ending_of_error(underway: Underway, error: BaseException) -> Ending:
 
 def _unknown(underway: Underway, code: str, why: str) -> Ending:
     """Return that it may have happened; where that changes nothing, that it failed."""
-    effect = underway.attempted.call.effect
-    if effect.effect is EffectClass.READ:
-        return Failed(code=code, message=why, retryable=code == "timeout")
-    return InDoubt(effect_key=effect.key, message=why)
+    call = underway.attempted.call
+    if call.effect.effect is EffectClass.READ:
+        may_succeed = code == "timeout" or call.tool.contract.retry.after is RetryAfter.ANY
+        return Failed(code=code, message=why, retryable=may_succeed)
+    return InDoubt(effect_key=call.effect.key, message=why)
 
 
 def _told(error: BaseException) -> str:
