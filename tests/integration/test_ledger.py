@@ -106,12 +106,12 @@ def test_a_key_that_outlives_the_next_attempt_lets_it_begin(book: Book, fence: F
 
 
 @pytest.mark.parametrize("effect", [*ASKED, *REPEATED])
-def test_other_arguments_under_a_key_that_was_begun_are_a_conflict(
+def test_other_arguments_under_a_key_that_was_begun_are_a_conflict_and_a_doubt(
     book: Book, fence: Fence, effect: EffectClass
 ) -> None:
     book.begun(new_effect(fence, effect=effect), fence)
     found = book.refused(new_effect(fence, effect=effect, arguments="b"), fence)
-    assert (found.digest, found.status) == ("a" * 64, EffectStatus.STARTED)
+    assert (found.digest, found.status) == ("a" * 64, EffectStatus.IN_DOUBT)
 
 
 def test_other_arguments_under_a_key_that_succeeded_are_a_conflict(

@@ -24,6 +24,12 @@ def outcome_of(call: ToolCall, effect: Effect) -> Outcome:
             )
         case EffectStatus.COMPENSATED:
             return undone(effect)
+        case EffectStatus.IN_DOUBT if effect.run_id != call.effect.run_id:
+            return Failed(
+                code="in_doubt_elsewhere",
+                message=f"whether it happened is asked at a gate of run `{effect.run_id}`",
+                retryable=True,
+            )
         case EffectStatus.IN_DOUBT | EffectStatus.STARTED:
             return in_doubt(effect, effect.error_message or "it is under way elsewhere")
         case _:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.event import listen
 
 from penstock.checkpoints import Store, ledger
-from penstock.contracts.effect import EffectStatus, ReportKind
+from penstock.contracts.effect import Effect, EffectStatus, ReportKind
 from penstock.contracts.errors import GateNotReady, InvalidAnswer
 from penstock.contracts.gate import GateKind, GateStatus
 from penstock.contracts.run import Run, RunMode, RunStatus
@@ -33,6 +33,8 @@ from penstock.nodes import (
     Unknown,
     tool,
 )
+from penstock.nodes.call import ToolCall
+from penstock.nodes.stages.clear_up import ClearUp
 from support.shops import Shop, chain_of
 
 AT_ONCE = RetryPlan(attempt_limit=3, first_wait_s=0.001, longest_wait_s=0.001)
@@ -1061,3 +1063,46 @@ async def test_a_simulated_run_reads_and_does_nothing_else(store: Store) -> None
     assert '"code":"simulated"' in told["call-1"]
     assert "as if it had been" in told["call-1"]
     assert world.done == ["looked 5"]
+
+
+async def test_a_look_up_that_a_person_was_quicker_than_counts_for_nothing(store: Store) -> None:
+    probed = Probed(Happened("found"))
+    shop = Shop(store, probed.graph())
+    run = await shop.run()
+    (gate,) = await shop.runtime.gates(run.id)
+    await asyncio.sleep(0.3)
+
+    async def decide_first(self: ClearUp, call: ToolCall, effect: Effect) -> Happened:
+        del self, call, effect
+        await shop.runtime.decide(gate.id, {"answer": "happened", "result": "by phone"}, by="bob")
+        return Happened("found")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClearUp, "_find_out", decide_first)
+        run = await shop.go_on(run)
+        async with shop.worker():
+            run = await shop.until(run, RunStatus.SUCCEEDED)
+    assert (await shop.values(run))["said"] == "by phone"
+
+
+async def test_a_copy_of_a_thread_does_not_wait_at_the_gate_of_another_run(store: Store) -> None:
+    @tool(effect="unsafe")
+    async def pay(amount: int) -> str:
+        """Pay."""
+        raise ConnectionError(f"the answer about {amount} was lost")
+
+    asked: Any = {"name": "pay", "args": {"amount": 5}, "id": "call-0"}
+    message = AIMessage("", id="m1", tool_calls=[asked])
+    graph: Any = StateGraph(Talk)
+    graph.add_node("plan", lambda _: {"messages": [message]})
+    graph.add_node("tools", ToolNode([pay]))
+    graph.add_edge(START, "plan")
+    graph.add_edge("plan", "tools")
+    shop = Shop(store, declare(graph, name="chain"))
+    first = await shop.run(given={"messages": []})
+    assert first.status is RunStatus.WAITING
+    await shop.saver.acopy_thread(first.thread_id, "copy")
+    run = await shop.runtime.start("chain", {"messages": []}, actor="ann", thread_id="copy")
+    run = await shop.go_on(run)
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    assert '"code":"in_doubt_elsewhere"' in answers(await shop.values(run))["call-0"]

@@ -54,10 +54,10 @@ def begin(
         return found, False
     is_same = found.digest == new.digest
     match found.status:
-        case EffectStatus.STARTED if is_same and not _may_repeat(found, new, now):
-            return doubt(connection, found, new, why=CUT_OFF, at=at, actor=actor), False
-        case EffectStatus.STARTED if is_same:
+        case EffectStatus.STARTED if is_same and _may_repeat(found, new, now):
             pass
+        case EffectStatus.STARTED:
+            return doubt(connection, found, new, why=CUT_OFF, at=at, actor=actor), False
         case EffectStatus.FAILED if found.error_retryable or not is_same:
             # Nothing has happened under this key, so other arguments do no harm.
             pass

@@ -60,11 +60,13 @@ class ClearUp:
         match finding:
             case Happened(result=result):
                 text = call.tool.results.dump(result)
-                await store.write(
+                found = await store.write(
                     lambda connection: ledger.succeed(
                         connection, key, attempt, text, at=at, actor=worker
                     )
                 )
+                if found is None:
+                    return await self._as_it_stands(call)
                 return Done(result=call.tool.results.load(text), recorded=True)
             case DidNot():
                 may_try = attempt < call.tool.contract.retry.attempt_limit
@@ -73,11 +75,13 @@ class ClearUp:
                     message=f"attempt {attempt} of `{effect.tool}` did not happen",
                     retryable=may_try,
                 )
-                await store.write(
+                found = await store.write(
                     lambda connection: ledger.did_not(
                         connection, key, attempt, failed, at=at, actor=worker
                     )
                 )
+                if found is None:
+                    return await self._as_it_stands(call)
                 return await following(call) if may_try else failed
             case Unknown(why=why):
                 waited_s = (at - effect.settles_at).total_seconds()
@@ -88,6 +92,12 @@ class ClearUp:
                     )
                 )
                 return in_doubt(effect, why)
+
+    async def _as_it_stands(self, call: ToolCall) -> Outcome:
+        """Return what is known since a person, or a late report, was quicker than the probe."""
+        key = call.effect.key
+        effect = await self.acting.store.read(lambda connection: ledger.get(connection, key))
+        return outcome_of(call, effect)
 
     async def _find_out(self, call: ToolCall, effect: Effect) -> Finding:
         """Ask the probe; whatever goes wrong with it leaves the doubt as it was."""
