@@ -395,6 +395,25 @@ async def test_a_version_that_was_undone_is_no_base_for_the_next(
     assert said(await Checkpointer(store).aget_tuple(on_thread("t")))[-1] == "kept"
 
 
+async def test_a_version_whose_commit_failed_is_no_base_for_the_next(
+    store: Store, saver: Checkpointer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await talk(saver, "t", until=3)
+    found = await saver.aget_tuple(on_thread("t"))
+    assert found is not None
+
+    async def put(name: str) -> None:
+        checkpoint = _with_messages(found, [AIMessage(LINE * 30, id=name)])
+        versions = {"messages": checkpoint["channel_versions"]["messages"]}
+        await saver.aput(found.config, checkpoint, {}, versions)
+
+    with CommitFails(monkeypatch, store), pytest.raises(StoreBroken):
+        await put("lost")
+    await saver.aget_tuple(on_thread("t"))
+    await put("kept")
+    assert said(await Checkpointer(store).aget_tuple(on_thread("t")))[-1] == "kept"
+
+
 async def test_the_stored_bytes_of_a_version_are_the_base_of_the_next(
     store: Store, saver: Checkpointer
 ) -> None:

@@ -176,8 +176,8 @@ MUTANTS = [
     Mutant(
         "a closed gate is decided again",
         "gates.py",
-        ".where(gates.c.id == gate_id, gates.c.status == GateStatus.OPEN)",
-        ".where(gates.c.id == gate_id)",
+        "gates.c.status == GateStatus.OPEN)\n        .values(status=GateStatus.DECIDED, answer",
+        "gates.c.id.is_not(None))\n        .values(status=GateStatus.DECIDED, answer",
         RUNTIME,
     ),
     Mutant(
