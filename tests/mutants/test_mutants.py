@@ -691,7 +691,7 @@ MUTANTS = [
     Mutant(
         "a call that blocks counts as over at its deadline",
         "stages/execute.py",
-        "                self.late(attempted, late.running, self)\n",
+        "                self.late(underway, late.running, self)\n",
         "                pass\n",
         (f"{EFFECTS}::test_a_blocking_call_without_a_margin_may_land_as_long_as_it_goes_on",),
         NODES,
