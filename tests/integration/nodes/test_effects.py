@@ -481,10 +481,11 @@ async def test_a_transaction_that_was_committed_is_not_made_again(
 class Probed:
     """A tool whose answer is lost, and a service that can be asked."""
 
-    def __init__(self, finding: Any) -> None:
+    def __init__(self, finding: Any, retry: RetryPlan = AT_ONCE) -> None:
         self.done: list[int] = []
         self.asked: list[str] = []
         self.finding = finding
+        self.retry = retry
 
     def graph(self) -> Graph:
         """Return a graph that calls it."""
@@ -493,7 +494,7 @@ class Probed:
             self.asked.append(f"{amount} {key[:0]}")
             return self.finding
 
-        @tool(effect="probe", probe=look_up, timeout_s=0.1, margin_s=0.1, retry=AT_ONCE)
+        @tool(effect="probe", probe=look_up, timeout_s=0.1, margin_s=0.1, retry=self.retry)
         async def pay(amount: int) -> str:
             """Pay."""
             self.done.append(amount)
@@ -1065,17 +1066,20 @@ async def test_a_simulated_run_reads_and_does_nothing_else(store: Store) -> None
     assert world.done == ["looked 5"]
 
 
-async def test_a_look_up_that_a_person_was_quicker_than_counts_for_nothing(store: Store) -> None:
-    probed = Probed(Happened("found"))
+@pytest.mark.parametrize("finding", [Happened("found"), DidNot()])
+async def test_a_look_up_that_a_person_was_quicker_than_counts_for_nothing(
+    store: Store, finding: Happened | DidNot
+) -> None:
+    probed = Probed(finding, RetryPlan(attempt_limit=1))
     shop = Shop(store, probed.graph())
     run = await shop.run()
     (gate,) = await shop.runtime.gates(run.id)
     await asyncio.sleep(0.3)
 
-    async def decide_first(self: ClearUp, call: ToolCall, effect: Effect) -> Happened:
+    async def decide_first(self: ClearUp, call: ToolCall, effect: Effect) -> Happened | DidNot:
         del self, call, effect
         await shop.runtime.decide(gate.id, {"answer": "happened", "result": "by phone"}, by="bob")
-        return Happened("found")
+        return finding
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ClearUp, "_find_out", decide_first)
