@@ -160,6 +160,30 @@ class ToolInDoubt(PenstockError):
         self.outcome = outcome
 
 
+class InvalidPolicy(PenstockError):
+    """A policy cannot be used: the message names each problem with its file and line."""
+
+    code = "invalid_policy"
+
+
+class UnknownPolicy(PenstockError):
+    """No version of a policy has this name."""
+
+    code = "unknown_policy"
+
+
+class InvalidDirectory(PenstockError):
+    """The file that says who is who is missing, or is not one."""
+
+    code = "invalid_directory"
+
+
+class UnknownPerson(PenstockError):
+    """Nobody of this name, or of this login, is in the directory."""
+
+    code = "unknown_person"
+
+
 class InvalidSettings(PenstockError):
     """What the environment says about this process cannot be used."""
 

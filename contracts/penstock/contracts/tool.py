@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from penstock.contracts.policy import Fact, Taint
+
 JsonSchema = Mapping[str, object]
 """A JSON Schema as plain data."""
 
@@ -100,6 +102,10 @@ class ToolContract:
     """What a caller must be allowed, such as `payments:write`."""
     tags: frozenset[str] = frozenset()
     """Groups that a policy may speak of, such as `money`."""
+    taints: frozenset[Taint] = frozenset()
+    """What its results carry: a run that has had one is tainted with it from then on."""
+    facts: Mapping[str, Fact] = field(default_factory=dict[str, Fact])
+    """What is computed of each call's arguments for the policy, by name."""
     effect: EffectClass = EffectClass.UNSAFE
     timeout_s: float = 30.0
     """How long one attempt may take."""
