@@ -50,6 +50,30 @@ class GateClosed(PenstockError):
     code = "gate_closed"
 
 
+class GateStale(PenstockError):
+    """A vote was cast on something else than what waits at the gate now."""
+
+    code = "gate_stale"
+
+
+class VoteRefused(PenstockError):
+    """Somebody voted who may not, or not so; the gate is as it was."""
+
+    code = "vote_refused"
+
+
+class EditRefused(PenstockError):
+    """Edited arguments cannot take the place of those that wait; the gate is as it was."""
+
+    code = "edit_refused"
+
+
+class GateExpired(PenstockError):
+    """Nobody decided in time, and the run is to fail then."""
+
+    code = "gate_expired"
+
+
 class GateNotReady(PenstockError):
     """A gate asks about something that may still be under way."""
 

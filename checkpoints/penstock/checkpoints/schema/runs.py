@@ -1,0 +1,92 @@
+"""Runs and their steps."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from penstock.checkpoints.schema.columns import RowNumber, UtcDateTime, metadata, one_of
+from penstock.contracts.run import ENDED, LIVE, FailureCode, RunMode, RunStatus
+from penstock.contracts.step import StepKind, StepStatus
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("key", Text),
+    Column("thread_id", Text, nullable=False),
+    Column("graph", Text, nullable=False),
+    Column("graph_version", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("input", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("worker_id", Text),
+    Column("lease_expires_at", UtcDateTime),
+    Column("lost_count", Integer, nullable=False),
+    Column("cancel_by", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("failure_code", Text),
+    Column("failure_message", Text),
+    Column("failure_redrivable", Integer),
+    Column("mode", Text, nullable=False, server_default=RunMode.LIVE),
+    Column("principal", Text, nullable=False, server_default=""),
+    CheckConstraint(one_of("status", RunStatus), name="status"),
+    UniqueConstraint("tenant", "key"),
+    CheckConstraint(
+        "(worker_id IS NOT NULL) = (status = 'running')"
+        " AND (lease_expires_at IS NOT NULL) = (status = 'running')",
+        name="worker",
+    ),
+    CheckConstraint(f"(ended_at IS NOT NULL) = ({one_of('status', ENDED)})", name="ended"),
+    CheckConstraint("(failure_code IS NOT NULL) = (status = 'failed')", name="failure"),
+    CheckConstraint(
+        "(failure_code IS NULL) = (failure_message IS NULL)"
+        " AND (failure_code IS NULL) = (failure_redrivable IS NULL)",
+        name="failure_whole",
+    ),
+    CheckConstraint(one_of("failure_code", FailureCode), name="failure_code"),
+)
+
+# The fence looks up the live runs of a thread before every write of a checkpoint.
+Index(
+    "ix_runs_live_thread_id",
+    runs.c.thread_id,
+    sqlite_where=text(one_of("status", LIVE)),
+    postgresql_where=text(one_of("status", LIVE)),
+)
+Index("ix_runs_status", runs.c.status, runs.c.changed_at)
+Index("ix_runs_worker_id", runs.c.worker_id)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", RowNumber, Identity(), primary_key=True),
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("error", Text),
+    UniqueConstraint("run_id", "task_id", "epoch"),
+    CheckConstraint(one_of("kind", StepKind), name="kind"),
+    CheckConstraint(one_of("status", StepStatus), name="status"),
+    CheckConstraint("(ended_at IS NULL) = (status = 'started')", name="ended"),
+    CheckConstraint("(error IS NOT NULL) = (status = 'failed')", name="error"),
+)
