@@ -15,7 +15,7 @@ from penstock.contracts.run import TRANSITIONS, RunStatus, sources
 
 @prepared(
     *("id", "tenant", "key", "thread_id", "graph", "graph_version", "fingerprint", "input"),
-    *("mode", "status", "epoch", "lost_count", "created_at", "changed_at"),
+    *("mode", "principal", "status", "epoch", "lost_count", "created_at", "changed_at"),
 )
 def add(dialect: Dialect) -> ReturningInsert[Any]:
     """Add a run, if none has its key yet, and return it."""

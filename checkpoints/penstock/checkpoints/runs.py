@@ -55,6 +55,7 @@ def create(
             "fingerprint": run.fingerprint,
             "input": run.input,
             "mode": run.mode,
+            "principal": run.principal,
             "status": RunStatus.QUEUED,
             "epoch": 0,
             "lost_count": 0,
@@ -179,7 +180,7 @@ def park(
 ) -> Run:
     """Let a run wait at its gates; it goes back to the queue if one was decided meanwhile.
 
-    `others` are gates that are open already: effects in doubt.
+    `others` are the gates that its calls wait at: they are open already, or were.
 
     One that was to be cancelled is cancelled, and asks nothing.
 
@@ -192,8 +193,8 @@ def park(
         return move(connection, fence, RunStatus.CANCELLED, at=at, actor=actor)
     gates.ask(connection, run, questions, at=at)
     waits_for = [*(question.id for question in questions), *others]
-    if gates.any_decided(connection, waits_for):
-        # Decided while the run was still on its way here, so nobody else will wake it.
+    if gates.any_closed(connection, waits_for):
+        # Closed while the run was still on its way here, so nobody else will wake it.
         return move(connection, fence, RunStatus.QUEUED, at=at, actor=actor)
     return run
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from penstock.contracts.ids import IdempotencyKey, RunId, ThreadId
+from penstock.contracts.policy import Spend, Taint
 from penstock.contracts.tool import EffectClass
 
 
@@ -91,6 +92,10 @@ class NewEffect:
     can_be_looked_up: bool
     answer_schema: str
     """JSON Schema of what a person may answer, should it be in doubt."""
+    taints: frozenset[Taint] = frozenset()
+    """What its result carries, whatever becomes of it."""
+    spend: Spend | None = None
+    """What it spends, where its contract names that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

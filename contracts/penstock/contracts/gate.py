@@ -1,5 +1,6 @@
 """A gate: a question to people that a run waits for, and the votes that answer it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -206,6 +207,25 @@ class Gate:
     consumed_at: datetime | None = None
     """When the call began for which it was given."""
     edit: Edit | None = None
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether its votes came to an approval."""
+        return self.decision is VoteKind.APPROVE
+
+    @property
+    def decision(self) -> VoteKind | None:
+        """What its votes came to; only of a gate of kind `approval` that was decided."""
+        if self.kind is not GateKind.APPROVAL or self.answer is None:
+            return None
+        return VoteKind(json.loads(self.answer)["decision"])
+
+    @property
+    def reason(self) -> str | None:
+        """What whoever decided has said; only of a gate of kind `approval` that was decided."""
+        if self.kind is not GateKind.APPROVAL or self.answer is None:
+            return None
+        return json.loads(self.answer)["reason"]
 
 
 class NoticeKind(StrEnum):

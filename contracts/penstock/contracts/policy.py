@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from penstock.contracts.ids import IdempotencyKey, RunId
+
 HOUR_S = 60 * 60.0
 
 
@@ -37,6 +39,16 @@ class Fact:
     """Whether a call may lack it; a policy then has to ask `context.facts has …` first."""
     description: str
     """What it is computed from, for people: `real path of path`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """What a call spends, by its arguments."""
+
+    minor: int
+    """In the currency's minor units: 250 is 2.50 EUR, and 250 JPY."""
+    currency: str
+    """Its ISO 4217 code."""
 
 
 class Verdict(StrEnum):
@@ -174,3 +186,18 @@ class PolicyVersion:
     def name(self) -> str:
         """What people call it by."""
         return f"{self.graph}@{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision as the store keeps it: what was asked, what was said, and by which version."""
+
+    tenant: str
+    run_id: RunId
+    graph: str
+    effect_key: IdempotencyKey
+    """Of the call."""
+    policy_digest: str
+    request: Request
+    decision: Decision
+    at: datetime

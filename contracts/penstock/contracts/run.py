@@ -140,6 +140,8 @@ class NewRun:
     input: str
     """What the graph is given, as JSON."""
     mode: RunMode = RunMode.LIVE
+    principal: str = ""
+    """The user whom it acts for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,8 @@ class Run:
     """When it ended; only an ended run has one."""
     failure: Failure | None
     """Only a failed run has one."""
+    principal: str = ""
+    """The user whom it acts for; empty where nobody was named."""
 
     @property
     def fence(self) -> Fence:

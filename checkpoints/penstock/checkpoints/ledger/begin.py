@@ -31,7 +31,14 @@ def begin(
         LeaseLost: somebody else drives the run now, or nobody may.
     """
     require_lease(connection, fence)
+    spend = new.spend
+    carried = {
+        "taints": " ".join(sorted(new.taints)),
+        "spend_minor": None if spend is None else spend.minor,
+        "spend_currency": None if spend is None else spend.currency,
+    }
     given = {
+        **carried,
         "key": new.key,
         "tenant": new.tenant,
         "run_id": new.run_id,
@@ -66,6 +73,7 @@ def begin(
     renewed = sql.again.first(
         connection,
         {
+            **carried,
             "of_key": new.key,
             "after_attempt": found.attempt,
             "found": found.status,

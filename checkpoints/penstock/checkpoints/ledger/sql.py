@@ -26,7 +26,7 @@ from penstock.contracts.effect import EffectStatus, sources
 _ONE = literal_column("1", Integer)
 _GIVEN = (
     *("key", "tenant", "run_id", "thread_id", "lineage", "tool", "tool_version", "effect"),
-    *("arguments", "digest", "business_key", "epoch"),
+    *("arguments", "digest", "business_key", "epoch", "taints", "spend_minor", "spend_currency"),
 )
 """What a call says of itself, under the names of its columns."""
 
@@ -84,6 +84,9 @@ def again(dialect: Dialect) -> ReturningUpdate[Any]:
             arguments=bindparam("arguments"),
             digest=bindparam("digest"),
             business_key=bindparam("business_key"),
+            taints=bindparam("taints"),
+            spend_minor=bindparam("spend_minor"),
+            spend_currency=bindparam("spend_currency"),
             status=EffectStatus.STARTED,
             attempt=effects.c.attempt + _ONE,
             started_at=database_now(dialect),

@@ -75,6 +75,15 @@ gates = Table(
 Index("ix_gates_run_id", gates.c.run_id)
 Index("ix_gates_status", gates.c.status, gates.c.expires_at)
 Index("ix_gates_effect_key", gates.c.effect_key)
+# What one binding stands for is asked at one gate at a time.
+Index(
+    "ix_gates_binding",
+    gates.c.effect_key,
+    gates.c.binding,
+    unique=True,
+    sqlite_where=text("binding IS NOT NULL AND status <> 'superseded'"),
+    postgresql_where=text("binding IS NOT NULL AND status <> 'superseded'"),
+)
 Index(
     "ix_gates_wakes_at",
     gates.c.wakes_at,

@@ -50,6 +50,14 @@ def upgrade() -> None:
             op.drop_constraint(f"ck_gates_{name}", "gates", type_="check")
         for name, condition in CHECKS.items():
             op.create_check_constraint(op.f(f"ck_gates_{name}"), "gates", condition)
+    op.create_index(
+        "ix_gates_binding",
+        "gates",
+        ["effect_key", "binding"],
+        unique=True,
+        sqlite_where=sa.text("binding IS NOT NULL AND status <> 'superseded'"),
+        postgresql_where=sa.text("binding IS NOT NULL AND status <> 'superseded'"),
+    )
     _people()
     _policies()
     _effects()

@@ -1,0 +1,98 @@
+"""What policies have decided, with all that it rested on, so that it can be decided anew."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Dialect, Insert, Row, func, select
+
+from penstock.checkpoints import audit
+from penstock.checkpoints.schema import decisions
+from penstock.checkpoints.statements import prepared
+from penstock.contracts.audit import AuditEvent
+from penstock.contracts.ids import IdempotencyKey, RunId
+from penstock.contracts.policy import Decided, Decision, Request, Verdict
+
+_REQUESTS = TypeAdapter(Request)
+_DECISIONS = TypeAdapter(Decision)
+
+
+def record(connection: Connection, decided: Decided, *, actor: str) -> None:
+    """Write a decision down; of one that denies the audit is told as well."""
+    verdict = decided.decision.verdict
+    _record.execute(
+        connection,
+        {
+            "tenant": decided.tenant,
+            "run_id": decided.run_id,
+            "graph": decided.graph,
+            "effect_key": decided.effect_key,
+            "policy_digest": decided.policy_digest,
+            "request": _REQUESTS.dump_json(decided.request).decode(),
+            "verdict": verdict,
+            "decision": _DECISIONS.dump_json(decided.decision).decode(),
+            "at": decided.at,
+        },
+    )
+    if verdict is Verdict.DENY:
+        audit.append(
+            connection,
+            AuditEvent(
+                tenant=decided.tenant,
+                at=decided.at,
+                actor=actor,
+                action="call.denied",
+                run_id=decided.run_id,
+                detail={
+                    "effect": decided.effect_key,
+                    "tool": decided.request.tool,
+                    "policy": decided.policy_digest,
+                    "because": ", ".join(decided.decision.reasons),
+                },
+            ),
+        )
+
+
+def of_run(connection: Connection, run_id: RunId) -> Sequence[Decided]:
+    """Return what was decided about the calls of a run, in the order in which it was."""
+    statement = select(decisions).where(decisions.c.run_id == run_id).order_by(decisions.c.id)
+    return [_decided(row) for row in connection.execute(statement)]
+
+
+def last_of_calls(
+    connection: Connection, graph: str, *, tenant: str, since: datetime | None, limit: int
+) -> Sequence[Decided]:
+    """Return what was decided last about each call of a graph, in the order of the calls.
+
+    A call that waits is decided about each time its run goes on; the last time is what counts.
+    """
+    last = (
+        select(func.max(decisions.c.id))
+        .where(decisions.c.graph == graph, decisions.c.tenant == tenant)
+        .group_by(decisions.c.effect_key)
+    )
+    if since is not None:
+        last = last.where(decisions.c.at >= since)
+    statement = select(decisions).where(decisions.c.id.in_(last)).order_by(decisions.c.id)
+    return [_decided(row) for row in connection.execute(statement.limit(limit))]
+
+
+@prepared(
+    *("tenant", "run_id", "graph", "effect_key", "policy_digest", "request", "verdict"),
+    *("decision", "at"),
+)
+def _record(_: Dialect) -> Insert:
+    return decisions.insert().inline()
+
+
+def _decided(row: Row[tuple[object, ...]]) -> Decided:
+    return Decided(
+        tenant=row.tenant,
+        run_id=RunId(row.run_id),
+        graph=row.graph,
+        effect_key=IdempotencyKey(row.effect_key),
+        policy_digest=row.policy_digest,
+        request=_REQUESTS.validate_json(row.request),
+        decision=_DECISIONS.validate_json(row.decision),
+        at=row.at,
+    )

@@ -1,0 +1,57 @@
+"""Gates in the store: opened with the state that waits for them, closed once."""
+
+from penstock.checkpoints.gates.asking import ask, open_approval, open_doubt
+from penstock.checkpoints.gates.closing import (
+    ask_again,
+    cancel_open,
+    close,
+    decide,
+    expire,
+    supersede,
+)
+from penstock.checkpoints.gates.consuming import consume
+from penstock.checkpoints.gates.delegating import delegate, revoke
+from penstock.checkpoints.gates.delegating import listed as delegations
+from penstock.checkpoints.gates.escalating import escalate
+from penstock.checkpoints.gates.reading import (
+    any_closed,
+    approvals_of,
+    get,
+    of_run,
+    open_ones,
+    votes_of,
+)
+from penstock.checkpoints.gates.voting import Has, break_glass, require_open, seat_of, vote
+from penstock.checkpoints.gates.waking import due, look_again, postpone, wake_later
+
+__all__ = [
+    "Has",
+    "any_closed",
+    "approvals_of",
+    "ask",
+    "ask_again",
+    "break_glass",
+    "cancel_open",
+    "close",
+    "consume",
+    "decide",
+    "delegate",
+    "delegations",
+    "due",
+    "escalate",
+    "expire",
+    "get",
+    "look_again",
+    "of_run",
+    "open_approval",
+    "open_doubt",
+    "open_ones",
+    "postpone",
+    "require_open",
+    "revoke",
+    "seat_of",
+    "supersede",
+    "vote",
+    "votes_of",
+    "wake_later",
+]

@@ -1,0 +1,232 @@
+"""Votes at gates of kind `approval`: who may cast one, and when the gate is decided by them.
+
+All of it happens in one transaction on a gate that is locked: two votes that come at once count one
+after the other.
+"""
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, or_, update
+
+from penstock.checkpoints.gates.closing import how_closed
+from penstock.checkpoints.gates.delegating import lenders
+from penstock.checkpoints.gates.reading import get, locked, votes_of
+from penstock.checkpoints.gates.rows import tell
+from penstock.checkpoints.schema import gate_votes, gates
+from penstock.contracts.errors import GateClosed, GateStale, VoteRefused
+from penstock.contracts.gate import (
+    BREAK_GLASS,
+    Ballot,
+    Channel,
+    Gate,
+    GateKind,
+    GateStatus,
+    Vote,
+    VoteKind,
+)
+from penstock.contracts.ids import GateId
+
+Has = Callable[[str, str], bool]
+"""Whether a group has a person in it, now."""
+
+
+def vote(
+    connection: Connection, gate_id: GateId, ballot: Ballot, *, has: Has, at: datetime
+) -> tuple[Gate, bool]:
+    """Cast a vote; return the gate, and whether this vote decided it.
+
+    The same vote of the same person again changes nothing and is no error. A rejection and a
+    response decide at once; an approval does when every group has as many as it needs.
+
+    Raises:
+        GateClosed: it takes no votes any more: the message says who decided, and when.
+        GateStale: the ballot is about something else than what the gate asks.
+        VoteRefused: this person may not vote here, or not so.
+        UnknownGate: there is no such gate.
+    """
+    gate, now = locked(connection, gate_id)
+    votes = votes_of(connection, gate_id)
+    earlier = next((vote for vote in votes if vote.person == ballot.person), None)
+    if earlier is not None and _is_same(earlier, ballot):
+        return gate, False
+    require_open(gate, ballot.binding, now=now)
+    if earlier is not None:
+        raise VoteRefused(
+            f"`{ballot.person}` voted already at gate `{gate.id}`, {earlier.kind} at"
+            f" {earlier.at.isoformat(timespec='seconds')}; a vote is not changed"
+        )
+    if ballot.kind is not VoteKind.APPROVE and not (ballot.reason or "").strip():
+        what = (
+            "a rejection needs its reason"
+            if ballot.kind is VoteKind.REJECT
+            else ("a response needs the words that the graph is to be given")
+        )
+        raise VoteRefused(f"the vote at gate `{gate.id}` was not taken: {what}")
+    seat = seat_of(connection, gate, ballot.person, has=has, now=now)
+    if ballot.kind is not VoteKind.REJECT:
+        _refuse_interested(gate, ballot.person, seat)
+    taken = next((vote for vote in votes if vote.seat == seat), None)
+    if taken is not None:
+        raise VoteRefused(
+            f"`{taken.person}` has voted at gate `{gate.id}` for `{seat}`, whose vote this would"
+            " be as well"
+        )
+    return _cast(connection, gate, ballot, seat, has=has, at=at)
+
+
+def break_glass(
+    connection: Connection, gate_id: GateId, ballot: Ballot, *, has: Has, at: datetime
+) -> tuple[Gate, bool]:
+    """Approve alone, whoever else would have to, because there is no time to ask them.
+
+    Raises:
+        GateClosed, GateStale, UnknownGate: as `vote`.
+        VoteRefused: this person is not of the group for it, or says no reason.
+    """
+    gate, now = locked(connection, gate_id)
+    if gate.status is GateStatus.DECIDED and gate.decided_by == ballot.person:
+        return gate, False
+    require_open(gate, ballot.binding, now=now)
+    if not has(BREAK_GLASS, ballot.person):
+        raise VoteRefused(
+            f"`{ballot.person}` is not in the group `{BREAK_GLASS}`, whose members alone may"
+            " approve alone"
+        )
+    if not (ballot.reason or "").strip():
+        raise VoteRefused("who approves alone has to say why")
+    is_own = or_(gate_votes.c.person == ballot.person, gate_votes.c.seat == ballot.person)
+    connection.execute(gate_votes.delete().where(gate_votes.c.gate_id == gate.id, is_own))
+    _write(connection, gate, ballot, ballot.person, at=at)
+    tell(connection, gate, "glass_broken", at=at, actor=ballot.person, reason=ballot.reason)
+    return _decide(connection, gate, ballot, at=at), True
+
+
+def require_open(gate: Gate, binding: str, *, now: datetime) -> None:
+    """Let pass who may still decide at a gate, and saw what it asks.
+
+    Raises:
+        GateClosed, GateStale, VoteRefused: as `vote`.
+    """
+    if gate.kind is not GateKind.APPROVAL:
+        raise VoteRefused(
+            f"gate `{gate.id}` is of kind `{gate.kind}` and takes an answer, not a vote"
+        )
+    if gate.status is not GateStatus.OPEN:
+        raise GateClosed(how_closed(gate))
+    if gate.expires_at is not None and now >= gate.expires_at:
+        raise GateClosed(
+            f"gate `{gate.id}` expired at {gate.expires_at.isoformat(timespec='seconds')};"
+            " nothing was changed"
+        )
+    if binding != gate.binding:
+        raise GateStale(
+            f"what was seen is not what waits at gate `{gate.id}` now; look at it again"
+        )
+
+
+def seat_of(connection: Connection, gate: Gate, person: str, *, has: Has, now: datetime) -> str:
+    """Return for whom a person votes at a gate: themselves, or somebody who has lent them a seat.
+
+    Raises:
+        VoteRefused: they have no seat there.
+    """
+    groups = groups_of(gate)
+    if any(has(group, person) for group in groups):
+        return person
+    for lender in lenders(connection, gate, person, now=now):
+        if any(has(group, lender) for group in groups):
+            return lender
+    named = ", ".join(f"`{group}`" for group in groups)
+    raise VoteRefused(
+        f"`{person}` may not decide at gate `{gate.id}`: its groups are {named}, and they are in"
+        " none of them"
+    )
+
+
+def groups_of(gate: Gate) -> Sequence[str]:
+    """Return the groups whose members may vote now."""
+    groups = list(gate.approvals or {})
+    if gate.escalated_at is not None and gate.escalates_to is not None:
+        groups.append(gate.escalates_to)
+    return groups
+
+
+def has_quorum(gate: Gate, votes: Collection[Vote], *, has: Has) -> bool:
+    """Tell whether the approvals of a gate are enough, by who is in which group now."""
+    approving = [vote for vote in votes if vote.kind is VoteKind.APPROVE]
+    if any(
+        vote.channel is Channel.BREAK_GLASS and has(BREAK_GLASS, vote.person) for vote in approving
+    ):
+        return True
+    beside = [gate.escalates_to] if gate.escalated_at and gate.escalates_to else []
+    return bool(gate.approvals) and all(
+        sum(any(has(each, vote.seat) for each in (group, *beside)) for vote in approving) >= count
+        for group, count in (gate.approvals or {}).items()
+    )
+
+
+def _is_same(earlier: Vote, ballot: Ballot) -> bool:
+    """Tell whether a vote is the one that was cast before, so that a double click does no harm."""
+    says_same = ballot.kind is not VoteKind.RESPOND or ballot.reason == earlier.reason
+    return earlier.kind is ballot.kind and says_same
+
+
+def _refuse_interested(gate: Gate, person: str, seat: str) -> None:
+    """Refuse those for whose own wish a call would happen."""
+    concerned = {person, seat}
+    if gate.edit is not None and gate.edit.by in concerned:
+        raise VoteRefused(
+            f"`{gate.edit.by}` has edited the call at gate `{gate.id}`; somebody else has to"
+            " approve it"
+        )
+    is_edited = gate.edit is not None
+    if gate.requester in concerned and (is_edited or not gate.may_confirm_self):
+        raise VoteRefused(
+            f"the run acts for `{gate.requester}`, so somebody else has to decide at gate"
+            f" `{gate.id}`"
+        )
+
+
+def _cast(
+    connection: Connection, gate: Gate, ballot: Ballot, seat: str, *, has: Has, at: datetime
+) -> tuple[Gate, bool]:
+    _write(connection, gate, ballot, seat, at=at)
+    tell(connection, gate, "voted", at=at, actor=ballot.person, vote=ballot.kind, seat=seat)
+    is_approval = ballot.kind is VoteKind.APPROVE
+    if is_approval and not has_quorum(gate, votes_of(connection, gate.id), has=has):
+        return gate, False
+    return _decide(connection, gate, ballot, at=at), True
+
+
+def _write(connection: Connection, gate: Gate, ballot: Ballot, seat: str, *, at: datetime) -> None:
+    connection.execute(
+        gate_votes.insert().values(
+            gate_id=gate.id,
+            seat=seat,
+            person=ballot.person,
+            kind=ballot.kind,
+            reason=ballot.reason,
+            channel=ballot.channel,
+            at=at,
+        )
+    )
+
+
+def _decide(connection: Connection, gate: Gate, ballot: Ballot, *, at: datetime) -> Gate:
+    answer = {"decision": ballot.kind, "reason": ballot.reason}
+    connection.execute(
+        update(gates)
+        .where(gates.c.id == gate.id, gates.c.status == GateStatus.OPEN)
+        .values(
+            status=GateStatus.DECIDED,
+            answer=json.dumps(answer),
+            decided_by=ballot.person,
+            closed_at=at,
+            wakes_at=None,
+        )
+    )
+    decided = get(connection, gate.id)
+    tell(connection, decided, "decided", at=at, actor=ballot.person, decision=ballot.kind)
+    return decided

@@ -1,0 +1,70 @@
+"""When a run that waits at a gate is to go on all the same, to look for itself."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select, update
+
+from penstock.checkpoints.database import database_now
+from penstock.checkpoints.schema import gates, runs
+from penstock.contracts.gate import GateKind, GateStatus
+from penstock.contracts.ids import GateId, RunId
+from penstock.contracts.run import RunStatus
+
+
+def wake_later(connection: Connection, gate_id: GateId, *, after_s: float) -> None:
+    """Have the run of an open gate go on in so many seconds, to look for itself."""
+    connection.execute(
+        update(gates)
+        .where(gates.c.id == gate_id, gates.c.status == GateStatus.OPEN)
+        .values(wakes_at=database_now(connection.dialect, plus_s=after_s))
+    )
+
+
+def postpone(connection: Connection, gate_id: GateId, *, by_s: float) -> None:
+    """Have the run of an open gate that is to go on to look for itself do so later."""
+    connection.execute(
+        update(gates)
+        .where(
+            gates.c.id == gate_id, gates.c.status == GateStatus.OPEN, gates.c.wakes_at.is_not(None)
+        )
+        .values(wakes_at=database_now(connection.dialect, plus_s=by_s))
+    )
+
+
+def due(connection: Connection, *, limit: int) -> Sequence[RunId]:
+    """Return runs that wait at a gate and are to look for themselves, the longest due first.
+
+    They are told once: what is returned is not due any more.
+    """
+    waiting = (
+        select(gates.c.id)
+        .join(runs, runs.c.id == gates.c.run_id)
+        .where(
+            gates.c.wakes_at <= database_now(connection.dialect),
+            gates.c.status == GateStatus.OPEN,
+            runs.c.status == RunStatus.WAITING,
+        )
+        .order_by(gates.c.wakes_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=gates)
+    )
+    found = connection.execute(waiting).scalars().all()
+    if not found:
+        return []
+    woken = update(gates).where(gates.c.id.in_(found)).values(wakes_at=None)
+    rows = connection.execute(woken.returning(gates.c.run_id)).scalars().all()
+    return [RunId(run_id) for run_id in dict.fromkeys(rows)]
+
+
+def look_again(connection: Connection, *, graph: str) -> None:
+    """Have every run of a graph that waits for an approval look whether it still needs it."""
+    of_graph = select(runs.c.id).where(runs.c.graph == graph)
+    connection.execute(
+        update(gates)
+        .where(
+            gates.c.status == GateStatus.OPEN,
+            gates.c.kind == GateKind.APPROVAL,
+            gates.c.run_id.in_(of_graph),
+        )
+        .values(wakes_at=database_now(connection.dialect))
+    )

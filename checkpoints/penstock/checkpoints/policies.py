@@ -1,0 +1,159 @@
+"""Policies in the store: every version that was ever loaded, and which one decides.
+
+Versions are never changed or taken away. To go back to one is to activate it again.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Dialect, Executable, RowMapping, bindparam, func, select
+
+from penstock.checkpoints import audit
+from penstock.checkpoints.gates import look_again
+from penstock.checkpoints.schema import policy_activations, policy_versions
+from penstock.checkpoints.statements import prepared
+from penstock.contracts.audit import AuditEvent
+from penstock.contracts.errors import UnknownPolicy
+from penstock.contracts.policy import PolicyFile, PolicySetName, PolicySource, PolicyVersion
+
+EVERYBODY = "*"
+"""The tenant of what concerns all of them: a policy is its graph's."""
+
+
+def load(
+    connection: Connection, graph: str, source: PolicySource, *, at: datetime, by: str
+) -> tuple[PolicyVersion, bool]:
+    """Keep a version of a graph's policy and have it decide, unless it was kept before.
+
+    Returns it, and whether it is new. One that was loaded before is left as it is: whether it
+    decides is for `activate` to say, so that a worker that starts does not undo a roll-back.
+    """
+    same = select(policy_versions.c.number).where(
+        policy_versions.c.graph == graph, policy_versions.c.digest == source.digest
+    )
+    number = connection.execute(same).scalar()
+    if number is not None:
+        return get(connection, graph, number), False
+    last = select(func.max(policy_versions.c.number)).where(policy_versions.c.graph == graph)
+    number = (connection.execute(last).scalar() or 0) + 1
+    connection.execute(
+        policy_versions.insert().values(
+            graph=graph,
+            number=number,
+            digest=source.digest,
+            source=_dump(source),
+            loaded_at=at,
+            loaded_by=by,
+        )
+    )
+    _tell(connection, "loaded", graph, number, at=at, actor=by)
+    return activate(connection, graph, number, at=at, by=by), True
+
+
+def activate(
+    connection: Connection, graph: str, number: int, *, at: datetime, by: str
+) -> PolicyVersion:
+    """Have a version decide from now on; what waits for an approval is decided anew.
+
+    Raises:
+        UnknownPolicy: there is no such version.
+    """
+    get(connection, graph, number)
+    connection.execute(policy_activations.insert().values(graph=graph, number=number, at=at, by=by))
+    _tell(connection, "activated", graph, number, at=at, actor=by)
+    look_again(connection, graph=graph)
+    return get(connection, graph, number)
+
+
+def active_digest(connection: Connection, graph: str) -> str | None:
+    """Return the digest of the version that decides about a graph's calls; None without one."""
+    found = _active.first(connection, {"of_graph": graph})
+    return None if found is None else found["digest"]
+
+
+def active(connection: Connection, graph: str) -> PolicyVersion:
+    """Return the version that decides about a graph's calls.
+
+    Raises:
+        UnknownPolicy: none was loaded.
+    """
+    found = _active.first(connection, {"of_graph": graph})
+    if found is None:
+        raise UnknownPolicy(
+            f"no policy was loaded for graph `{graph}` yet; a worker that starts loads it, or"
+            f" `penstock policy load {graph}`"
+        )
+    return get(connection, graph, found["number"])
+
+
+def get(connection: Connection, graph: str, number: int) -> PolicyVersion:
+    """Return a version.
+
+    Raises:
+        UnknownPolicy: there is none; the message says which there are.
+    """
+    found = [version for version in versions(connection, graph) if version.number == number]
+    if not found:
+        known = ", ".join(f"`{each.name}`" for each in versions(connection, graph)) or "none"
+        raise UnknownPolicy(f"there is no policy `{graph}@{number}`; loaded are {known}")
+    return found[0]
+
+
+def versions(connection: Connection, graph: str) -> Sequence[PolicyVersion]:
+    """Return the versions of a graph's policy, the newest first."""
+    found = _active.first(connection, {"of_graph": graph})
+    now = None if found is None else found["number"]
+    statement = select(policy_versions).where(policy_versions.c.graph == graph)
+    rows = connection.execute(statement.order_by(policy_versions.c.number.desc())).mappings()
+    return [_version(row, is_active=row["number"] == now) for row in rows]
+
+
+@prepared()
+def _active(_: Dialect) -> Executable:
+    newest = (
+        select(policy_activations.c.number)
+        .where(policy_activations.c.graph == bindparam("of_graph"))
+        .order_by(policy_activations.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(policy_versions.c.number, policy_versions.c.digest).where(
+        policy_versions.c.graph == bindparam("of_graph"), policy_versions.c.number == newest
+    )
+
+
+def _version(row: RowMapping, *, is_active: bool) -> PolicyVersion:
+    files = tuple(
+        PolicyFile(set=PolicySetName(each["set"]), name=each["name"], text=each["text"])
+        for each in json.loads(row["source"])
+    )
+    return PolicyVersion(
+        graph=row["graph"],
+        number=row["number"],
+        source=PolicySource(files=files, digest=row["digest"]),
+        loaded_at=row["loaded_at"],
+        loaded_by=row["loaded_by"],
+        is_active=is_active,
+    )
+
+
+def _dump(source: PolicySource) -> str:
+    files = [{"set": each.set, "name": each.name, "text": each.text} for each in source.files]
+    return json.dumps(files, ensure_ascii=False)
+
+
+def _tell(
+    connection: Connection, action: str, graph: str, number: int, *, at: datetime, actor: str
+) -> None:
+    audit.append(
+        connection,
+        AuditEvent(
+            tenant=EVERYBODY,
+            at=at,
+            actor=actor,
+            action=f"policy.{action}",
+            run_id=None,
+            detail={"policy": f"{graph}@{number}"},
+        ),
+    )
