@@ -106,6 +106,10 @@ class Principal:
     """The user's."""
     scopes: frozenset[str]
     """Those that user and agent both have."""
+    has_every_scope: bool = False
+    """Whether no scope is refused it: user and agent both have `*`, or nobody said who is who."""
+    has_every_role: bool = False
+    """Whether it has every role and group that a policy names: nobody said who is who."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

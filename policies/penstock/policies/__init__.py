@@ -1,1 +1,32 @@
 """Who may do what: policies, facts about calls, and the people they speak of."""
+
+from penstock.policies.annotations import Annotation, Mode
+from penstock.policies.builtin import builtin_policy
+from penstock.policies.compile import compile_policy
+from penstock.policies.compiled import CompiledPolicy, Rule
+from penstock.policies.directory import Directory
+from penstock.policies.people import OpenDirectory, People
+from penstock.policies.reasons import Reason
+from penstock.policies.runtime_facts import RuntimeFact, reserved_facts
+from penstock.policies.shapes import LeftOut
+from penstock.policies.source import dump_source, load_source, make_source, read_source
+
+__all__ = [
+    "Annotation",
+    "CompiledPolicy",
+    "Directory",
+    "LeftOut",
+    "Mode",
+    "OpenDirectory",
+    "People",
+    "Reason",
+    "Rule",
+    "RuntimeFact",
+    "builtin_policy",
+    "compile_policy",
+    "dump_source",
+    "load_source",
+    "make_source",
+    "read_source",
+    "reserved_facts",
+]
