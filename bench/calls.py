@@ -9,17 +9,21 @@ from typing import Any
 
 from langchain_core.tools import StructuredTool
 
+from bench.allowing import OPEN
 from bench.spread import Spread, difference, spread
-from penstock.checkpoints import Store, migrate, runs
+from penstock.checkpoints import Store, migrate, policies, runs
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.ids import ThreadId, WorkerId, new_run_id
 from penstock.contracts.outcome import Done, NodeCall
 from penstock.contracts.run import NewRun, Run, WhenBusy
 from penstock.nodes import Tool, tool
 from penstock.nodes.acting import Acting
+from penstock.nodes.deciding import Deciding
 from penstock.nodes.isolation import Pool
+from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stragglers import Stragglers
+from penstock.policies import OpenDirectory, read_source
 
 CONCURRENCIES = (1, 8, 64)
 READ, UNSAFE = "read", "unsafe"
@@ -158,5 +162,11 @@ def _calls(store: Store) -> RunCalls:
         return claimed
 
     run = store.write_blocking(begin)
-    acting = Acting(store=store, clock=clock, run=run, worker=worker, pool=Pool())
-    return RunCalls(acting, Stragglers(store, clock, worker))
+    people = OpenDirectory()
+    source = read_source(OPEN)
+    store.write_blocking(
+        lambda connection: policies.load(connection, "bench", source, at=at, by="bench")
+    )
+    acting = Acting(store=store, clock=clock, run=run, worker=worker, pool=Pool(), people=people)
+    deciding = Deciding(run, Rulebook("bench", [], people), people, clock)
+    return RunCalls(acting, deciding, Stragglers(store, clock, worker))

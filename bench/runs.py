@@ -15,6 +15,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
+from bench.allowing import OPEN
 from bench.spread import Spread, percentile, ratio, spread
 from penstock.checkpoints import Checkpointer, Store, migrate
 from penstock.contracts.run import RunStatus
@@ -144,7 +145,7 @@ async def _driven(url: str, count: int) -> float:
         catalog = Catalog.of(declare(_chain(), name="chain"))
         runtime = Runtime(store, saver, catalog)
         runs = [await runtime.start("chain", {}, actor="bench") for _ in range(count)]
-        worker = Worker(store, saver, catalog, pace=PACE)
+        worker = Worker(store, saver, catalog, pace=PACE, policy=OPEN)
         began = time.perf_counter()
         working = asyncio.create_task(worker.work())
         ended = [await runtime.wait(run.id, poll_s=POLL_S) for run in runs]
@@ -160,7 +161,7 @@ async def _idle(url: str, idle_s: float) -> float:
     """Return how much of one CPU a worker takes that waits for runs."""
     with Store.open(url) as store:
         saver = Checkpointer(store)
-        worker = Worker(store, saver, Catalog.of(declare(_chain(), name="chain")))
+        worker = Worker(store, saver, Catalog.of(declare(_chain(), name="chain")), policy=OPEN)
         working = asyncio.create_task(worker.work())
         began = time.process_time()
         await asyncio.sleep(idle_s)
@@ -214,7 +215,7 @@ async def _decisions(url: str, count: int) -> Sequence[float]:
         saver = Checkpointer(store)
         catalog = Catalog.of(declare(graph, name="ask"))
         engine = LocalEngine()
-        worker = Worker(store, saver, catalog, engine=engine, pace=PACE)
+        worker = Worker(store, saver, catalog, engine=engine, pace=PACE, policy=OPEN)
         runtime = Runtime(store, saver, catalog, engine=engine)
         working = asyncio.create_task(worker.work())
         runs = [await runtime.start("ask", {}, actor="bench") for _ in range(count)]

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from langgraph.graph import START, StateGraph
 
+from bench.allowing import OPEN
 from penstock.checkpoints import Checkpointer, Store
 from penstock.graphs import Catalog, declare
 from penstock.runs import Pace, Worker
@@ -38,7 +39,7 @@ def catalog() -> Catalog:
 def main() -> None:
     """Work on the store that the command line names."""
     with Store.open(sys.argv[1]) as store:
-        worker = Worker(store, Checkpointer(store), catalog(), pace=PACE)
+        worker = Worker(store, Checkpointer(store), catalog(), pace=PACE, policy=OPEN)
         asyncio.run(worker.work())
 
 

@@ -31,6 +31,7 @@ from penstock.graphs import Catalog, Graph
 from penstock.nodes import DidNot, Happened, IdempotencyKey, Tool, tool
 from penstock.runs import Pace, Runtime, Worker
 from support import forks, moments
+from support.allowing import OPEN
 from support.moments import WatchedCheckpointer
 from support.rounds import Log
 from support.shops import chain_of
@@ -405,7 +406,7 @@ class Scene:
         """Drive the runs of some cases until each is where it was to come to."""
         with Store.open(self.url) as store:
             saver, graphs = Checkpointer(store), self.catalog(cases)
-            worker = Worker(store, saver, graphs, pace=RESCUE)
+            worker = Worker(store, saver, graphs, pace=RESCUE, policy=OPEN)
             runtime = Runtime(store, saver, graphs)
 
             async def work() -> None:
@@ -431,7 +432,7 @@ class Scene:
         case.point.arm(trap)
         with Store.open(self.url) as store:
             saver = WatchedCheckpointer(store, **trap.saver)
-            worker = Worker(store, saver, self.catalog([case], trap), pace=PACE)
+            worker = Worker(store, saver, self.catalog([case], trap), pace=PACE, policy=OPEN)
 
             async def live() -> None:
                 async with asyncio.timeout(DEADLINE_S):

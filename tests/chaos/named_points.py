@@ -21,6 +21,7 @@ from penstock.contracts.run import ENDED, Run, RunStatus
 from penstock.graphs import Catalog, declare
 from penstock.runs import Pace, Runtime, Worker
 from support import forks, moments
+from support.allowing import OPEN
 from support.graphs import on_thread
 from support.moments import WatchedCheckpointer
 from support.rounds import Log, check_line, check_run, executions, rounds
@@ -445,7 +446,7 @@ def work_until(url: str, log: Log, points: Collection[Point], over: Callable[[Ru
     with Store.open(url) as store:
         saver = Checkpointer(store)
         graphs = catalog(log, points)
-        worker = Worker(store, saver, graphs, pace=RESCUE)
+        worker = Worker(store, saver, graphs, pace=RESCUE, policy=OPEN)
         runtime = Runtime(store, saver, graphs)
 
         async def work() -> None:
@@ -467,7 +468,7 @@ def victim_worker(url: str, log: Log, point: Point) -> None:
     with Store.open(url) as store:
         saver = WatchedCheckpointer(store, **trap.saver)
         graphs = catalog(log, [point], trap)
-        worker = Worker(store, saver, graphs, pace=PACE)
+        worker = Worker(store, saver, graphs, pace=PACE, policy=OPEN)
         log.write("victim", point.name, worker.id)
 
         async def cancel() -> None:

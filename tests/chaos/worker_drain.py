@@ -17,6 +17,7 @@ from penstock.contracts.clock import SystemClock
 from penstock.contracts.run import RunStatus
 from penstock.runs import Pace, Runtime, Worker
 from support import forks
+from support.allowing import OPEN
 from support.rounds import Log, executions
 from support.stories import story
 from support.workers import (
@@ -46,7 +47,7 @@ def worker(url: str, log: Log, name: str, go_on: Path) -> None:
                 await asyncio.sleep(0.02)
 
     with Store.open(url) as store:
-        working = Worker(store, Checkpointer(store), one_graph(log, hold), pace=PACE)
+        working = Worker(store, Checkpointer(store), one_graph(log, hold), pace=PACE, policy=OPEN)
         log.write("worker", name, working.id)
         asyncio.run(work_until_drained(working))
 

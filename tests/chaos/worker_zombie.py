@@ -23,6 +23,7 @@ from penstock.checkpoints import Checkpointer, Store, leases, migrate
 from penstock.checkpoints.schema import audit_events, checkpoint_writes, checkpoints, runs
 from penstock.runs import Pace, Runtime, Worker
 from support import forks, moments
+from support.allowing import OPEN
 from support.moments import WatchedCheckpointer
 from support.rounds import Log
 from support.stories import story
@@ -116,7 +117,7 @@ def zombie(url: str, log: Log, place: str, learns: str) -> None:
         saver = WatchedCheckpointer(store, after_put=after_put)
         # It has no slot free for the runs that come later until it has noticed its loss.
         pace = Pace(slots=RUNS, beat_s=BEATS[learns], lease_s=LEASE_S, poll_s=0.02)
-        worker = Worker(store, saver, one_graph(log, hold), pace=pace)
+        worker = Worker(store, saver, one_graph(log, hold), pace=pace, policy=OPEN)
         log.write("zombie", worker.id)
         asyncio.run(work_until_drained(worker))
 

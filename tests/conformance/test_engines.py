@@ -15,6 +15,7 @@ from penstock.checkpoints import Checkpointer, Store
 from penstock.contracts.run import ENDED, Run, RunStatus
 from penstock.graphs import Catalog, declare
 from penstock.runs import Engine, LocalEngine, Pace, Runtime, Worker
+from support.allowing import OPEN
 
 ENGINES: dict[str, Callable[[], Engine]] = {"local": LocalEngine}
 QUICK = Pace(beat_s=0.02, poll_s=0.02)
@@ -66,7 +67,9 @@ class House:
     async def worker(self, engine: Engine, **changed: Any) -> AsyncGenerator[Worker]:
         """Have a worker work."""
         pace = replace(QUICK, **changed)
-        worker = Worker(self._store, self._saver, self._catalog, engine=engine, pace=pace)
+        worker = Worker(
+            self._store, self._saver, self._catalog, engine=engine, pace=pace, policy=OPEN
+        )
         working = asyncio.create_task(worker.work())
         yield worker
         worker.drain()

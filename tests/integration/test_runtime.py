@@ -29,6 +29,7 @@ from penstock.contracts.run import Failure, FailureCode, Fence, Run, RunStatus, 
 from penstock.graphs import Catalog, Graph, declare
 from penstock.runs import Pace, Runtime, Worker
 from penstock.runs.driver import Driver
+from support.allowing import OPEN
 from support.runs import NOW
 
 QUICK = Pace(beat_s=0.02, lease_s=5.0, poll_s=0.02)
@@ -130,7 +131,7 @@ class Desk:
     @asynccontextmanager
     async def worker(self, pace: Pace = QUICK) -> AsyncGenerator[Worker]:
         """Have a worker work."""
-        worker = Worker(self.store, self._saver, self._catalog, pace=pace)
+        worker = Worker(self.store, self._saver, self._catalog, pace=pace, policy=OPEN)
         working = asyncio.create_task(worker.work())
         yield worker
         worker.drain()
@@ -553,7 +554,7 @@ async def test_a_graph_that_a_worker_does_not_have_is_left_alone(
 ) -> None:
     run = await desk.start("slow")
     changed = Catalog.of(declare(World()._slow(), name="slow", version="2"))
-    worker = Worker(store, saver, changed, pace=QUICK)
+    worker = Worker(store, saver, changed, pace=QUICK, policy=OPEN)
     working = asyncio.create_task(worker.work())
     await asyncio.sleep(0.1)
     assert (await desk.runtime.get(run.id)).status is RunStatus.QUEUED

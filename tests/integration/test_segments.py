@@ -20,6 +20,7 @@ from penstock.contracts.run import ENDED, FailureCode, Run, RunStatus
 from penstock.contracts.step import StepKind, StepStatus
 from penstock.graphs import Catalog, Graph, declare
 from penstock.runs import BlockingRuntime, Pace, Worker
+from support.allowing import OPEN
 from support.shops import Shop, chain_of
 
 
@@ -278,7 +279,9 @@ def test_a_node_that_blocks_the_loop_keeps_its_leases_and_is_then_taken_over(
     def first_worker() -> None:
         async def work() -> None:
             with Store.open(url) as store:
-                worker = Worker(store, Checkpointer(store), Catalog.of(graph), pace=pace)
+                worker = Worker(
+                    store, Checkpointer(store), Catalog.of(graph), pace=pace, policy=OPEN
+                )
                 working = asyncio.create_task(worker.work())
                 while not go_on.is_set():  # noqa: ASYNC110  (a thread sets it)
                     await asyncio.sleep(0.02)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from langgraph.graph import START, StateGraph
@@ -10,7 +11,9 @@ from langgraph.graph import START, StateGraph
 from penstock.checkpoints import Checkpointer, Store
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import Catalog, Graph, declare
-from penstock.runs import LocalEngine, Pace, Runtime, Worker
+from penstock.policies import People
+from penstock.runs import Approvals, LocalEngine, Pace, Runtime, Worker
+from support.allowing import OPEN
 
 QUICK = Pace(beat_s=0.02, lease_s=5.0, poll_s=0.02)
 
@@ -31,18 +34,32 @@ def chain_of(
 class Shop:
     """A store, a runtime and a worker for one graph."""
 
-    def __init__(self, store: Store, graph: Graph) -> None:
+    def __init__(
+        self, store: Store, graph: Graph, *, policy: Path = OPEN, people: People | None = None
+    ) -> None:
         self.store = store
         self.graph = graph
+        self.policy = policy
+        self.people = people
         self.saver = Checkpointer(store)
         self.engine = LocalEngine()
-        self.runtime = Runtime(store, self.saver, Catalog.of(graph), engine=self.engine)
+        catalog = Catalog.of(graph)
+        self.runtime = Runtime(store, self.saver, catalog, engine=self.engine, people=people)
+        self.approvals = Approvals(store, catalog, engine=self.engine, people=people)
 
     @asynccontextmanager
     async def worker(self, pace: Pace = QUICK) -> AsyncGenerator[Worker]:
         """Have a worker work."""
         catalog = Catalog.of(self.graph)
-        worker = Worker(self.store, self.saver, catalog, engine=self.engine, pace=pace)
+        worker = Worker(
+            self.store,
+            self.saver,
+            catalog,
+            engine=self.engine,
+            pace=pace,
+            people=self.people,
+            policy=self.policy,
+        )
         working = asyncio.create_task(worker.work())
         yield worker
         worker.drain()

@@ -4,16 +4,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, Select, bindparam, func, literal, select
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Executable,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+)
 
 from penstock.checkpoints.database import database_now
-from penstock.checkpoints.schema import effects, policy_activations, policy_versions
+from penstock.checkpoints.schema import effects, one_of, policy_activations, policy_versions
 from penstock.checkpoints.statements import prepared
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.ids import ThreadId
 from penstock.contracts.policy import Taint
 
 MINUTE_S = 60.0
+_SPENDING = frozenset(EffectStatus) - {EffectStatus.FAILED, EffectStatus.COMPENSATED}
+"""Of an effect that is in one of these states the money may be gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +100,7 @@ def _look(dialect: Dialect) -> Executable:
         effects.c.spend_currency == bindparam("of_currency"),
         effects.c.spend_minor.is_not(None),
         effects.c.first_started_at >= bindparam("since_day"),
-        effects.c.status.not_in([EffectStatus.FAILED, EffectStatus.COMPENSATED]),
+        text(one_of("status", _SPENDING)),
     )
 
     def tainted(name: str) -> Select[Any]:

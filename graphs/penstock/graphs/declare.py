@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.contracts.errors import InvalidGraph
 from penstock.contracts.ids import Fingerprint
+from penstock.contracts.policy import Taint
 from penstock.contracts.step import StepKind
 from penstock.graphs.fingerprint import fingerprint
 from penstock.graphs.kinds import step_kinds
@@ -37,6 +39,10 @@ class Graph:
     """Each node's kind by its path from the top, subgraphs' nodes as `outer|inner`."""
     progress_s: float | None
     """A run of which nothing is heard for so long fails; the worker's own time if none."""
+    policy: Path | None
+    """The folder of its policy; None for the one that stands where a graph names none."""
+    taints: frozenset[Taint]
+    """What its runs carry from their start: that of their input."""
     tools: Mapping[str, "Tool[Any]"] = field(repr=False, compare=False)
     """The tools that are known to be called in it, by their names; each has its `contract`."""
     compiled: "Compiled" = field(repr=False, compare=False)
@@ -62,16 +68,20 @@ def declare(
     description: str = "",
     progress_s: float | None = None,
     tools: Iterable["BaseTool"] = (),
+    policy: Path | str | None = None,
+    taints: Iterable[Taint | str] = (),
 ) -> Graph:
     """Give a LangGraph graph, compiled or not, the name and version that its runs are stored under.
 
     What is added to a builder afterwards is not in the declared graph. The tools in its `ToolNode`s
     are found; `tools` names those that nodes call themselves. A run of which nothing is heard for
-    `progress_s` fails: no step begins or ends, and no node writes to its stream.
+    `progress_s` fails: no step begins or ends, and no node writes to its stream. `policy` is the
+    folder with its Cedar policies; it is read when a worker starts. A graph whose input is written
+    by somebody outside says so: `taints={"untrusted"}`.
 
     Raises:
         InvalidGraph: It is not a graph, does not compile, has no name, no version, no time to come
-            on in, a node of an unknown kind, or two tools of one name.
+            on in, a node of an unknown kind, two tools of one name, or an unknown taint.
     """
     from penstock.graphs.compiled import compiled_form  # noqa: PLC0415  (half a second)
     from penstock.graphs.tools import tools_of  # noqa: PLC0415  (likewise)
@@ -102,9 +112,21 @@ def declare(
         fingerprint=fingerprint(compiled, name=name, version=version),
         kinds=step_kinds(compiled),
         progress_s=progress_s,
+        policy=None if policy is None else Path(policy),
+        taints=_taints(name, taints),
         tools=tools_of(compiled, tools),
         compiled=compiled,
     )
+
+
+def _taints(name: str, taints: Iterable[Taint | str]) -> frozenset[Taint]:
+    try:
+        return frozenset(Taint(taint) for taint in taints)
+    except ValueError as error:
+        raise InvalidGraph(
+            f"Graph `{name}` was declared with what is not known: {error}. Wanted are"
+            f" {' and '.join(f'`{taint}`' for taint in Taint)}."
+        ) from error
 
 
 def describe(found: object) -> str:

@@ -8,6 +8,7 @@ from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Run
 from penstock.nodes.isolation import Pool
 from penstock.nodes.secrets import Source, environment
+from penstock.policies import People
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,5 +22,7 @@ class Acting:
     worker: WorkerId
     pool: Pool
     """Runs the tools that want processes of their own."""
+    people: People
+    """Who may do what, and who decides."""
     secrets: Source = environment
     """Returns secrets by their names."""

@@ -60,6 +60,8 @@ def admit(
         key_lifetime_s=contract.key_lifetime_s,
         can_be_looked_up=tool.probe is not None,
         answer_schema=answer_schema(tool),
+        taints=contract.taints,
+        spend=tool.spend(checked),
     )
     return ToolCall(tool=tool, checked=checked, effect=effect, injected=injected)
 

@@ -6,7 +6,10 @@ from typing import Any, Protocol
 
 from penstock.contracts.attempt import Attempt
 from penstock.contracts.effect import Effect, NewEffect
+from penstock.contracts.gate import Edit, Gate
+from penstock.contracts.ids import GateId
 from penstock.contracts.outcome import Failed, InDoubt, Outcome
+from penstock.contracts.policy import Decided, GateRule
 from penstock.nodes.arguments import Checked
 from penstock.nodes.tool import Tool
 
@@ -21,6 +24,14 @@ class Doubted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """An approval, and what it was given for."""
+
+    gate_id: GateId
+    binding: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """A call whose arguments fit the contract."""
 
@@ -32,6 +43,20 @@ class ToolCall:
     """What LangChain gives the function, by its parameters."""
     doubted: Doubted | None = None
     """What the ledger has of it, where that is in doubt."""
+    begun: Effect | None = None
+    """What the ledger has of it, where an attempt was begun and nobody knows what came of it."""
+    asked: Sequence[Gate] = ()
+    """The gates that have asked people whether it may happen."""
+    edit: Edit | None = None
+    """What a person has made of its arguments, where one has."""
+    undoes: bool = False
+    """Whether it undoes another call, because a person decided so."""
+    rules: tuple[GateRule, ...] = ()
+    """What it needs gates for, whatever its policy says."""
+    decided: Decided | None = None
+    """What its policy says of it."""
+    consent: Consent | None = None
+    """What people have said of it; it is used up when the call begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,8 @@ def _told(outcome: Refused | Failed | InDoubt) -> dict[str, str]:
     match outcome:
         case Refused(code="simulated" as code):
             what_next = "Nothing was done. Go on as if it had been."
+        case Refused(code="responded" as code):
+            what_next = "Nothing was done. A person has answered instead: go by what they say."
         case Refused(stage=stage, code=code):
             what_next = WHAT_NEXT[stage]
         case Failed(code=code, retryable=True):

@@ -5,19 +5,23 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.checkpoints import ledger
 from penstock.contracts.ids import GateId, IdempotencyKey, ThreadId
-from penstock.contracts.outcome import Failed, InDoubt, Origin, Outcome, Refused
+from penstock.contracts.outcome import Failed, InDoubt, Origin, Outcome, Refused, Stage
 from penstock.nodes.acting import Acting
 from penstock.nodes.admit import admit
 from penstock.nodes.call import ToolCall, chain
+from penstock.nodes.claim import StaleDecision
+from penstock.nodes.deciding import Deciding
 from penstock.nodes.keys import key_of, undoing_key
 from penstock.nodes.known import busy, conflict
 from penstock.nodes.parking import parked
+from penstock.nodes.stages.approve import Approve
 from penstock.nodes.stages.attempt import Attempts
+from penstock.nodes.stages.authorize import Authorize
 from penstock.nodes.stages.clear_up import ClearUp
 from penstock.nodes.stages.execute import Execute
 from penstock.nodes.stages.lineage import Lineage
@@ -25,6 +29,9 @@ from penstock.nodes.stages.recall import Recall
 from penstock.nodes.stages.simulate import Simulate
 from penstock.nodes.stragglers import Stragglers
 from penstock.nodes.tool import Tool
+
+POLICY_CHANGES = 5
+"""So often a call is decided about anew because its policy changed before it began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +48,12 @@ class RunCalls:
     """
 
     def __init__(
-        self, acting: Acting, stragglers: Stragglers, *, heard: Callable[[], None] = lambda: None
+        self,
+        acting: Acting,
+        deciding: Deciding,
+        stragglers: Stragglers,
+        *,
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
         """Carry out the calls of a segment on the running loop; `heard` is told of each."""
         self.loop = asyncio.get_running_loop()
@@ -59,8 +71,10 @@ class RunCalls:
             Simulate(acting),
             ClearUp(acting=acting, undo=self._undo),
             Lineage(acting),
+            Authorize(acting, deciding),
+            Approve(acting),
         ]
-        self._carry_out = chain(stages, self._attempts)
+        self._once_through = chain(stages, self._attempts)
 
     async def call(
         self,
@@ -114,6 +128,19 @@ class RunCalls:
             return busy(call.tool.name)
         return await asyncio.shield(under_way.task)
 
+    async def _carry_out(self, call: ToolCall) -> Outcome:
+        """Take a call through its stages, again where its policy changed on the way."""
+        for _ in range(POLICY_CHANGES):
+            try:
+                return await self._once_through(call)
+            except StaleDecision:
+                continue
+        return Refused(
+            stage=Stage.POLICY,
+            code="policy_unsettled",
+            message=f"its policy changed {POLICY_CHANGES} times while it was to begin",
+        )
+
     def _forget(self, key: IdempotencyKey, task: "asyncio.Task[Outcome]") -> None:
         self._in_flight.pop(key, None)
         # Whoever asked may be gone: what it raised counts as seen.
@@ -139,7 +166,9 @@ class RunCalls:
             lineage=call.effect.lineage,
             injected={},
         )
-        return undoing if isinstance(undoing, Refused) else await self._carry_out(undoing)
+        if isinstance(undoing, Refused):
+            return undoing
+        return await self._carry_out(replace(undoing, undoes=True))
 
     async def _gate(self, doubt: InDoubt) -> GateId:
         key = IdempotencyKey(doubt.effect_key)

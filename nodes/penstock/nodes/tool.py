@@ -1,5 +1,6 @@
 """A governed tool: LangChain calls it, and a run carries it out."""
 
+import json
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin
@@ -10,6 +11,7 @@ from langchain_core.tools.base import ArgsSchema
 from pydantic import BaseModel, PrivateAttr, create_model
 
 from penstock.contracts.outcome import Done, Outcome, Refused
+from penstock.contracts.policy import Spend
 from penstock.contracts.tool import OnFailure, ToolContract
 from penstock.nodes.arguments import Checked, digest
 from penstock.nodes.asides import Aside
@@ -22,7 +24,7 @@ from penstock.nodes.results import ResultCodec
 from penstock.nodes.signature import RESERVED, Signature
 from penstock.nodes.supplies import REQUIRED, Supplies, Supply, is_tool_runtime
 from penstock.nodes.terms import Database
-from penstock.policies.facts import Extractor
+from penstock.policies.facts import Extractor, MinorUnits, compute_facts
 
 R = TypeVar("R")
 
@@ -153,6 +155,19 @@ class Tool(BaseTool, Generic[R]):
     def digest(self, checked: Checked) -> str:
         """Return what tells this call from one with other arguments, in 64 hex digits."""
         return digest(self.contract.name, self.contract.major, checked.canonical)
+
+    def computed_facts(self, checked: Checked) -> Mapping[str, object]:
+        """Return the facts of a call that the contract names.
+
+        Raises:
+            FactError: One cannot be computed of these arguments.
+        """
+        return compute_facts(self.facts, json.loads(checked.canonical)) if self.facts else {}
+
+    def spend(self, checked: Checked) -> Spend | None:
+        """Return what a call spends, by the first of its facts that is an amount of money."""
+        amounts = [each for each in self.facts.values() if isinstance(each, MinorUnits)]
+        return amounts[0].spend(json.loads(checked.canonical)) if amounts else None
 
     def business_key(self, checked: Checked) -> str | None:
         """Return the key that protects a call across runs; None when the tool has none."""

@@ -1,5 +1,6 @@
 """The life of a run: starting it, driving it, deciding its gates, ending it."""
 
+from penstock.runs.approvals import Approvals
 from penstock.runs.blocking import BlockingRuntime
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
@@ -7,4 +8,4 @@ from penstock.runs.pace import Pace
 from penstock.runs.runtime import Runtime
 from penstock.runs.worker import Worker
 
-__all__ = ["BlockingRuntime", "Engine", "LocalEngine", "Pace", "Runtime", "Worker"]
+__all__ = ["Approvals", "BlockingRuntime", "Engine", "LocalEngine", "Pace", "Runtime", "Worker"]

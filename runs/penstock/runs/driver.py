@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from penstock.checkpoints import Checkpointer, Store, fenced, gates, runs
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import (
+    GateExpired,
     StoreError,
     ThreadBusy,
     ToolFailed,
@@ -21,10 +22,14 @@ from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
 from penstock.graphs import Graph
 from penstock.nodes import with_calls
 from penstock.nodes.acting import Acting
+from penstock.nodes.deciding import Deciding
 from penstock.nodes.isolation import Pool
+from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stragglers import Stragglers
+from penstock.policies import People
 from penstock.runs.hearing import heard
+from penstock.runs.policing import rulebook_of
 from penstock.runs.questions import STRICT_RESUME_KEY, answers, interrupts, questions, waits
 from penstock.runs.segment import Segment
 
@@ -43,15 +48,18 @@ class Driver:
         worker: WorkerId,
         *,
         pool: Pool,
+        people: People,
     ) -> None:
-        """Share the worker's store and checkpointer, and the pool that runs some of its tools."""
+        """Share the worker's store, checkpointer and people, and the pool that runs some tools."""
         self._store = store
         self._checkpointer = checkpointer
         self._clock = clock
         self._worker = worker
         self._pool = pool
+        self._people = people
         self._stragglers = Stragglers(store, clock, worker)
         self._graphs: dict[str, Any] = {}
+        self._rulebooks: dict[str, Rulebook] = {}
 
     async def drive(self, graph: Graph, run: Run, segment: Segment) -> Run:
         """Drive `run`, as it was claimed, until it waits or ends; return it as it is then.
@@ -97,9 +105,17 @@ class Driver:
         """Run the graph as far as it goes and return where it stands."""
         compiled = self._compiled(graph)
         acting = Acting(
-            store=self._store, clock=self._clock, run=run, worker=self._worker, pool=self._pool
+            store=self._store,
+            clock=self._clock,
+            run=run,
+            worker=self._worker,
+            pool=self._pool,
+            people=self._people,
         )
-        calls = RunCalls(acting, self._stragglers, heard=segment.heard)
+        deciding = Deciding(
+            run, self._rulebook(graph), self._people, self._clock, taints=graph.taints
+        )
+        calls = RunCalls(acting, deciding, self._stragglers, heard=segment.heard)
         config = with_calls(_config(run), calls)
         given: Any = None
         # Nobody has driven a run that is claimed for the first time.
@@ -132,6 +148,11 @@ class Driver:
         if graph.name not in self._graphs:
             self._graphs[graph.name] = graph.compile(self._checkpointer)
         return self._graphs[graph.name]
+
+    def _rulebook(self, graph: Graph) -> Rulebook:
+        if graph.name not in self._rulebooks:
+            self._rulebooks[graph.name] = rulebook_of(graph, self._people)
+        return self._rulebooks[graph.name]
 
     async def _fail(self, run: Run, failure: Failure) -> Run:
         at = self._clock.now()
@@ -169,6 +190,8 @@ def _failure(error: Exception) -> Failure:
     found = f"{type(error).__name__}: {error}"
     if isinstance(error, UnstorableValue):
         return Failure(code=FailureCode.UNSTORABLE, message=str(error), redrivable=True)
+    if isinstance(error, GateExpired):
+        return Failure(code=FailureCode.GATE_EXPIRED, message=str(error), redrivable=True)
     if isinstance(error, ToolRefused | ToolFailed):
         return Failure(
             code=FailureCode.TOOL_FAILED,

@@ -13,9 +13,11 @@ from langgraph.types import Command, Interrupt, StateSnapshot
 from pydantic_core import from_json, to_json
 
 from penstock.contracts.effect import Doubt
-from penstock.contracts.errors import InvalidAnswer
-from penstock.contracts.gate import Gate, GateKind, GateStatus, Question
+from penstock.contracts.errors import InvalidAnswer, VoteRefused
+from penstock.contracts.gate import OPERATORS, Gate, GateKind, GateStatus, Question
 from penstock.contracts.ids import GateId, RunId
+from penstock.contracts.run import Run
+from penstock.policies import People
 
 STRICT_RESUME_KEY = "__pregel_strict_resume"
 """LangGraph's own key for a config; a contract test holds it."""
@@ -72,6 +74,20 @@ def answers(run_id: RunId, state: StateSnapshot, gates: Sequence[Gate]) -> Comma
         if gate_id(run_id, interrupt.id) in decided
     }
     return Command(resume=resume) if resume else None
+
+
+def require_answerer(gate: Gate, run: Run, person: str, people: People) -> None:
+    """Let pass who may answer a gate.
+
+    Raises:
+        VoteRefused: this person may not.
+    """
+    is_own = gate.kind is GateKind.QUESTION and person == run.principal
+    if not is_own and not people.has(OPERATORS, person, gate.tenant):
+        also = f" or `{run.principal}`, whom the run acts for" * (gate.kind is GateKind.QUESTION)
+        raise VoteRefused(
+            f"`{person}` may not answer gate `{gate.id}`: wanted is a member of `{OPERATORS}`{also}"
+        )
 
 
 def check_answer(gate: Gate, answer: object) -> str:

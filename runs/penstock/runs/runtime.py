@@ -16,9 +16,10 @@ from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId, new_
 from penstock.contracts.run import ENDED, NewRun, Run, RunMode, RunStatus, WhenBusy
 from penstock.contracts.step import Step
 from penstock.graphs import Catalog, validate_input
+from penstock.policies import OpenDirectory, People
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
-from penstock.runs.questions import check_answer, read_doubt
+from penstock.runs.questions import check_answer, read_doubt, require_answerer
 
 TENANT = "default"
 """Whose runs they are where nobody says."""
@@ -42,13 +43,15 @@ class Runtime:
         *,
         engine: Engine | None = None,
         clock: Clock | None = None,
+        people: People | None = None,
     ) -> None:
-        """Act on the runs of `store`."""
+        """Act on the runs of `store`; without `people`, whoever comes may answer everything."""
         self._store = store
         self._checkpointer = checkpointer
         self._catalog = catalog
         self._engine = engine or LocalEngine()
         self._clock = clock or SystemClock()
+        self._people: People = people or OpenDirectory()
 
     async def start(
         self,
@@ -89,6 +92,7 @@ class Runtime:
             fingerprint=str(known.fingerprint),
             input=to_json(checked).decode(),
             mode=mode,
+            principal=actor,
         )
 
         def change(connection: Connection) -> Run:
@@ -192,13 +196,18 @@ class Runtime:
     async def decide(self, gate_id: GateId, answer: Any, *, by: str) -> Gate:
         """Answer a gate; its run goes on. The same answer again changes nothing.
 
+        What a graph asks is answered by whoever its run acts for, or by an operator; what became of
+        a call, by an operator. Gates that ask for an approval take votes: see `Approvals`.
+
         Raises:
             UnknownGate: there is no such gate.
+            VoteRefused: this person may not answer it, or it takes votes.
             InvalidAnswer: the answer does not fit; the gate stays open.
             GateClosed: it was decided otherwise, or its run is over.
             GateNotReady: it asks whether a call happened that may still happen.
         """
-        gate = await self._store.read(lambda connection: gates.get(connection, gate_id))
+        gate, run = await self._store.read(lambda connection: _gate_of(connection, gate_id))
+        require_answerer(gate, run, by, self._people)
         checked = check_answer(gate, answer)
         at = self._clock.now()
 
@@ -239,6 +248,7 @@ class Runtime:
         def change(connection: Connection) -> Run:
             run = runs.redrive(connection, run_id, at=at, by=by)
             ledger.try_again(connection, run_id)
+            gates.ask_again(connection, run_id, at=at, actor=by)
             self._engine.enqueue(connection, run)
             return run
 
@@ -263,3 +273,8 @@ class Runtime:
         compiled = self._catalog.get(run.graph).compile(self._checkpointer)
         state = await compiled.aget_state({"configurable": {"thread_id": run.thread_id}})
         return state.values
+
+
+def _gate_of(connection: Connection, gate_id: GateId) -> tuple[Gate, Run]:
+    gate = gates.get(connection, gate_id)
+    return gate, runs.get(connection, gate.run_id)

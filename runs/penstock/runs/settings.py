@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     """How long to wait for another process's transaction to end."""
     graphs: Path = Path("langgraph.json")
     """The project's `langgraph.json`, or its folder."""
+    policy: Path | None = None
+    """The folder of the policy for graphs that name none; without one, a built-in policy."""
+    people: Path | None = None
+    """The file that says who is who; without one, whoever reaches the store may do everything."""
     tenant: str = Field(default=TENANT, min_length=1)
     """Whose runs are started, listed and acted on."""
     actor: str = Field(default_factory=login_name, min_length=1)

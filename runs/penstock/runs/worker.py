@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, gates, leases, runs
+from penstock.checkpoints import Checkpointer, Store, leases, runs
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId, WorkerId, new_worker_id
@@ -21,11 +22,14 @@ from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import IsolationTier
 from penstock.graphs import Catalog
 from penstock.nodes.isolation import NotStarted, Pool
+from penstock.policies import OpenDirectory, People
+from penstock.runs import policing
 from penstock.runs.driver import Driver
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
 from penstock.runs.pace import Pace
 from penstock.runs.segment import Segment
+from penstock.runs.sweeping import Swept, sweep
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +80,14 @@ class Worker:
         engine: Engine | None = None,
         pace: Pace | None = None,
         clock: Clock | None = None,
+        people: People | None = None,
+        policy: Path | None = None,
     ) -> None:
-        """Make a worker for the graphs of `catalog`; `work` starts it."""
+        """Make a worker for the graphs of `catalog`; `work` starts it.
+
+        Without `people`, whoever reaches the store may do everything. `policy` is the folder of the
+        policy for graphs that name none.
+        """
         self._store = store
         self._catalog = catalog
         self._engine = engine or LocalEngine()
@@ -89,14 +99,20 @@ class Worker:
         self.id: WorkerId = new_worker_id(socket.gethostname(), os.getpid())
         """Its name in leases and audit events."""
         self._pool = Pool(preload=_isolated(catalog), idle_count=IDLE_TOOL_PROCESSES)
-        self._driver = Driver(store, checkpointer, self._clock, self.id, pool=self._pool)
+        self._people: People = people or OpenDirectory()
+        self._policy = policy
+        self._driver = Driver(
+            store, checkpointer, self._clock, self.id, pool=self._pool, people=self._people
+        )
 
     async def work(self) -> None:
         """Work until `drain` is called and what is driven has stopped.
 
         Raises:
+            InvalidPolicy: the policy of a graph cannot be used; nothing was claimed.
             ExceptionGroup: of a `StoreError`, when the store would not be written any more.
         """
+        await self._load_policies()
         loop = asyncio.get_running_loop()
         self._over.clear()
         with ThreadPoolExecutor(1, thread_name_prefix="penstock-beat") as beater:
@@ -122,6 +138,15 @@ class Worker:
         """Claim nothing more; what is driven goes back to the queue at its last checkpoint."""
         self._draining.set()
         self._engine.wake()
+
+    async def _load_policies(self) -> None:
+        for graph in self._catalog:
+            source = policing.source_of(graph, self._policy)
+            await self._store.write(
+                lambda connection, graph=graph, source=source: policing.load(
+                    connection, graph, source, self._people, at=self._clock.now(), by=self.id
+                )
+            )
 
     async def _warm_up(self) -> None:
         """Start the processes for tools, so that the first call need not wait for them."""
@@ -213,23 +238,22 @@ class Worker:
                 driving.segment.write_running()
 
     async def _sweep(self) -> None:
-        def change(connection: Connection) -> Sequence[Run]:
-            swept = leases.sweep(
-                connection, lost_limit=self._pace.lost_limit, at=self._clock.now(), actor=self.id
+        def change(connection: Connection) -> Swept:
+            swept = sweep(
+                connection,
+                lost_limit=self._pace.lost_limit,
+                at=self._clock.now(),
+                actor=self.id,
             )
-            due = gates.due(connection, limit=leases.SWEEP_LIMIT)
-            woken = [
-                runs.wake(connection, run_id, at=self._clock.now(), actor=self.id) for run_id in due
-            ]
-            self._enqueue(connection, *swept, *woken)
+            self._enqueue(connection, *swept.lost, *swept.woken)
             self._engine.sweep(connection)
             return swept
 
         while True:
             swept = await self._store.write(change)
-            for run in swept:
+            for run in swept.lost:
                 log.warning("the worker of run %s was lost; the run is %s", run.id, run.status)
-            if swept:
+            if swept.lost or swept.woken:
                 self._engine.wake()
             await asyncio.sleep(self._pace.beat_s)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.allowing import OPEN
 from support.desk import CommandLine
 
 
@@ -15,6 +16,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLi
     """The command line in an empty folder; what it does to the process is undone."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PENSTOCK_ACTOR", "ann")
+    monkeypatch.setenv("PENSTOCK_POLICY", str(OPEN))
     monkeypatch.setenv("PENSTOCK_STORE_BUSY_TIMEOUT_S", "0.2")
     monkeypatch.setenv("PENSTOCK_WORKER_POLL_S", "0.02")
     monkeypatch.setenv("PENSTOCK_WORKER_BEAT_S", "0.1")

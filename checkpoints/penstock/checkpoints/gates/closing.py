@@ -13,7 +13,7 @@ from penstock.checkpoints.gates.reading import get
 from penstock.checkpoints.gates.rows import gates_of, tell
 from penstock.checkpoints.schema import gates
 from penstock.checkpoints.statements import prepared
-from penstock.contracts.errors import GateClosed
+from penstock.contracts.errors import GateClosed, VoteRefused
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 from penstock.contracts.policy import OnExpiry
@@ -29,6 +29,7 @@ def decide(
 
     Raises:
         GateClosed: it was answered otherwise, or is closed for another reason.
+        VoteRefused: it takes votes, and no answer.
         UnknownGate: there is no such gate.
     """
     closed = close(connection, gate_id, answer=answer, by=by, at=at)
@@ -37,6 +38,8 @@ def decide(
     gate = get(connection, gate_id)
     if (gate.status, gate.answer, gate.decided_by) == (GateStatus.DECIDED, answer, by):
         return gate, False
+    if gate.kind is GateKind.APPROVAL:
+        raise VoteRefused(f"gate `{gate.id}` takes votes: approve, reject, edit or respond")
     raise GateClosed(how_closed(gate))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Select, bindparam, select
+from sqlalchemy import Connection, Dialect, Select, bindparam, func, select
 
 from penstock.checkpoints.database import database_now
 from penstock.checkpoints.gates.rows import gates_of
@@ -65,6 +65,12 @@ def approvals_of(connection: Connection, key: IdempotencyKey) -> Sequence[Gate]:
     """
     rows = _approvals_of.rows(connection, {"of_key": key})
     return gates_of(connection, rows) if rows else []
+
+
+def count_of(connection: Connection, key: IdempotencyKey, binding: str) -> int:
+    """Return how many gates have asked for what a binding stands for, superseded ones too."""
+    asked = select(func.count()).where(gates.c.effect_key == key, gates.c.binding == binding)
+    return connection.execute(asked).scalar_one()
 
 
 def votes_of(connection: Connection, gate_id: GateId) -> Sequence[Vote]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from langgraph.errors import GraphBubbleUp
@@ -19,7 +19,7 @@ from tenacity import (
 )
 from tenacity.wait import wait_base
 
-from penstock.checkpoints import ledger
+from penstock.checkpoints import decisions, ledger
 from penstock.contracts.attempt import Attempt
 from penstock.contracts.effect import Effect, EffectStatus
 from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome
@@ -27,6 +27,7 @@ from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import REPEATABLE, EffectClass, RetryAfter, RetryPlan
 from penstock.nodes.acting import Acting
 from penstock.nodes.call import Attempted, Ending, Produced, ToolCall
+from penstock.nodes.claim import claim
 from penstock.nodes.known import outcome_of
 
 Carry = Callable[[Attempted], Awaitable[Ending]]
@@ -68,14 +69,11 @@ class Attempts:
         return await self._doubt(call, tried.effect, tried.outcome)
 
     async def _try(self, call: ToolCall) -> _Tried:
-        if call.effect.effect is EffectClass.READ:
+        if call.effect.effect is EffectClass.READ and call.consent is None:
             return await self._read(call)
         asked_s, at = time.monotonic(), self.acting.clock.now()
-        run, worker = self.acting.run, self.acting.worker
         effect, is_begun = await self.acting.store.write(
-            lambda connection: ledger.begin(
-                connection, call.effect, fence=run.fence, at=at, actor=worker
-            )
+            lambda connection: claim(connection, self.acting, call, at=at)
         )
         if not is_begun:
             return _Tried(outcome=outcome_of(call, effect))
@@ -123,6 +121,12 @@ class Attempts:
                 result = call.tool.results.load(ending.text)
                 return _Tried(outcome=Done(result=result, recorded=False))
             case Failed():
+                if call.effect.taints:
+                    # What it says of itself may be what somebody outside wrote.
+                    passing = replace(ending, retryable=True)
+                    self.acting.store.post(
+                        lambda connection: self._record_read(connection, call, passing)
+                    )
                 return _Tried(outcome=ending, again=ending.retryable)
             case InDoubt():
                 return _Tried(outcome=ending)
@@ -140,11 +144,15 @@ class Attempts:
             return ledger.succeed(connection, key, attempt, ending.text, at=at, actor=actor)
         return ledger.fail(connection, key, attempt, ending, at=at, actor=actor)
 
-    def _record_read(self, connection: Connection, call: ToolCall, ending: Produced) -> None:
-        at, run = self.acting.clock.now(), self.acting.run
+    def _record_read(
+        self, connection: Connection, call: ToolCall, ending: Produced | Failed
+    ) -> None:
+        at, run, worker = self.acting.clock.now(), self.acting.run, self.acting.worker
         effect, is_begun = ledger.begin(
-            connection, call.effect, fence=run.fence, at=at, actor=self.acting.worker
+            connection, call.effect, fence=run.fence, at=at, actor=worker
         )
+        if is_begun and call.decided is not None:
+            decisions.record(connection, call.decided, actor=worker)
         if is_begun:
             self.record(connection, effect, ending)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from penstock.contracts.policy import FactType
+from penstock.contracts.policy import FactType, Spend
 from penstock.policies.facts.extractor import Extractor, FactError, Takes, text_of
 
 USUAL_PLACES = 2
@@ -42,6 +42,7 @@ class MinorUnits(Extractor):
     argument: str
     currency: str | None
     currency_argument: str | None
+    is_minor: bool = False
 
     @property
     def kind(self) -> FactType:
@@ -63,11 +64,8 @@ class MinorUnits(Extractor):
 
     def read(self, taken: Mapping[str, object]) -> int:
         """Return the amount."""
-        where = f"`{self.argument}`"
-        code = self.currency
-        if code is None and self.currency_argument is not None:
-            code = text_of(taken, self.currency_argument)
-        places = _places(code or "")
+        where, code = f"`{self.argument}`", self._code(taken)
+        places = 0 if self.is_minor and _places(code) is not None else _places(code)
         if places is None:
             raise FactError(f"`{self.currency_argument}` is no currency with minor units.")
         amount = _number(taken[self.argument], where)
@@ -80,19 +78,40 @@ class MinorUnits(Extractor):
             raise FactError(f"{where} is beyond 64 bits in minor units.")
         return units
 
+    def spend(self, arguments: Mapping[str, object]) -> Spend | None:
+        """Return what a call spends; None where it spends nothing, or that cannot be told."""
+        try:
+            units = self.compute(arguments)
+        except FactError:
+            # A call without its facts is denied.
+            return None
+        if not isinstance(units, int) or units <= 0:
+            return None
+        return Spend(minor=units, currency=self._code(arguments))
+
+    def _code(self, arguments: Mapping[str, object]) -> str:
+        if self.currency is not None:
+            return self.currency
+        return text_of(arguments, self.currency_argument or "")
+
 
 def minor_units(
-    argument: str, *, currency: str | None = None, currency_argument: str | None = None
+    argument: str,
+    *,
+    currency: str | None = None,
+    currency_argument: str | None = None,
+    is_minor: bool = False,
 ) -> MinorUnits:
     """Return what computes an amount in minor units, such as cents, by ISO 4217.
 
     An amount is a number, or a text such as `12.50`. One finer than a minor unit is refused, never
-    rounded.
+    rounded. What the calls of a tenant come to is added up day by day: the fact `spent_today`.
 
     Args:
         argument: The amount's.
         currency: The code of the currency: `EUR`.
         currency_argument: Or the argument in which the code is.
+        is_minor: Whether the amount is in minor units already.
 
     Raises:
         ValueError: Neither or both are given, or the code is none with minor units.
@@ -101,7 +120,7 @@ def minor_units(
         raise ValueError("Wanted is a `currency` or a `currency_argument`, and not both.")
     if currency is not None and _places(currency) is None:
         raise ValueError(f"`{currency}` is no currency with minor units; wanted is one like `EUR`.")
-    return MinorUnits(argument, currency, currency_argument)
+    return MinorUnits(argument, currency, currency_argument, is_minor)
 
 
 def _places(code: str) -> int | None:

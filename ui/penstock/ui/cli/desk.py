@@ -24,7 +24,8 @@ from penstock.contracts.gate import Gate
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, read_manifest
-from penstock.runs import Engine, LocalEngine, Runtime, Worker
+from penstock.policies import Directory, OpenDirectory, People
+from penstock.runs import Approvals, Engine, LocalEngine, Runtime, Worker
 from penstock.runs.settings import PREFIX, Settings
 
 _PREFIX_ROWS = 1000
@@ -40,7 +41,9 @@ class Desk:
     checkpointer: Checkpointer
     catalog: Catalog
     engine: Engine
+    people: People
     runtime: Runtime
+    approvals: Approvals
 
     def worker(self, catalog: Catalog | None = None) -> Worker:
         """Return a worker for the graphs of `catalog`, or all; it hears of what is queued here."""
@@ -50,6 +53,8 @@ class Desk:
             catalog or self.catalog,
             engine=self.engine,
             pace=self.settings.pace(),
+            people=self.people,
+            policy=self.settings.policy,
         )
 
     async def run(self, typed: str) -> Run:
@@ -146,6 +151,7 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
 
     Raises:
         MigrationNeeded: there is no store yet, or it is of another version; none was made.
+        InvalidDirectory: the file that says who is who cannot be used.
         StoreError: it cannot be opened.
         InvalidSettings: the URL is not one of a store.
     """
@@ -158,14 +164,26 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
         store = Store.open(settings.store_url, busy_timeout_s=settings.store_busy_timeout_s)
     with store:
         checkpointer, engine = Checkpointer(store), LocalEngine()
+        people = read_people(settings)
         yield Desk(
             settings=settings,
             store=store,
             checkpointer=checkpointer,
             catalog=known,
             engine=engine,
-            runtime=Runtime(store, checkpointer, known, engine=engine),
+            people=people,
+            runtime=Runtime(store, checkpointer, known, engine=engine, people=people),
+            approvals=Approvals(store, known, engine=engine, people=people),
         )
+
+
+def read_people(settings: Settings) -> People:
+    """Read who is who.
+
+    Raises:
+        InvalidDirectory: the file is missing, or is not one.
+    """
+    return OpenDirectory() if settings.people is None else Directory.load(settings.people)
 
 
 def store_file(settings: Settings) -> str | None:

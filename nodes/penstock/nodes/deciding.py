@@ -1,0 +1,124 @@
+"""Deciding about a call: what its policy says, on the grounds that the runtime knows."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from penstock.checkpoints import grounds
+from penstock.contracts.clock import Clock
+from penstock.contracts.errors import InvalidPolicy, UnknownPolicy
+from penstock.contracts.ids import IdempotencyKey, ThreadId
+from penstock.contracts.outcome import Refused, Stage
+from penstock.contracts.policy import Decided, Request, Taint
+from penstock.contracts.run import Run
+from penstock.nodes.arguments import Checked
+from penstock.nodes.given import Given
+from penstock.nodes.masking import without_fields
+from penstock.nodes.rulebook import Rulebook
+from penstock.nodes.tool import Tool
+from penstock.policies import People
+from penstock.policies.facts import FactError
+
+
+class Deciding:
+    """Decides about the calls of one run."""
+
+    def __init__(
+        self,
+        run: Run,
+        rulebook: Rulebook,
+        people: People,
+        clock: Clock,
+        *,
+        taints: Collection[Taint] = (),
+    ) -> None:
+        """Decide for `run`, whose graph begins with these taints."""
+        self._run = run
+        self._rulebook = rulebook
+        self._people = people
+        self._clock = clock
+        self._taints = set(taints)
+        # Who starts a run on what somebody else wrote has given none of it.
+        self._given = Given("null" if Taint.UNTRUSTED in self._taints else run.input)
+
+    def taint(self, taints: Collection[Taint]) -> None:
+        """Take note of what the run has read, before the ledger has it."""
+        self._taints.update(taints)
+
+    def decide(
+        self,
+        connection: Connection,
+        tool: Tool[Any],
+        checked: Checked,
+        *,
+        key: IdempotencyKey,
+        lineage: ThreadId,
+    ) -> Decided | Refused:
+        """Say what the policy says of a call; refused is what it cannot be asked about."""
+        try:
+            request, digest = self._request(connection, tool, checked, lineage)
+            policy = self._rulebook.compiled(connection, digest, tool.contract)
+        except FactError as error:
+            return _refused("fact_failed", str(error))
+        except (InvalidPolicy, UnknownPolicy) as error:
+            return _refused("policy_unusable", f"nothing is allowed without a policy: {error}")
+        return Decided(
+            tenant=self._run.tenant,
+            run_id=self._run.id,
+            graph=self._run.graph,
+            effect_key=key,
+            policy_digest=digest,
+            request=request,
+            decision=policy.decide(request),
+            at=self._clock.now(),
+        )
+
+    def _request(
+        self, connection: Connection, tool: Tool[Any], checked: Checked, lineage: ThreadId
+    ) -> tuple[Request, str]:
+        run, now = self._run, self._clock.now()
+        spend = tool.spend(checked)
+        found = grounds.look(
+            connection,
+            graph=run.graph,
+            tenant=run.tenant,
+            tool=tool.name,
+            lineage=lineage,
+            currency=None if spend is None else spend.currency,
+            day=_midnight(now),
+        )
+        if found.policy_digest is None:
+            raise UnknownPolicy(f"no policy was loaded for graph `{run.graph}`")
+        args = without_fields(checked.canonical, tool.contract.sensitive)
+        taints = found.taints | self._taints
+        facts: dict[str, object] = {
+            **tool.computed_facts(checked),
+            "now": now.isoformat(timespec="milliseconds"),
+            "weekday": now.isoweekday(),
+            "spent_today": found.spent_minor,
+            "calls_last_minute": found.calls_last_minute,
+            "saw_untrusted": Taint.UNTRUSTED in taints,
+            "saw_private": Taint.PRIVATE in taints,
+            "given": self._given.names(args),
+        }
+        request = Request(
+            tool=tool.name,
+            tool_version=tool.contract.version,
+            tenant=run.tenant,
+            principal=self._people.principal(run.principal, run.graph, run.tenant),
+            args=args,
+            facts=facts,
+        )
+        return request, found.policy_digest
+
+
+def _midnight(now: datetime) -> datetime:
+    return now - timedelta(
+        hours=now.hour, minutes=now.minute, seconds=now.second, microseconds=now.microsecond
+    )
+
+
+def _refused(code: str, message: str) -> Refused:
+    return Refused(stage=Stage.POLICY, code=code, message=message)

@@ -1,0 +1,107 @@
+"""Approve: what a policy asks people about waits at a gate until they have decided."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from penstock.contracts.errors import GateExpired
+from penstock.contracts.gate import Gate, GateStatus, VoteKind
+from penstock.contracts.outcome import Outcome, Refused, Stage
+from penstock.contracts.policy import GateRule, OnExpiry
+from penstock.nodes.acting import Acting
+from penstock.nodes.approvals import Asking, covers, open_gate, terms_of
+from penstock.nodes.binding import binding_of
+from penstock.nodes.call import Consent, Next, ToolCall
+from penstock.nodes.claim import ConsentVoid
+from penstock.nodes.parking import parked
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Parks a call that needs a gate, and lets it go on with the consent that was given."""
+
+    acting: Acting
+
+    async def __call__(self, call: ToolCall, following: Next) -> Outcome:
+        """Let the call go on if nobody needs to be asked, or everybody has approved.
+
+        Raises:
+            GraphInterrupt: The run is to wait at the gate.
+            GateExpired: Nobody decided in time, and the run is to fail then.
+        """
+        decided = call.decided
+        if decided is None:
+            raise TypeError(f"`{call.tool.name}` was not decided about")
+        rules = [*decided.decision.rules, *call.rules]
+        # Whoever had a call undone has decided about exactly this one.
+        if call.undoes or not (rules or call.edit):
+            return await following(call)
+        asking = Asking(
+            run=self.acting.run,
+            contract=call.tool.contract,
+            checked=call.checked,
+            binding=binding_of(self.acting.run, call.effect.digest, decided),
+            decided=decided,
+            rules=rules,
+            edit=call.edit,
+        )
+        gate = next((gate for gate in call.asked if gate.binding == asking.binding), None)
+        if gate is None or not self._holds(gate, rules):
+            gate = await self._ask(asking, gate or _edited(call))
+        refused = _refusal(gate)
+        if refused is not None:
+            return refused
+        if gate.status is GateStatus.OPEN:
+            raise parked(gate.id, f"{call.tool.name} needs an approval")
+        try:
+            consent = Consent(gate_id=gate.id, binding=asking.binding)
+            return await following(replace(call, consent=consent))
+        except ConsentVoid:
+            again = await self._ask(asking, gate)
+            raise parked(again.id, f"{call.tool.name} needs another approval") from None
+
+    def _holds(self, gate: Gate, rules: Sequence[GateRule]) -> bool:
+        """Tell whether a gate asks for all that is wanted now; one used up did so then."""
+        if gate.consumed_at is not None or not rules:
+            return True
+        return covers(gate, terms_of(rules, self.acting.run.principal))
+
+    async def _ask(self, asking: Asking, before: Gate | None) -> Gate:
+        """Open the gate that is wanted now, in place of the one before."""
+        at, worker = self.acting.clock.now(), self.acting.worker
+        return await self.acting.store.write(
+            lambda connection: open_gate(connection, asking, before, at=at, actor=worker)
+        )
+
+
+def _edited(call: ToolCall) -> Gate | None:
+    """Return the gate at which a person has edited a call, under a policy that is not any more."""
+    return next((gate for gate in call.asked if gate.edit is not None), None)
+
+
+def _refusal(gate: Gate) -> Refused | None:
+    """Return what a call comes to whose gate was closed without an approval."""
+    match gate.status:
+        case GateStatus.OPEN:
+            return None
+        case GateStatus.DECIDED:
+            return _said(gate)
+        case GateStatus.EXPIRED if gate.on_expiry is OnExpiry.FAIL:
+            raise GateExpired(f"nobody decided in time at gate `{gate.id}`; redrive to ask again")
+        case GateStatus.EXPIRED:
+            return _gate(code="gate_expired", message="nobody decided in time")
+        case _:
+            return _gate(code="gate_closed", message=f"its gate was {gate.status}")
+
+
+def _said(gate: Gate) -> Refused | None:
+    match gate.decision:
+        case VoteKind.APPROVE:
+            return None
+        case VoteKind.RESPOND:
+            return _gate(code="responded", message=gate.reason or "")
+        case _:
+            return _gate(code="rejected", message=f"`{gate.decided_by}` rejected it: {gate.reason}")
+
+
+def _gate(*, code: str, message: str) -> Refused:
+    return Refused(stage=Stage.GATE, code=code, message=message)

@@ -1,0 +1,69 @@
+"""Authorize: whether a call may happen is for its policy to say, and nobody is asked before."""
+
+from dataclasses import dataclass, replace
+
+from penstock.checkpoints import decisions, ledger
+from penstock.contracts.outcome import InDoubt, Outcome, Refused, Stage
+from penstock.contracts.policy import Decided, Verdict
+from penstock.nodes.acting import Acting
+from penstock.nodes.call import Next, ToolCall
+from penstock.nodes.deciding import Deciding
+from penstock.nodes.known import outcome_of
+
+
+@dataclass(frozen=True, slots=True)
+class Authorize:
+    """Refuses what the policy denies; what it allows, or asks people about, goes on."""
+
+    acting: Acting
+    deciding: Deciding
+
+    async def __call__(self, call: ToolCall, following: Next) -> Outcome:
+        """Have the policy decide, and take note of what the run has then read."""
+        decided = await self.acting.store.read(
+            lambda connection: self.deciding.decide(
+                connection,
+                call.tool,
+                call.checked,
+                key=call.effect.key,
+                lineage=call.effect.lineage,
+            )
+        )
+        if isinstance(decided, Refused):
+            outcome: Outcome = decided
+        elif decided.decision.verdict is Verdict.DENY:
+            self._record(decided)
+            outcome = Refused(stage=Stage.POLICY, code="denied", message=decided.decision.message)
+        else:
+            try:
+                outcome = await following(replace(call, decided=decided))
+            finally:
+                # Whatever came of it: an error too may say what somebody outside wrote.
+                self.deciding.taint(call.tool.contract.taints)
+        if isinstance(outcome, Refused) and call.begun is not None:
+            return await self._doubt(call, outcome)
+        return outcome
+
+    def _record(self, decided: Decided) -> None:
+        """Write a denial down; nobody waits for that."""
+        worker = self.acting.worker
+        self.acting.store.post(
+            lambda connection: decisions.record(connection, decided, actor=worker)
+        )
+
+    async def _doubt(self, call: ToolCall, refused: Refused) -> Outcome:
+        """Ask people about a call that was begun when it was allowed, and may not be repeated now.
+
+        What became of it is not known, and a refusal would say that nothing happened.
+        """
+        effect, at, worker = call.begun, self.acting.clock.now(), self.acting.worker
+        if effect is None:
+            return refused
+        why = f"it was begun, and may not be repeated: {refused.message}"
+        doubtful = await self.acting.store.write(
+            lambda connection: ledger.doubt(
+                connection, effect, call.effect, why=("not_repeated", why), at=at, actor=worker
+            )
+        )
+        outcome = outcome_of(call, doubtful)
+        return outcome if isinstance(outcome, InDoubt) else refused

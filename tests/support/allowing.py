@@ -1,0 +1,11 @@
+"""Policies of the tests, as folders."""
+
+from pathlib import Path
+
+_HERE = Path(__file__).parent / "policies"
+
+OPEN = _HERE / "open"
+"""Allows everything, for tests of all else."""
+
+DESK = _HERE / "desk"
+"""Asks two of `finance` above 500, `security` what is tainted, and denies above 10000."""
