@@ -5,6 +5,7 @@ Importing this does not import LangGraph. What carries calls out is `penstock.no
 
 from penstock.contracts.attempt import Attempt
 from penstock.contracts.ids import IdempotencyKey
+from penstock.contracts.policy import FactType, Taint
 from penstock.contracts.probe import DidNot, Happened, Unknown
 from penstock.contracts.tool import Cost, EffectClass, IsolationTier, RetryAfter, RetryPlan
 from penstock.contracts.tool_errors import Permanent, RefusedByService, Retryable
@@ -19,6 +20,16 @@ from penstock.nodes.secrets import SecretRef, SecretValues, resolve
 from penstock.nodes.supplies import Supplies
 from penstock.nodes.terms import Terms
 from penstock.nodes.tool import Tool
+from penstock.policies.facts import (
+    Extractor,
+    FactError,
+    compute_facts,
+    fact,
+    minor_units,
+    real_path,
+    recipient_domains,
+    url_host,
+)
 
 __all__ = [
     "Aside",
@@ -29,6 +40,9 @@ __all__ = [
     "Cost",
     "DidNot",
     "EffectClass",
+    "Extractor",
+    "FactError",
+    "FactType",
     "Happened",
     "IdempotencyKey",
     "IsolationTier",
@@ -41,12 +55,19 @@ __all__ = [
     "SecretRef",
     "SecretValues",
     "Supplies",
+    "Taint",
     "Terms",
     "Tool",
     "Unknown",
     "adopt",
     "calls_of",
+    "compute_facts",
+    "fact",
+    "minor_units",
+    "real_path",
+    "recipient_domains",
     "resolve",
     "tool",
+    "url_host",
     "with_calls",
 ]

@@ -15,6 +15,7 @@ from pydantic_core import to_jsonable_python
 
 from penstock.contracts.errors import InvalidContract
 from penstock.contracts.outcome import Refused
+from penstock.contracts.policy import Taint
 from penstock.contracts.tool import (
     REPEATABLE,
     EffectClass,
@@ -28,12 +29,14 @@ from penstock.nodes import honesty
 from penstock.nodes.arguments import Checked, canonical_json, invalid_arguments
 from penstock.nodes.commands import is_command, write_command
 from penstock.nodes.definition import Definition
+from penstock.nodes.facts import read_facts, read_taints
 from penstock.nodes.messages import Carried
 from penstock.nodes.results import ResultCodec, problems
 from penstock.nodes.signature import Argument, Signature
 from penstock.nodes.supplies import REQUIRED, Injected, Supply, recognise
-from penstock.nodes.terms import EffectName
+from penstock.nodes.terms import EffectName, TaintName
 from penstock.nodes.tool import Tool
+from penstock.policies.facts import Extractor
 
 ARGUMENTS, CALL_ID, CONFIG = "penstock_arguments", "penstock_call_id", "penstock_config"
 """Names of parameters that no adopted tool has."""
@@ -49,6 +52,8 @@ def adopt(
     version: str = "1",
     scopes: Collection[str] = (),
     tags: Collection[str] = (),
+    taints: Collection[Taint | TaintName] = (),
+    facts: Mapping[str, Extractor] | None = None,
     timeout_s: float = 30.0,
     retry: RetryPlan | None = None,
 ) -> Tool[Carried]:
@@ -61,21 +66,23 @@ def adopt(
     """
     if isinstance(base, Tool):
         raise InvalidContract(f"`{base.name}` has a contract already. Use it as it is.")
+    runner, schema = _runner(base), _schema(base)
     contract = ToolContract(
         name=base.name,
         version=version,
         description=base.description or base.name,
-        arguments_schema=_schema(base),
+        arguments_schema=schema,
         result_schema=_RESULTS.schema,
         scopes=frozenset(scopes),
         tags=frozenset(tags),
+        taints=read_taints(runner, taints),
+        facts=read_facts(runner, facts or {}, schema, fills_defaults=False),
         effect=EffectClass(effect),
         timeout_s=timeout_s,
         retry=retry or RetryPlan(attempt_limit=1),
         isolation=IsolationTier.IN_PROCESS,
         warnings=_warnings(base, EffectClass(effect)),
     )
-    runner = _runner(base)
     if contract.effect not in ADOPTABLE:
         raise InvalidContract(
             f"`{base.name}` was adopted as `{contract.effect}`, for which a tool must be written."
@@ -90,6 +97,7 @@ def adopt(
         signature=_signature(base),
         arguments=LooseArguments(base, contract.arguments_schema),
         results=_RESULTS,
+        facts=dict(facts or {}),
     )
     return Tool(definition, told=base.tool_call_schema, adopted=base)
 

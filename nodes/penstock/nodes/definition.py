@@ -1,7 +1,7 @@
 """All that is known of a tool, read from its function and what its author says of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 
 from penstock.contracts.tool import (
@@ -19,10 +19,12 @@ from penstock.nodes.arguments import Arguments, TypedArguments
 from penstock.nodes.asides import Aside, probe_of, verify_of
 from penstock.nodes.business_key import BusinessKey, business_key
 from penstock.nodes.docstring import read_docstring
+from penstock.nodes.facts import read_facts, read_taints
 from penstock.nodes.place import invalid
 from penstock.nodes.results import ResultCodec, UnstorableType
 from penstock.nodes.signature import Signature, read_signature
 from penstock.nodes.terms import Database, Options
+from penstock.policies.facts import Extractor
 
 R = TypeVar("R")
 
@@ -40,6 +42,8 @@ class Definition(Generic[R]):
     probe: Aside | None = None
     verify: Aside | None = None
     database: Database | None = None
+    facts: Mapping[str, Extractor] = field(default_factory=dict[str, Extractor])
+    """What computes the facts that the contract names."""
 
 
 def define(
@@ -83,6 +87,7 @@ def define(
         if options.verify is None
         else verify_of(function, options.verify, signature=signature),
         database=options.database,
+        facts=dict(options.facts),
     )
 
 
@@ -126,6 +131,8 @@ def _contract(
         result_schema=results.schema,
         scopes=frozenset(options.scopes),
         tags=frozenset(options.tags),
+        taints=read_taints(function, options.taints),
+        facts=read_facts(function, options.facts, arguments.schema, fills_defaults=True),
         effect=effect,
         timeout_s=options.timeout_s,
         margin_s=options.margin_s,

@@ -1,11 +1,12 @@
 """What an author may say of a tool, and what stands where nothing is said."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
 from sqlalchemy import Engine
 
+from penstock.contracts.policy import Taint
 from penstock.contracts.tool import (
     Cost,
     EffectClass,
@@ -14,10 +15,12 @@ from penstock.contracts.tool import (
     RetryPlan,
 )
 from penstock.nodes.business_key import KeyMaker
+from penstock.policies.facts import Extractor
 
 EffectName = Literal["read", "idempotent", "transactional", "keyed", "probe", "unsafe"]
 IsolationName = Literal["in_process", "subprocess"]
 OnFailureName = Literal["tell", "raise"]
+TaintName = Literal["untrusted", "private"]
 Database = Engine | Callable[[], Engine]
 """The user's own database, or what gives it when it is first wanted."""
 
@@ -35,6 +38,10 @@ class Terms(TypedDict, total=False):
     """Else `unsafe`."""
     scopes: Collection[str]
     tags: Collection[str]
+    taints: Collection[Taint | TaintName]
+    """What its results carry; else nothing."""
+    facts: Mapping[str, Extractor]
+    """Computed of each call's arguments for the policy, by name."""
     timeout_s: float
     margin_s: float
     key_lifetime_s: float | None
@@ -68,6 +75,8 @@ class Options:
     effect: EffectClass | EffectName = EffectClass.UNSAFE
     scopes: Collection[str] = ()
     tags: Collection[str] = ()
+    taints: Collection[Taint | TaintName] = ()
+    facts: Mapping[str, Extractor] = field(default_factory=dict[str, Extractor])
     timeout_s: float = 30.0
     margin_s: float = 5.0
     key_lifetime_s: float | None = None

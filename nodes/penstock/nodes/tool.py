@@ -22,6 +22,7 @@ from penstock.nodes.results import ResultCodec
 from penstock.nodes.signature import RESERVED, Signature
 from penstock.nodes.supplies import REQUIRED, Supplies, Supply, is_tool_runtime
 from penstock.nodes.terms import Database
+from penstock.policies.facts import Extractor
 
 R = TypeVar("R")
 
@@ -139,6 +140,11 @@ class Tool(BaseTool, Generic[R]):
     def database(self) -> Database | None:
         """The user's database in whose transaction it runs, or what gives it."""
         return self._definition.database
+
+    @property
+    def facts(self) -> Mapping[str, Extractor]:
+        """What computes the facts that the contract names, by name."""
+        return self._definition.facts
 
     def check(self, arguments: Mapping[str, object]) -> Checked | Refused:
         """Check arguments against the contract, or refuse them with all that is wrong."""

@@ -9,7 +9,7 @@ from langchain_core.tools import tool as plain
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
-from penstock.nodes import Cost, IdempotencyKey, tool
+from penstock.nodes import Cost, IdempotencyKey, minor_units, tool
 
 
 @tool(
@@ -19,8 +19,10 @@ from penstock.nodes import Cost, IdempotencyKey, tool
     tags={"money"},
     cost=Cost(amount_micros=250_000, currency="EUR"),
     key="refund:{order}",
+    taints={"private"},
+    facts={"cents": minor_units("amount", currency="EUR")},
 )
-async def refund(order: str, key: IdempotencyKey) -> str:
+async def refund(order: str, amount: str, key: IdempotencyKey) -> str:
     """Pay an order back."""
     return order
 
@@ -75,6 +77,12 @@ def test_programs_get_whole_contracts(desk: CommandLine) -> None:
         ["payments:write"],
     )
     assert refund["arguments_schema"]["properties"]["order"]["type"] == "string"
+    assert refund["taints"] == ["private"]
+    assert refund["facts"]["cents"] == {
+        "type": "whole",
+        "is_optional": False,
+        "description": "minor units of EUR in amount",
+    }
     assert refund["result_schema"] == {"type": "string"}
     assert (refund["key_lifetime_s"], refund["has_key"]) == (86400.0, True)
     assert search["retry"]["attempt_limit"] == 1
@@ -88,6 +96,8 @@ def test_one_tool_is_shown_whole(desk: CommandLine) -> None:
         "0.25 EUR",
         '"order"',
         "business key",
+        "private",
+        "cents: minor units of EUR in amount",
     ):
         assert told in shown
 

@@ -33,7 +33,7 @@ def tools(settings: Settings, output: Output, *, graph: str | None, name: str | 
 def of_contract(contract: ToolContract) -> dict[str, Any]:
     """Return a contract as JSON has it; sets are sorted."""
     plain: dict[str, Any] = to_jsonable_python(contract)
-    for field in ("scopes", "tags", "sensitive", "secrets"):
+    for field in ("scopes", "tags", "taints", "sensitive", "secrets"):
         plain[field] = sorted(plain[field])
     return plain
 
@@ -91,6 +91,10 @@ def _shown(contract: ToolContract) -> Sequence[Any]:
         "cost": _cost(contract.cost),
         "scopes": ", ".join(sorted(contract.scopes)),
         "tags": ", ".join(sorted(contract.tags)),
+        "taints": ", ".join(sorted(contract.taints)),
+        "facts": "; ".join(
+            f"{name}: {each.description}" for name, each in sorted(contract.facts.items())
+        ),
         "sensitive": ", ".join(sorted(contract.sensitive)),
         "secrets": ", ".join(sorted(contract.secrets)),
         "has": ", ".join(_has(contract)),
