@@ -192,7 +192,7 @@ def _optional(policy: Parsed, match: re.Match[str], _: Collection[ToolShape]) ->
     said = f"context.{where}" if where else "context"
     return policy.problem(
         f"A call of `{match.group('tool')}` may lack `{name}`. Wanted is a question first. Write"
-        f" `{said} has {name} && …`.",
+        f" `{said} has {name} && …`, or `if {said} has {name} then … else …`.",
         name,
     )
 
