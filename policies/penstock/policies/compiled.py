@@ -64,8 +64,8 @@ class CompiledPolicy:
         other = self._shadow.judge(request)
         if (other.verdict, other.rules) == (judged.verdict, judged.rules):
             return decision
-        named = (*other.matched, *(reason for reason in other.reasons if reason in Reason))
-        reasons = tuple(name for name in named if name in self._in_shadow or name in set(Reason))
+        named = dict.fromkeys((*other.reasons, *other.matched))
+        reasons = tuple(name for name in named if name in self._in_shadow or name in _OWN)
         return replace(decision, shadow=other.verdict, shadow_reasons=reasons)
 
     def _refuse(self, request: Request) -> Decision | None:
@@ -73,7 +73,10 @@ class CompiledPolicy:
         tool, who = request.tool, request.principal
         scopes = self._scopes.get(tool)
         if scopes is None:
-            return _refusal(Reason.UNKNOWN_TOOL, f"The policy knows no tool `{tool}`.")
+            return _refusal(
+                Reason.UNKNOWN_TOOL,
+                f"`{tool}` is denied: the policy was made without it (`{Reason.UNKNOWN_TOOL}`).",
+            )
         if not who.tenant or who.tenant != request.tenant:
             return _refusal(
                 Reason.TENANT,
@@ -89,6 +92,9 @@ class CompiledPolicy:
                 f" {listed} (`{Reason.SCOPES}`).",
             )
         return None
+
+
+_OWN = frozenset[str](Reason)
 
 
 def _refusal(reason: Reason, message: str) -> Decision:

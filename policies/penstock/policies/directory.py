@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from penstock.contracts.errors import InvalidDirectory, UnknownPerson
 from penstock.contracts.policy import Principal
@@ -22,27 +22,27 @@ Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True, max
 
 
 class _User(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tenant: Name = "default"
-    roles: frozenset[Name] = Field(default=frozenset(), strict=False)
-    groups: frozenset[Name] = Field(default=frozenset(), strict=False)
-    scopes: frozenset[Name] = Field(default=frozenset(), strict=False)
-    logins: frozenset[Name] = Field(default=frozenset(), strict=False)
+    roles: frozenset[Name] = frozenset()
+    groups: frozenset[Name] = frozenset()
+    scopes: frozenset[Name] = frozenset()
+    logins: frozenset[Name] = frozenset()
 
 
 class _Agent(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    scopes: frozenset[Name] = Field(default=frozenset(), strict=False)
+    scopes: frozenset[Name] = frozenset()
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     users: Mapping[Name, _User] = {}
     agents: Mapping[Name, _Agent] = {}
-    notify: Mapping[Name, tuple[Name, ...]] = Field(default={}, strict=False)
+    notify: Mapping[Name, tuple[Name, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ NO_CALL = "unable to find an applicable action"
 
 _ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "neg": "-"}
 _PRINCIPAL = ("tenant", "scopes")
+_CONDITION = ("when", "unless")
+"""Where a wrong type is looked for: Cedar does not say more."""
 _CONTEXT = ("agent", "args", "facts")
 
 
@@ -158,7 +160,9 @@ def _problems_of_cedar(
                 yield tell(policy, match, tools)
                 break
         else:
-            yield policy.problem(f"Cedar says: {said}. Wanted is what its types allow. Correct it.")
+            words = [found.strip('"') for found in re.findall(r"`([^`]+)`", said)]
+            text = f"Cedar says: {said}. Wanted is what its types allow. Correct it."
+            yield policy.problem(text, *words, *_CONDITION)
 
 
 def _no_attribute(policy: Parsed, match: re.Match[str], tools: Collection[ToolShape]) -> Problem:
@@ -192,7 +196,7 @@ def _optional(policy: Parsed, match: re.Match[str], _: Collection[ToolShape]) ->
     said = f"context.{where}" if where else "context"
     return policy.problem(
         f"A call of `{match.group('tool')}` may lack `{name}`. Wanted is a question first. Write"
-        f" `{said} has {name} && …`.",
+        f" `{said} has {name} && …`, or `if {said} has {name} then … else …`.",
         name,
     )
 
@@ -201,7 +205,7 @@ def _wrong_type(policy: Parsed, match: re.Match[str], _: Collection[ToolShape]) 
     text = f"It compares what is not of one type: {match.group(0)}."
     if "decimal" in text:
         text += ' Compare decimals as in `context.args.amount.lessThan(decimal("5.0"))`.'
-    return policy.problem(f"{text} Correct it.")
+    return policy.problem(f"{text} Correct it.", *_CONDITION)
 
 
 def _no_call(policy: Parsed, _: re.Match[str], __: Collection[ToolShape]) -> Problem:

@@ -82,8 +82,7 @@ def parse(statement: Statement) -> Parsed | Problem:
         tree = cedar.parse(statement.text)
     except ValueError as error:
         said = str(error).partition("\n")[0]
-        word = re.search(r"`([^`]+)`", said) or re.search(r"@(\w+)", said)
-        line = statement.line_of(*([word.group(1)] if word else []))
+        line = statement.line + statement.text.count("\n", 0, _begin_of_error(statement.text, said))
         text = f"It is no policy: {said}. Wanted is Cedar, each policy with its `;`. Correct it."
         return Problem(file=statement.file, line=line, text=text)
     if tree.templates:
@@ -105,6 +104,24 @@ def meant(word: str, known: Iterable[str]) -> str:
     if close := get_close_matches(word, names, n=1, cutoff=0.6):
         return f"Did you mean `{close[0]}`?"
     return f"Known are {', '.join(f'`{name}`' for name in names)}." if names else "None is known."
+
+
+def _begin_of_error(text: str, said: str) -> int:
+    """Return where the text begins that Cedar did not expect.
+
+    What is cut off before it lacks an end; what is cut off after it has the same error already.
+    """
+    token = re.search(r"unexpected token `(.+)`", said)
+    word = token or re.search(r"(@\w+)", said)
+    if word is None:
+        return 0
+    for found in re.finditer(re.escape(word.group(1)), text):
+        try:
+            cedar.parse(text[: found.end()])
+        except ValueError as error:
+            if str(error).partition("\n")[0] == said:
+                return found.start()
+    return text.rfind(word.group(1)) if token is None else 0
 
 
 def _statement(file: PolicyFile, begin: int, end: int) -> Iterator[Statement]:

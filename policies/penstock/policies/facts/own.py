@@ -73,7 +73,7 @@ def _typed(value: object, kind: FactType) -> FactValue:
             if -(2**63) <= value < 2**63:
                 return value
             raise FactError("it is beyond 64 bits.")
-        case FactType.TEXTS if isinstance(value, list | tuple | frozenset):
+        case FactType.TEXTS if isinstance(value, list | tuple | set | frozenset):
             each = list(cast("list[object]", value))
             texts = [one for one in each if isinstance(one, str)]
             if len(texts) == len(each):
