@@ -10,12 +10,13 @@ from typing import Any
 
 import jsonschema
 from langgraph.types import Command, Interrupt, StateSnapshot
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from penstock.contracts.effect import Doubt
 from penstock.contracts.errors import InvalidAnswer
-from penstock.contracts.gate import Gate, GateKind, GateStatus, Question
+from penstock.contracts.gate import Gate, GateStatus, Question
 from penstock.contracts.ids import GateId, RunId
+from penstock.nodes.forms import answer_schema, as_json, question_json
 
 STRICT_RESUME_KEY = "__pregel_strict_resume"
 """LangGraph's own key for a config; a contract test holds it."""
@@ -38,10 +39,8 @@ def questions(run_id: RunId, state: StateSnapshot, known: Sequence[Gate]) -> Seq
     return [
         Question(
             id=gate_id(run_id, interrupt.id),
-            question=_json(interrupt.value),
-            answer_schema=(
-                None if interrupt.response_schema is None else _json(interrupt.response_schema)
-            ),
+            question=question_json(interrupt),
+            answer_schema=answer_schema(interrupt),
         )
         for interrupt in interrupts(state)
         if interrupt.id not in ours
@@ -56,7 +55,7 @@ def waits(state: StateSnapshot, known: Sequence[Gate]) -> Sequence[GateId]:
 
 def _own_gates(known: Sequence[Gate]) -> frozenset[str]:
     """Return the ids of gates that parked calls wait for; their interrupts have the same ids."""
-    return frozenset(gate.id for gate in known if gate.kind is not GateKind.QUESTION)
+    return frozenset(gate.id for gate in known if gate.effect_key is not None)
 
 
 def answers(run_id: RunId, state: StateSnapshot, gates: Sequence[Gate]) -> Command[Any] | None:
@@ -89,15 +88,11 @@ def check_answer(gate: Gate, answer: object) -> str:
                 f" `{error.json_path}`: {error.message}"
             )
             raise InvalidAnswer(msg) from error
-    return _json(answer)
+    return as_json(answer)
 
 
 def read_doubt(answer: str) -> tuple[Doubt, str | None]:
     """Return what a person said of an effect in doubt, and the result if there is one, as JSON."""
     told = from_json(answer)
     result = told.get("result")
-    return Doubt(told["answer"]), None if "result" not in told else _json(result)
-
-
-def _json(value: object) -> str:
-    return to_json(value, fallback=repr).decode()
+    return Doubt(told["answer"]), None if "result" not in told else as_json(result)
