@@ -3,10 +3,14 @@
 LangGraph matches answers by the order in which a task asks, and a `ToolNode` makes all calls of a
 message in one task: they would race for each other's answers. So each attempt is given a config in
 which it is alone: it counts its own questions, finds its own answers, and tells nobody of them.
+LangGraph numbers the graphs that a task runs in the same way, and keeps their checkpoints under
+that number. Those of a call are numbered from one that is made of its key, so that it comes back to
+its own, whichever of its siblings have finished meanwhile.
 """
 
+import hashlib
 import itertools
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -19,6 +23,7 @@ from langgraph.types import (
     _interrupt_id,  # pyright: ignore[reportPrivateUsage]  (held by a contract test)
 )
 
+from penstock.contracts.ids import IdempotencyKey
 from penstock.nodes.origin import tool_runtime
 
 SCRATCHPAD, SEND, NAMESPACE = "__pregel_scratchpad", "__pregel_send", "checkpoint_ns"
@@ -31,9 +36,10 @@ RESUME = "__resume__"
 class Asking:
     """What one attempt of a call asks, and what it is answered."""
 
-    def __init__(self, answers: Sequence[object]) -> None:
-        """Answer the questions of one attempt, in the order in which it asks them."""
+    def __init__(self, answers: Sequence[object], *, subgraphs: Callable[[], int]) -> None:
+        """Answer the questions of one attempt of a call, in the order in which it asks them."""
         self._answers = list(answers)
+        self._subgraphs = subgraphs
         self._count = itertools.count().__next__
         self._namespace: str | None = None
 
@@ -48,6 +54,7 @@ class Asking:
             interrupt_counter=self._count,
             resume=self._answers,
             get_null_resume=lambda consume=False: None,  # noqa: ARG005  (LangGraph's own name)
+            subgraph_counter=self._subgraphs,
         )
         configurable = {**found, SCRATCHPAD: own, SEND: _Sending(found[SEND])}
         return cast(RunnableConfig, {**config, "configurable": configurable})
@@ -88,6 +95,13 @@ class Asking:
     def number(self) -> int:
         """The number of its next question, from 0."""
         return len(self._answers)
+
+
+def subgraphs_of(key: IdempotencyKey) -> Callable[[], int]:
+    """Return what numbers the graphs that a call runs in a segment, in all its attempts."""
+    first = int(hashlib.blake2b(key.encode(), digest_size=7).hexdigest(), 16)
+    # Never 0, which would be the namespace of the node itself.
+    return itertools.count(first + 1).__next__
 
 
 class _Sending:

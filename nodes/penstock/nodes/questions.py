@@ -1,7 +1,7 @@
 """What the calls of a run ask, as gates, and what they were answered."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from langgraph.errors import GraphInterrupt
 from pydantic_core import from_json
@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from penstock.checkpoints import gates
 from penstock.checkpoints.fence import require_lease
 from penstock.contracts.gate import GateKind, Question
-from penstock.contracts.ids import GateId, RunId
+from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 from penstock.nodes.acting import Acting
+from penstock.nodes.asking import Asking, subgraphs_of
 from penstock.nodes.call import Asks, ToolCall
 from penstock.nodes.parking import parked
 
@@ -27,15 +28,13 @@ class Questions:
         self._acting = acting
         # Nobody has asked anything in a run that is claimed for the first time.
         self._answers: Mapping[GateId, str] | None = {} if acting.run.epoch == 1 else None
+        self._subgraphs: dict[IdempotencyKey, Callable[[], int]] = {}
 
-    async def answers(self, call: ToolCall) -> Sequence[object]:
-        """Return what a call was answered so far, in the order in which it asked."""
-        if self._answers is None:
-            self._answers = await self._read()
-        found: list[object] = []
-        while (answer := self._answers.get(self._gate(call, len(found)))) is not None:
-            found.append(from_json(answer))
-        return found
+    async def asking(self, call: ToolCall) -> Asking:
+        """Return what an attempt of a call asks with, and is answered by."""
+        key = call.effect.key
+        subgraphs = self._subgraphs.setdefault(key, subgraphs_of(key))
+        return Asking(await self._answered(call), subgraphs=subgraphs)
 
     async def ask(self, call: ToolCall, asks: Asks) -> GraphInterrupt:
         """Open the gate of a question, and return what a node raises to wait at it.
@@ -57,6 +56,15 @@ class Questions:
 
         await self._acting.store.write(change)
         return parked(question.id, f"`{call.tool.name}` asks a question")
+
+    async def _answered(self, call: ToolCall) -> Sequence[object]:
+        """Return what a call was answered so far, in the order in which it asked."""
+        if self._answers is None:
+            self._answers = await self._read()
+        found: list[object] = []
+        while (answer := self._answers.get(self._gate(call, len(found)))) is not None:
+            found.append(from_json(answer))
+        return found
 
     def _gate(self, call: ToolCall, number: int) -> GateId:
         return gate_id(self._acting.run.id, call, number)

@@ -15,8 +15,8 @@ from langgraph.prebuilt import InjectedState, ToolNode, ToolRuntime
 from langgraph.prebuilt import tool_node as nodes
 from langgraph.types import interrupt
 
-from penstock.nodes import tool
-from penstock.nodes.asking import NAMESPACE, RESUME, SCRATCHPAD, SEND, Asking
+from penstock.nodes import IdempotencyKey, tool
+from penstock.nodes.asking import NAMESPACE, RESUME, SCRATCHPAD, SEND, Asking, subgraphs_of
 from penstock.nodes.context import CALLS
 from penstock.nodes.origin import RUNTIME
 from penstock.nodes.signature import RESERVED
@@ -119,9 +119,10 @@ def test_the_keys_at_which_an_interrupt_looks_are_langgraphs() -> None:
 def test_an_interrupt_finds_its_answers_in_a_scratchpad_of_its_own_and_leaves_no_trace() -> None:
     """If this fails, `Asking` has to take what a tool asks in by another way."""
     heard: list[Any] = []
+    subgraphs = subgraphs_of(IdempotencyKey("k1"))
 
     def node(_: MessagesState) -> dict[str, Any]:
-        asking = Asking(["one", None])
+        asking = Asking(["one", None], subgraphs=subgraphs)
         with asking.here():
             heard.extend([interrupt("first"), interrupt("second")])
             with pytest.raises(GraphInterrupt) as raised:
@@ -129,7 +130,7 @@ def test_an_interrupt_finds_its_answers_in_a_scratchpad_of_its_own_and_leaves_no
         own = asking.question(raised.value)
         assert own is not None
         heard.append((own.value, own.response_schema, asking.number))
-        other = Asking([])
+        other = Asking([], subgraphs=subgraphs)
         with other.here():
             assert other.question(raised.value) is None
         heard.append(interrupt("the node's own"))

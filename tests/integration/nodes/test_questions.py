@@ -26,7 +26,7 @@ from penstock.contracts.errors import GateNotReady, InvalidAnswer, StoreBroken
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import Graph, declare
-from penstock.nodes import Permanent, tool
+from penstock.nodes import Permanent, Retryable, RetryPlan, tool
 from penstock.runs import Pace
 from support.shops import Shop, chain_of
 
@@ -477,3 +477,53 @@ async def test_what_was_open_when_its_run_failed_is_asked_again_by_a_redrive(sto
     run = await shop.go_on(run)
     values = await shop.values(run)
     assert (told(values), values["mood"], values["paid"]) == (["inn: Mon"], "good", "paid")
+
+
+async def test_a_graph_that_a_call_runs_is_its_own_though_its_siblings_have_finished(
+    store: Store,
+) -> None:
+    def ask(state: Talk) -> Talk:
+        place = state.get("mood")
+        return {"mood": f"{place}: {interrupt(f'{place}?')}"}
+
+    inner: Any = StateGraph(Talk)
+    graph = inner.add_node("ask", ask).add_edge(START, "ask").compile()
+
+    @tool(effect="unsafe")
+    async def look(place: str) -> str:
+        """Look."""
+        return str((await graph.ainvoke({"mood": place}))["mood"])
+
+    calls = [("look", {"place": place}) for place in TRIPS]
+    shop = Shop(store, trip(look, calls=calls))
+    run = await shop.run(given={"messages": []})
+    for _ in TRIPS:
+        # LangGraph keeps one interrupt of a task, so they are asked one after the other.
+        (asks,) = await open_gates(shop, run)
+        await answer(shop, run, asks, f"yes to {json.loads(asks)}")
+        run = await shop.go_on(run)
+    assert told(await shop.values(run)) == [f"{place}: yes to {place}?" for place in TRIPS]
+
+
+async def test_a_graph_that_another_attempt_runs_begins_anew(store: Store) -> None:
+    said: list[str] = []
+
+    def say(state: Talk) -> Talk:
+        said.append(str(state.get("paid")))
+        return {"paid": "paid"}
+
+    inner: Any = StateGraph(Talk)
+    graph = inner.add_node("say", say).add_edge(START, "say").compile()
+
+    @tool(effect="idempotent", retry=RetryPlan(attempt_limit=2, first_wait_s=0.001))
+    async def look(place: str) -> str:
+        """Look."""
+        await graph.ainvoke({"mood": place})
+        if len(said) == 1:
+            raise Retryable("once more")
+        return place
+
+    shop = Shop(store, trip(look, calls=[("look", {"place": "inn"})]))
+    run = await shop.run(given={"messages": []})
+    assert told(await shop.values(run)) == ["inn"]
+    assert said == ["None", "None"]

@@ -50,7 +50,7 @@ class Execute:
     async def __call__(self, attempted: Attempted) -> Ending | Asks:
         """Run it, and say what is known of it now."""
         contract = attempted.call.tool.contract
-        asking = Asking(await self.questions.answers(attempted.call))
+        asking = await self.questions.asking(attempted.call)
         attempted = replace(attempted, call=_asking(attempted.call, asking))
         found = resolve(contract.secrets, self.acting.secrets)
         # That none is missing was found out when the call came in.
