@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jsonschema
+from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
 from langgraph.types import Command, Interrupt, StateSnapshot
 from pydantic_core import from_json
 
@@ -17,6 +18,7 @@ from penstock.contracts.errors import InvalidAnswer
 from penstock.contracts.gate import Gate, GateStatus, Question
 from penstock.contracts.ids import GateId, RunId
 from penstock.nodes.forms import answer_schema, as_json, question_json
+from penstock.runs.misfit import where_and_why
 
 STRICT_RESUME_KEY = "__pregel_strict_resume"
 """LangGraph's own key for a config; a contract test holds it."""
@@ -80,14 +82,13 @@ def check_answer(gate: Gate, answer: object) -> str:
         InvalidAnswer: it is not; the message says where and why.
     """
     if gate.answer_schema is not None:
-        try:
-            jsonschema.validate(answer, from_json(gate.answer_schema))
-        except jsonschema.ValidationError as error:
-            msg = (
-                f"gate `{gate.id}` was not decided: the answer does not fit at"
-                f" `{error.json_path}`: {error.message}"
-            )
-            raise InvalidAnswer(msg) from error
+        schema = from_json(gate.answer_schema)
+        validator: Any = validator_for(schema, default=Draft202012Validator)(schema)
+        misfit = where_and_why(validator.iter_errors(answer))
+        if misfit is not None:
+            where, why = misfit
+            msg = f"gate `{gate.id}` was not decided: the answer does not fit at `{where}`: {why}"
+            raise InvalidAnswer(msg)
     return as_json(answer)
 
 
