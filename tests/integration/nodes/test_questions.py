@@ -20,13 +20,13 @@ from pydantic import BaseModel, field_validator
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
 
-from penstock.checkpoints import Store, gates, migrate
+from penstock.checkpoints import Store, gates, migrate, runs
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.errors import GateNotReady, InvalidAnswer, StoreBroken
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import Graph, declare
-from penstock.nodes import Permanent, Retryable, RetryPlan, tool
+from penstock.nodes import Permanent, Retryable, RetryPlan, SecretRef, tool
 from penstock.runs import Pace
 from support.shops import Shop, chain_of
 
@@ -293,7 +293,7 @@ async def test_an_answer_that_only_the_tool_can_refuse_fails_the_call(store: Sto
     run = await shop.go_on(run)
     assert run.status is RunStatus.SUCCEEDED, run.failure
     (said,) = told(await shop.values(run))
-    assert "invalid_answer" in said
+    assert "answer_refused" in said
     (effect,) = await shop.runtime.effects(run_id=run.id)
     assert (effect.status, effect.error_retryable) == (EffectStatus.FAILED, False)
 
@@ -527,3 +527,63 @@ async def test_a_graph_that_another_attempt_runs_begins_anew(store: Store) -> No
     run = await shop.run(given={"messages": []})
     assert told(await shop.values(run)) == ["inn"]
     assert said == ["None", "None"]
+
+
+async def test_a_copy_of_a_thread_asks_for_itself(store: Store) -> None:
+    booked: list[str] = []
+    shop = Shop(store, trip(booking("async", booked), calls=[("book", {"place": "inn"})]))
+    run = await shop.run(given={"messages": []})
+    await shop.saver.acopy_thread(run.thread_id, "copy")
+    copied = await shop.runtime.start("trip", {"messages": []}, actor="ann", thread_id="copy")
+    copied = await shop.go_on(copied)
+    await answer(shop, copied, "inn", "Mon")
+    copied = await shop.go_on(copied)
+    assert told(await shop.values(copied)) == ["inn: Mon"]
+    assert len(await open_gates(shop, run)) == 1
+    await answer(shop, run, "inn", "Tue")
+    run = await shop.go_on(run)
+    assert told(await shop.values(run)) == ["inn: Mon"], "it was done once"
+    assert booked == ["inn"]
+
+
+async def test_a_worker_without_its_lease_asks_nobody(store: Store) -> None:
+    over: list[Run] = []
+
+    @tool(effect="unsafe")
+    async def book(place: str) -> str:
+        """Book."""
+        (run,) = await shop.runtime.list(statuses=[RunStatus.RUNNING])
+        over.append(
+            await store.write(
+                lambda connection: runs.move(
+                    connection, run.fence, RunStatus.CANCELLED, at=run.created_at, actor="ann"
+                )
+            )
+        )
+        return f"{place}: {interrupt(f'{place}?')}"
+
+    shop = Shop(store, trip(book, calls=[("book", {"place": "inn"})]))
+    run = await shop.runtime.start("trip", {"messages": []}, actor="ann")
+    async with shop.worker():
+        run = await shop.until(run, RunStatus.CANCELLED)
+    assert [each.status for each in over] == [RunStatus.CANCELLED]
+    assert not await shop.runtime.gates(run.id)
+
+
+async def test_a_secret_is_not_shown_to_whoever_is_asked(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOK_TOKEN", "canary-0815")
+
+    @tool(effect="unsafe")
+    async def book(place: str, token: Annotated[str, SecretRef("BOOK_TOKEN")]) -> str:
+        """Book."""
+        return str(interrupt(f"{place} with {token}?", response_schema={"title": token}))
+
+    shop = Shop(store, trip(book, calls=[("book", {"place": "inn"})]))
+    run = await shop.run(given={"messages": []})
+    (gate,) = await shop.runtime.gates(run.id)
+    assert (gate.question, gate.answer_schema) == (
+        '"inn with \u2039secret\u203a?"',
+        '{"title":"\u2039secret\u203a"}',
+    )

@@ -72,10 +72,11 @@ class Execute:
             asked = asking.question(raised)
             if asked is None:
                 raise
+            schema = answer_schema(asked)
             return Asks(
                 number=asking.number,
-                question=question_json(asked),
-                answer_schema=answer_schema(asked),
+                question=underway.redaction.json(question_json(asked)),
+                answer_schema=None if schema is None else underway.redaction.json(schema),
             )
         except Exception as error:
             return ending_of_error(underway, error)
@@ -160,7 +161,7 @@ def ending_of_error(underway: Underway, error: BaseException) -> Ending:
             return Failed(code=error.code, message=message, retryable=error.retryable)
         case _ if is_invalid_resume(error):
             # The function got no further than to its question.
-            return Failed(code="invalid_answer", message=message, retryable=False)
+            return Failed(code="answer_refused", message=message, retryable=False)
         case TimedOut():
             return _unknown(underway, "timeout", message)
         case IsolationError():
