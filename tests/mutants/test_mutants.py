@@ -832,7 +832,7 @@ MUTANTS = [
     ),
     Mutant(
         "a redriven run waits at gates that are closed",
-        "gates.py",
+        "gates/asking.py",
         "if added.first() is not None or _reopened(connection, question.id):",
         "if added.first() is not None:",
         (f"{QUESTIONS}::test_what_was_open_when_its_run_failed_is_asked_again_by_a_redrive",),
