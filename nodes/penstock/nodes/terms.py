@@ -1,8 +1,7 @@
 """What an author may say of a tool, and what stands where nothing is said."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
 from sqlalchemy import Engine
@@ -77,7 +76,7 @@ class Options:
     scopes: Collection[str] = ()
     tags: Collection[str] = ()
     taints: Collection[Taint | TaintName] = ()
-    facts: Mapping[str, Extractor] = MappingProxyType({})
+    facts: Mapping[str, Extractor] = field(default_factory=dict[str, Extractor])
     timeout_s: float = 30.0
     margin_s: float = 5.0
     key_lifetime_s: float | None = None
