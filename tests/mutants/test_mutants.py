@@ -17,6 +17,7 @@ from support.checkout import ROOMS, ROOT
 
 CHECKPOINTS = "checkpoints/penstock/checkpoints"
 NODES = "nodes/penstock/nodes"
+RUNS_ROOM = "runs/penstock/runs"
 FENCE = ("tests/integration/test_fence.py",)
 RUNS = ("tests/integration/test_runs.py",)
 RUNTIME = ("tests/integration/test_runtime.py",)
@@ -26,6 +27,8 @@ CHECKPOINTER = ("tests/integration/test_checkpointer.py",)
 LANES = ("tests/unit/test_lanes.py", *CHECKPOINTER)
 LEDGER = ("tests/integration/test_ledger.py",)
 EFFECTS = "tests/integration/nodes/test_effects.py"
+QUESTIONS = "tests/integration/nodes/test_questions.py"
+FORMS = ("tests/unit/nodes/test_forms.py",)
 DELTAS = ("tests/unit/test_deltas.py", *CHECKPOINTER)
 
 
@@ -766,6 +769,88 @@ MUTANTS = [
         "        if done is None:\n",
         "        if done is None or done.key:\n",
         (f"{EFFECTS}::test_a_copy_of_a_thread_does_not_do_again_what_was_done",),
+        NODES,
+    ),
+    # ---- what tools ask ----
+    Mutant(
+        "the calls of a message race for each other's answers",
+        "asking.py",
+        "            interrupt_counter=self._count,\n",
+        "            interrupt_counter=shared.interrupt_counter,\n",
+        (f"{QUESTIONS}::test_what_is_answered_before_anybody_goes_on_is_not_crossed",),
+        NODES,
+    ),
+    Mutant(
+        "a node gets the answers of its calls",
+        "asking.py",
+        "if each[0] != RESUME]",
+        "if each[0] != NAMESPACE]",
+        (f"{QUESTIONS}::test_a_node_that_asks_after_its_calls_does_not_get_their_answers",),
+        NODES,
+    ),
+    Mutant(
+        "a call goes on with the graph of its sibling",
+        "asking.py",
+        "            subgraph_counter=self._subgraphs,\n",
+        "            subgraph_counter=shared.subgraph_counter,\n",
+        (
+            f"{QUESTIONS}::test_a_graph_that_a_call_runs_is_its_own_though_its_siblings_have_finished",
+        ),
+        NODES,
+    ),
+    Mutant(
+        "an answer counts for other arguments",
+        "questions.py",
+        "{call.effect.key}|{call.effect.digest}|",
+        "{call.effect.key}|",
+        (f"{QUESTIONS}::test_an_answer_is_for_the_arguments_that_were_asked_about",),
+        NODES,
+    ),
+    Mutant(
+        "an answer counts for a copy of the thread",
+        "questions.py",
+        'told = f"{run_id}|',
+        'told = f"{run_id[:0]}|',
+        (f"{QUESTIONS}::test_a_copy_of_a_thread_asks_for_itself",),
+        NODES,
+    ),
+    Mutant(
+        "a worker without its lease asks",
+        "questions.py",
+        "            require_lease(connection, run.fence)\n",
+        "            _ = (require_lease, run.fence)\n",
+        (f"{QUESTIONS}::test_a_worker_without_its_lease_asks_nobody",),
+        NODES,
+    ),
+    Mutant(
+        "an answer that comes while its run is on its way to another gate is not seen",
+        "driver.py",
+        "sorted({*waits(state, known), *parked})",
+        "sorted({*waits(state, known), *[*parked][:0]})",
+        (f"{QUESTIONS}::test_an_answer_that_comes_before_its_run_waits_lets_it_go_on",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a redriven run waits at gates that are closed",
+        "gates/asking.py",
+        "if added.first() is not None or _reopened(connection, question.id):",
+        "if added.first() is not None:",
+        (f"{QUESTIONS}::test_what_was_open_when_its_run_failed_is_asked_again_by_a_redrive",),
+    ),
+    Mutant(
+        "an edit makes a call one of another tool",
+        "forms.py",
+        '"name": {"const": action.name, "title": "Tool"},',
+        '"name": {"type": "string", "title": "Tool"},',
+        FORMS,
+        NODES,
+    ),
+    Mutant(
+        "what may be decided about a call may be decided about another",
+        "forms.py",
+        "        return [review.allowed_decisions for review in reviews]\n",
+        "        return [reviews[0].allowed_decisions for _ in reviews]\n",
+        FORMS,
         NODES,
     ),
 ]

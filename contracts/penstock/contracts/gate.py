@@ -72,6 +72,8 @@ class Question:
     """What the graph asks, as JSON."""
     answer_schema: str | None
     """JSON Schema of the answer, where the graph gave one."""
+    effect_key: IdempotencyKey | None = None
+    """The call whose function asks; None where a node does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

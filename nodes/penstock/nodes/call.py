@@ -75,6 +75,18 @@ class Produced:
     """As it is recorded."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asks:
+    """The function of a call asks people something: nothing has happened yet."""
+
+    number: int
+    """Which of its questions it is, from 0."""
+    question: str
+    """As JSON."""
+    answer_schema: str | None
+    """JSON Schema of the answer, as JSON, where there is one."""
+
+
 Ending = Produced | Failed | InDoubt
 """What an attempt comes to, before it is settled."""
 

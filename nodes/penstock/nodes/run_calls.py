@@ -4,9 +4,11 @@ import asyncio
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+from langgraph.errors import GraphInterrupt
 
 from penstock.checkpoints import ledger
 from penstock.contracts.ids import GateId, IdempotencyKey, ThreadId
@@ -18,7 +20,8 @@ from penstock.nodes.claim import StaleDecision
 from penstock.nodes.deciding import Deciding
 from penstock.nodes.keys import key_of, undoing_key
 from penstock.nodes.known import busy, conflict
-from penstock.nodes.parking import parked
+from penstock.nodes.parking import gates_of, parked
+from penstock.nodes.questions import Questions
 from penstock.nodes.stages.approve import Approve
 from penstock.nodes.stages.attempt import Attempts
 from penstock.nodes.stages.authorize import Authorize
@@ -63,8 +66,12 @@ class RunCalls:
         self._in_flight: dict[IdempotencyKey, _InFlight] = {}
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._counting = threading.Lock()
+        self._parked: set[GateId] = set()
+        questions = Questions(acting)
         self._attempts = Attempts(
-            acting=acting, carry=Execute(acting=acting, late=stragglers.watch)
+            acting=acting,
+            carry=Execute(acting=acting, late=stragglers.watch, questions=questions),
+            questions=questions,
         )
         stages = [
             Recall(acting),
@@ -97,8 +104,18 @@ class RunCalls:
         outcome = await self._joined(call)
         self._heard()
         if isinstance(outcome, InDoubt):
-            raise parked(await self._gate(outcome), outcome.message)
+            gate_id = await self._gate(outcome)
+            self._parked.add(gate_id)
+            raise parked(gate_id, outcome.message)
         return outcome
+
+    @property
+    def waits_for(self) -> Collection[GateId]:
+        """The gates at which calls were parked here.
+
+        LangGraph keeps one of a task's, where several of its calls wait.
+        """
+        return frozenset(self._parked)
 
     def next_index(self, task_id: str, tool_name: str, attempt: int) -> int:
         """Count the calls of a tool in one execution of a node, from 0. From any thread."""
@@ -144,8 +161,9 @@ class RunCalls:
     def _forget(self, key: IdempotencyKey, task: "asyncio.Task[Outcome]") -> None:
         self._in_flight.pop(key, None)
         # Whoever asked may be gone: what it raised counts as seen.
-        if not task.cancelled():
-            task.exception()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, GraphInterrupt):
+            self._parked.update(gates_of(error))
 
     async def _undo(self, call: ToolCall) -> Outcome:
         """Make the call that undoes another, with those of its arguments that it takes."""

@@ -1,5 +1,6 @@
 """One segment of a run: from a claim to its gates or its end."""
 
+from collections.abc import Collection
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -17,7 +18,7 @@ from penstock.contracts.errors import (
     ToolRefused,
     UnstorableValue,
 )
-from penstock.contracts.ids import WorkerId
+from penstock.contracts.ids import GateId, WorkerId
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
 from penstock.graphs import Graph
 from penstock.nodes import with_calls
@@ -71,7 +72,7 @@ class Driver:
             StoreError: the store failed; the run goes on when its lease has run out.
         """
         try:
-            state = await self._advance(graph, run, segment)
+            state, parked = await self._advance(graph, run, segment)
         except (StoreError, ThreadBusy):
             raise
         except Exception as error:
@@ -81,7 +82,7 @@ class Driver:
         if interrupts(state):
             known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
             asked = questions(run.id, state, known)
-            others = waits(state, known)
+            others = sorted({*waits(state, known), *parked})
             return await self._store.write(
                 lambda connection: runs.park(
                     connection, run.fence, asked, others=others, at=at, actor=self._worker
@@ -101,8 +102,10 @@ class Driver:
             )
         )
 
-    async def _advance(self, graph: Graph, run: Run, segment: Segment) -> StateSnapshot:
-        """Run the graph as far as it goes and return where it stands."""
+    async def _advance(
+        self, graph: Graph, run: Run, segment: Segment
+    ) -> tuple[StateSnapshot, Collection[GateId]]:
+        """Run the graph as far as it goes; return where it stands, and where its calls wait."""
         compiled = self._compiled(graph)
         acting = Acting(
             store=self._store,
@@ -124,7 +127,7 @@ class Driver:
             given = from_json(run.input)
         elif not state.tasks:
             # Its worker died between the last checkpoint and the run's state.
-            return state
+            return state, ()
         else:
             theirs = await self._store.read(lambda connection: gates.of_run(connection, run.id))
             given = answers(run.id, state, theirs)
@@ -138,7 +141,7 @@ class Driver:
             # LangGraph leaves calls behind when their node has raised, and what has left the
             # process must be settled. Each has its deadline.
             await calls.ended()
-        return await compiled.aget_state(config)
+        return await compiled.aget_state(config), calls.waits_for
 
     def close(self) -> None:
         """Watch over nothing any more: the worker ends."""

@@ -8,16 +8,19 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jsonschema
+from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
 from langgraph.types import Command, Interrupt, StateSnapshot
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from penstock.contracts.effect import Doubt
 from penstock.contracts.errors import InvalidAnswer, VoteRefused
 from penstock.contracts.gate import OPERATORS, Gate, GateKind, GateStatus, Question
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import Run
+from penstock.nodes.forms import answer_schema, as_json, question_json
 from penstock.policies import People
+from penstock.runs.misfit import where_and_why
 
 STRICT_RESUME_KEY = "__pregel_strict_resume"
 """LangGraph's own key for a config; a contract test holds it."""
@@ -40,10 +43,8 @@ def questions(run_id: RunId, state: StateSnapshot, known: Sequence[Gate]) -> Seq
     return [
         Question(
             id=gate_id(run_id, interrupt.id),
-            question=_json(interrupt.value),
-            answer_schema=(
-                None if interrupt.response_schema is None else _json(interrupt.response_schema)
-            ),
+            question=question_json(interrupt),
+            answer_schema=answer_schema(interrupt),
         )
         for interrupt in interrupts(state)
         if interrupt.id not in ours
@@ -58,7 +59,7 @@ def waits(state: StateSnapshot, known: Sequence[Gate]) -> Sequence[GateId]:
 
 def _own_gates(known: Sequence[Gate]) -> frozenset[str]:
     """Return the ids of gates that parked calls wait for; their interrupts have the same ids."""
-    return frozenset(gate.id for gate in known if gate.kind is not GateKind.QUESTION)
+    return frozenset(gate.id for gate in known if gate.effect_key is not None)
 
 
 def answers(run_id: RunId, state: StateSnapshot, gates: Sequence[Gate]) -> Command[Any] | None:
@@ -97,23 +98,18 @@ def check_answer(gate: Gate, answer: object) -> str:
         InvalidAnswer: it is not; the message says where and why.
     """
     if gate.answer_schema is not None:
-        try:
-            jsonschema.validate(answer, from_json(gate.answer_schema))
-        except jsonschema.ValidationError as error:
-            msg = (
-                f"gate `{gate.id}` was not decided: the answer does not fit at"
-                f" `{error.json_path}`: {error.message}"
-            )
-            raise InvalidAnswer(msg) from error
-    return _json(answer)
+        schema = from_json(gate.answer_schema)
+        validator: Any = validator_for(schema, default=Draft202012Validator)(schema)
+        misfit = where_and_why(validator.iter_errors(answer))
+        if misfit is not None:
+            where, why = misfit
+            msg = f"gate `{gate.id}` was not decided: the answer does not fit at `{where}`: {why}"
+            raise InvalidAnswer(msg)
+    return as_json(answer)
 
 
 def read_doubt(answer: str) -> tuple[Doubt, str | None]:
     """Return what a person said of an effect in doubt, and the result if there is one, as JSON."""
     told = from_json(answer)
     result = told.get("result")
-    return Doubt(told["answer"]), None if "result" not in told else _json(result)
-
-
-def _json(value: object) -> str:
-    return to_json(value, fallback=repr).decode()
+    return Doubt(told["answer"]), None if "result" not in told else as_json(result)

@@ -2,17 +2,21 @@
 
 from typing import Annotated, Any
 
+import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId
 from langchain_core.tools import base as tools
 from langgraph._internal import _constants
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphInterrupt
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import InjectedState, ToolNode, ToolRuntime
 from langgraph.prebuilt import tool_node as nodes
+from langgraph.types import interrupt
 
-from penstock.nodes import tool
+from penstock.nodes import IdempotencyKey, tool
+from penstock.nodes.asking import NAMESPACE, RESUME, SCRATCHPAD, SEND, Asking, subgraphs_of
 from penstock.nodes.context import CALLS
 from penstock.nodes.origin import RUNTIME
 from penstock.nodes.signature import RESERVED
@@ -100,3 +104,45 @@ def test_langgraph_stores_no_key_that_begins_with_two_underscores() -> None:
     config: Any = {"configurable": {"thread_id": "t", CALLS: object(), "kept": "yes"}}
     graph.compile(checkpointer=saver).invoke({"messages": []}, config)
     assert all(CALLS not in each.metadata for each in saver.list(config))
+
+
+def test_the_keys_at_which_an_interrupt_looks_are_langgraphs() -> None:
+    named = (
+        _constants.CONFIG_KEY_SCRATCHPAD,
+        _constants.CONFIG_KEY_SEND,
+        _constants.CONFIG_KEY_CHECKPOINT_NS,
+        _constants.RESUME,
+    )
+    assert named == (SCRATCHPAD, SEND, NAMESPACE, RESUME)
+
+
+def test_an_interrupt_finds_its_answers_in_a_scratchpad_of_its_own_and_leaves_no_trace() -> None:
+    """If this fails, `Asking` has to take what a tool asks in by another way."""
+    heard: list[Any] = []
+    subgraphs = subgraphs_of(IdempotencyKey("k1"))
+
+    def node(_: MessagesState) -> dict[str, Any]:
+        asking = Asking(["one", None], subgraphs=subgraphs)
+        with asking.here():
+            heard.extend([interrupt("first"), interrupt("second")])
+            with pytest.raises(GraphInterrupt) as raised:
+                interrupt("third", response_schema={"type": "string"})
+        own = asking.question(raised.value)
+        assert own is not None
+        heard.append((own.value, own.response_schema, asking.number))
+        other = Asking([], subgraphs=subgraphs)
+        with other.here():
+            assert other.question(raised.value) is None
+        heard.append(interrupt("the node's own"))
+        return {}
+
+    saver = InMemorySaver()
+    builder: Any = StateGraph(MessagesState)
+    graph = builder.add_node("n", node).add_edge(START, "n").compile(checkpointer=saver)
+    config: Any = {"configurable": {"thread_id": "t"}}
+    graph.invoke({"messages": []}, config)
+    assert heard == ["one", None, ("third", {"type": "string"}, 2)]
+    (asked,) = graph.get_state(config).interrupts
+    assert asked.value == "the node's own"
+    writes = [write for each in saver.list(config) for write in each.pending_writes or ()]
+    assert all(channel != RESUME for _, channel, _ in writes)

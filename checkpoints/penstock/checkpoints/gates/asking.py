@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from penstock.checkpoints import notices
 from penstock.checkpoints.database import database_now, insert_or_keep
@@ -19,7 +19,7 @@ from penstock.contracts.run import Run
 
 
 def ask(connection: Connection, run: Run, questions: Sequence[Question], *, at: datetime) -> None:
-    """Open a gate for each question that has none yet."""
+    """Open a gate for each question that has none yet, or whose run had failed meanwhile."""
     for question in questions:
         added = connection.execute(
             insert_or_keep(connection.dialect, gates)
@@ -32,10 +32,11 @@ def ask(connection: Connection, run: Run, questions: Sequence[Question], *, at: 
                 question=question.question,
                 answer_schema=question.answer_schema,
                 opened_at=at,
+                effect_key=question.effect_key,
             )
             .returning(gates.c.id)
         )
-        if added.first() is not None:
+        if added.first() is not None or _reopened(connection, question.id):
             gate = get(connection, question.id)
             tell(connection, gate, "opened", at=at, actor="system")
 
@@ -130,3 +131,13 @@ def open_approval(connection: Connection, asked: NewApproval, *, at: datetime, a
     tell(connection, gate, "opened", at=at, actor=actor, edited_by=gate.edit and gate.edit.by)
     notices.announce(connection, gate, expires_s=terms.expires_s)
     return gate
+
+
+def _reopened(connection: Connection, gate_id: GateId) -> bool:
+    """Open a gate again that was closed with its run, which goes on after all."""
+    opened = connection.execute(
+        update(gates)
+        .where(gates.c.id == gate_id, gates.c.status == GateStatus.CANCELLED)
+        .values(status=GateStatus.OPEN, closed_at=None)
+    )
+    return opened.rowcount == 1

@@ -26,12 +26,16 @@ from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import REPEATABLE, EffectClass, RetryAfter, RetryPlan
 from penstock.nodes.acting import Acting
-from penstock.nodes.call import Attempted, Ending, Produced, ToolCall
+from penstock.nodes.call import Asks, Attempted, Ending, Produced, ToolCall
 from penstock.nodes.claim import claim
 from penstock.nodes.known import outcome_of
+from penstock.nodes.questions import Questions
 
-Carry = Callable[[Attempted], Awaitable[Ending]]
+Carry = Callable[[Attempted], Awaitable[Ending | Asks]]
 """Carries out one attempt."""
+
+_WAITS = Failed(code="asks", message="it waits for an answer", retryable=True)
+"""What an attempt comes to that asks: it starts from its first line when that is answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,7 @@ class Attempts:
 
     acting: Acting
     carry: Carry
+    questions: Questions
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when no further attempt is to be made here."""
@@ -84,10 +89,11 @@ class Attempts:
         try:
             ending = await self.carry(self._attempted(call, effect.attempt))
         except GraphBubbleUp:
-            # It asks something of its own, and starts from its first line when that is answered.
-            asks = Failed(code="asks", message="it waits for an answer", retryable=True)
-            await self._settle(call, effect, asks)
+            await self._settle(call, effect, _WAITS)
             raise
+        if isinstance(ending, Asks):
+            await self._settle(call, effect, _WAITS)
+            raise await self.questions.ask(call, ending)
         if isinstance(ending, InDoubt):
             plan = call.tool.contract.retry
             again = plan.after is RetryAfter.ANY and call.effect.effect in REPEATABLE
@@ -114,6 +120,12 @@ class Attempts:
         """Make an attempt that changes nothing: it is recorded, and nobody waits for that."""
         ending = await self.carry(self._attempted(call, 1))
         match ending:
+            case Asks():
+                # So that whoever is asked finds the call that asks.
+                self.acting.store.post(
+                    lambda connection: self._record_read(connection, call, _WAITS)
+                )
+                raise await self.questions.ask(call, ending)
             case Produced():
                 self.acting.store.post(
                     lambda connection: self._record_read(connection, call, ending)

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
-from langgraph.errors import GraphBubbleUp
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphBubbleUp, is_invalid_resume
 from sqlalchemy.exc import OperationalError
 
 from penstock.contracts.errors import InvalidResult
@@ -13,8 +15,11 @@ from penstock.contracts.tool import EffectClass, IsolationTier, RetryAfter
 from penstock.contracts.tool_errors import Retryable, ToolError
 from penstock.nodes import functions
 from penstock.nodes.acting import Acting
-from penstock.nodes.call import Attempted, Ending, Produced, ToolCall
+from penstock.nodes.asking import Asking
+from penstock.nodes.call import Asks, Attempted, Ending, Produced, ToolCall
+from penstock.nodes.forms import answer_schema, question_json
 from penstock.nodes.isolation import IsolationError, Job, NotStarted, TimedOut
+from penstock.nodes.questions import Questions
 from penstock.nodes.redact import Redaction
 from penstock.nodes.secrets import SecretValues, no_secrets, resolve
 from penstock.nodes.supplies import Supplies, Supply
@@ -40,10 +45,13 @@ class Execute:
 
     acting: Acting
     late: Late
+    questions: Questions
 
-    async def __call__(self, attempted: Attempted) -> Ending:
+    async def __call__(self, attempted: Attempted) -> Ending | Asks:
         """Run it, and say what is known of it now."""
         contract = attempted.call.tool.contract
+        asking = await self.questions.asking(attempted.call)
+        attempted = replace(attempted, call=_asking(attempted.call, asking))
         found = resolve(contract.secrets, self.acting.secrets)
         # That none is missing was found out when the call came in.
         secrets = found if isinstance(found, SecretValues) else no_secrets()
@@ -51,14 +59,25 @@ class Execute:
             attempted=attempted, secrets=secrets, redaction=Redaction(secrets.values())
         )
         try:
-            result = await self._run(underway)
+            with asking.here():
+                result = await self._run(underway)
         except functions.TooLate as late:
             if late.running is not None:
                 self.late(underway, late.running, self)
             why = f"attempt {attempted.attempt.number} did not end within {contract.timeout_s:g} s"
             return _unknown(underway, "timeout", why)
-        except (GraphBubbleUp, asyncio.CancelledError):
+        except asyncio.CancelledError:
             raise
+        except GraphBubbleUp as raised:
+            asked = asking.question(raised)
+            if asked is None:
+                raise
+            schema = answer_schema(asked)
+            return Asks(
+                number=asking.number,
+                question=underway.redaction.json(question_json(asked)),
+                answer_schema=None if schema is None else underway.redaction.json(schema),
+            )
         except Exception as error:
             return ending_of_error(underway, error)
         return await self.ending_of(underway, result)
@@ -91,7 +110,13 @@ class Execute:
             return Produced(text=await self.acting.pool.run(job))
         if tool.database is not None:
             writing = functions.in_thread(_transaction, {"underway": underway})
-            return await functions.within(writing, timeout_s=timeout_s)
+            try:
+                return await functions.within(writing, timeout_s=timeout_s)
+            except RolledBack as undone:
+                if isinstance(undone.__cause__, GraphBubbleUp):
+                    # It asks something, and what it had done before was undone.
+                    raise undone.__cause__ from None
+                raise
         return await functions.run(
             tool.function,
             tool.keywords(call.checked, _supplies(underway)),
@@ -134,6 +159,9 @@ def ending_of_error(underway: Underway, error: BaseException) -> Ending:
             return Failed(code="rolled_back", message=why, retryable=is_passing)
         case NotStarted():
             return Failed(code=error.code, message=message, retryable=error.retryable)
+        case _ if is_invalid_resume(error):
+            # The function got no further than to its question.
+            return Failed(code="answer_refused", message=message, retryable=False)
         case TimedOut():
             return _unknown(underway, "timeout", message)
         case IsolationError():
@@ -161,6 +189,16 @@ def _supplies(underway: Underway) -> Supplies:
     return Supplies(
         attempt=attempted.attempt, secrets=underway.secrets, injected=attempted.call.injected
     )
+
+
+def _asking(call: ToolCall, asking: Asking) -> ToolCall:
+    """Return a call whose function, if it is given a config, asks and is answered for itself."""
+    injected = {name: asking.injected(value) for name, value in call.injected.items()}
+    for each in call.tool.signature.injected:
+        if each.supply is Supply.CONFIG and each.name in injected:
+            given: Any = injected[each.name]
+            injected[each.name] = asking.config(cast(RunnableConfig, given))
+    return replace(call, injected=injected)
 
 
 def _call_id(call: ToolCall) -> str | None:
