@@ -25,7 +25,6 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_every_command_and_option_is_on_the_page() -> None:
-    group: Any = get_command(app)
     commands = {
         name: {
             option
@@ -33,10 +32,10 @@ def test_every_command_and_option_is_on_the_page() -> None:
             for option in parameter.opts
             if option.startswith("--") and option != "--help"
         }
-        for name, command in group.commands.items()
+        for name, command in _commands(get_command(app))
     }
     told = {
-        command.strip("`").split()[0]: set(re.findall(r"`(--[\w-]+)`", options))
+        _name(command.strip("`")): set(re.findall(r"`(--[\w-]+)`", options))
         for command, options, _ in rows("command | options | does")
     }
     assert told == commands
@@ -54,7 +53,7 @@ def test_every_setting_is_on_the_page_with_its_default() -> None:
         for name, field in Settings.model_fields.items()
     }
     assert told == settings
-    assert len(settings) == 11
+    assert len(settings) == 13
 
 
 def test_every_setting_that_is_a_number_has_its_unit_in_its_name() -> None:
@@ -83,6 +82,20 @@ def test_nothing_but_the_settings_reads_the_environment() -> None:
     # The command line sets LangGraph's switch and the project's variables, and reads none; secrets
     # are no settings, and are read when a tool runs. A tool's own process is given a clean one.
     assert touching == {"app.py", "desk.py", "secrets.py", "environment.py"}
+
+
+def _commands(group: Any) -> list[tuple[str, Any]]:
+    """Return every command by its name; one of a group by both names."""
+    return [
+        (f"{name} {inner}".strip(), one)
+        for name, command in group.commands.items()
+        for inner, one in (_commands(command) if hasattr(command, "commands") else [("", command)])
+    ]
+
+
+def _name(command: str) -> str:
+    """Return the name of a command as it is typed, without what it takes."""
+    return " ".join(word for word in command.split() if word == word.lower() and word.isascii())
 
 
 def _touches_environment(file: Path) -> bool:

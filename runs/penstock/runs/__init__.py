@@ -5,7 +5,17 @@ from penstock.runs.blocking import BlockingRuntime
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
 from penstock.runs.pace import Pace
+from penstock.runs.policing import Policing
 from penstock.runs.runtime import Runtime
 from penstock.runs.worker import Worker
 
-__all__ = ["Approvals", "BlockingRuntime", "Engine", "LocalEngine", "Pace", "Runtime", "Worker"]
+__all__ = [
+    "Approvals",
+    "BlockingRuntime",
+    "Engine",
+    "LocalEngine",
+    "Pace",
+    "Policing",
+    "Runtime",
+    "Worker",
+]

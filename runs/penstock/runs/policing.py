@@ -1,18 +1,115 @@
-"""The policies of a process's graphs: read from their folders, kept in the store, made to rules."""
+"""The policies of graphs: checked, loaded, changed while everything runs, and explained."""
 
-import logging
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import policies
-from penstock.contracts.policy import PolicySource, PolicyVersion
-from penstock.graphs import Graph
+from penstock.checkpoints import Store, decisions, policies
+from penstock.contracts.clock import Clock, SystemClock
+from penstock.contracts.errors import UnknownPolicy
+from penstock.contracts.ids import RunId
+from penstock.contracts.policy import Decided, PolicySource, PolicyVersion
+from penstock.graphs import Catalog, Graph
 from penstock.nodes.rulebook import Rulebook
-from penstock.policies import People, builtin_policy, compile_policy, read_source
+from penstock.policies import (
+    CompiledPolicy,
+    OpenDirectory,
+    People,
+    builtin_policy,
+    compile_policy,
+    read_source,
+)
+from penstock.runs.whatif import Redecided, redecide
 
-log = logging.getLogger(__name__)
+CALL_ROWS = 100_000
+"""So many recorded calls are decided anew at most."""
+
+
+class Policing:
+    """What operators do with the policies of a project's graphs."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        *,
+        people: People | None = None,
+        default: Path | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Act on the policies in `store`; `default` is the folder for graphs that name none."""
+        self._store = store
+        self._catalog = catalog
+        self._people: People = people or OpenDirectory()
+        self._default = default
+        self._clock = clock or SystemClock()
+
+    def check(self, graph: str, folder: Path | None = None) -> CompiledPolicy:
+        """Return a graph's policy, from a folder or from where the graph has it, made ready.
+
+        Raises:
+            UnknownGraph: there is no such graph.
+            InvalidPolicy: it cannot be used; the message names every problem with file and line.
+        """
+        known = self._catalog.get(graph)
+        return check(known, folder, default=self._default, people=self._people)
+
+    async def load(
+        self, graph: str, folder: Path | None = None, *, by: str
+    ) -> tuple[PolicyVersion, bool]:
+        """Keep a version and have it decide from now on; return it, and whether it is new.
+
+        Workers need no restart. One that was loaded before is not made to decide again: `use` does.
+
+        Raises:
+            UnknownGraph, InvalidPolicy: as `check`; the version before stays in force.
+        """
+        known = self._catalog.get(graph)
+        source, at = self._source(known, folder), self._clock.now()
+        return await self._store.write(
+            lambda connection: load(connection, known, source, self._people, at=at, by=by)
+        )
+
+    async def use(self, name: str, *, by: str) -> PolicyVersion:
+        """Have a version decide from now on, by its name: `desk@2`.
+
+        Raises:
+            UnknownPolicy: there is no such version.
+        """
+        graph, number = _parted(name)
+        at = self._clock.now()
+        return await self._store.write(
+            lambda connection: policies.activate(connection, graph, number, at=at, by=by)
+        )
+
+    async def versions(self, graph: str) -> Sequence[PolicyVersion]:
+        """Return the versions of a graph's policy, the newest first."""
+        return await self._store.read(lambda connection: policies.versions(connection, graph))
+
+    async def explain(self, run_id: RunId) -> Sequence[Decided]:
+        """Return what was decided about the calls of a run, and on what grounds."""
+        return await self._store.read(lambda connection: decisions.of_run(connection, run_id))
+
+    async def what_if(
+        self, graph: str, folder: Path, *, tenant: str, since: datetime | None
+    ) -> Sequence[Redecided]:
+        """Return what a candidate says of the calls that were decided about, in their order.
+
+        Raises:
+            UnknownGraph, InvalidPolicy: as `check`.
+        """
+        candidate = self.check(graph, folder)
+        recorded = await self._store.read(
+            lambda connection: decisions.last_of_calls(
+                connection, graph, tenant=tenant, since=since, limit=CALL_ROWS
+            )
+        )
+        return redecide(recorded, candidate)
+
+    def _source(self, graph: Graph, folder: Path | None) -> PolicySource:
+        return source_of(graph, self._default) if folder is None else read_source(folder)
 
 
 def rulebook_of(graph: Graph, people: People) -> Rulebook:
@@ -24,10 +121,32 @@ def source_of(graph: Graph, default: Path | None) -> PolicySource:
     """Return the policy that a graph names, else the one of the project, else the built-in one.
 
     Raises:
-        InvalidPolicy: It cannot be read, or does not fit the graph's tools.
+        InvalidPolicy: It cannot be read.
     """
     folder = graph.policy or default
     return builtin_policy() if folder is None else read_source(folder)
+
+
+def check(
+    graph: Graph, folder: Path | None, *, default: Path | None, people: People
+) -> CompiledPolicy:
+    """Return a graph's policy, from a folder or from where the graph has it, made ready.
+
+    Raises:
+        InvalidPolicy: It cannot be used; the message names every problem with file and line.
+    """
+    source = source_of(graph, default) if folder is None else read_source(folder)
+    return compiled(graph, source, people)
+
+
+def compiled(graph: Graph, source: PolicySource, people: People) -> CompiledPolicy:
+    """Return a policy, made ready for calls of a graph's tools.
+
+    Raises:
+        InvalidPolicy: It does not fit them.
+    """
+    contracts = [tool.contract for tool in graph.tools.values()]
+    return compile_policy(source, contracts, roles=people.roles, groups=people.groups)
 
 
 def load(
@@ -46,6 +165,12 @@ def load(
     Raises:
         InvalidPolicy: It does not fit the graph's tools; the one before stays in force.
     """
-    contracts = [tool.contract for tool in graph.tools.values()]
-    compile_policy(source, contracts, roles=people.roles, groups=people.groups)
+    compiled(graph, source, people)
     return policies.load(connection, graph.name, source, at=at, by=by)
+
+
+def _parted(name: str) -> tuple[str, int]:
+    graph, _, number = name.rpartition("@")
+    if not graph or not number.isdigit():
+        raise UnknownPolicy(f"`{name}` names no version of a policy; wanted is one like `desk@2`")
+    return graph, int(number)

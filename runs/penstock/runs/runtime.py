@@ -181,6 +181,14 @@ class Runtime:
         """Return the states that a run and its gates went through, and who moved them."""
         return await self._store.read(lambda connection: audit.of_run(connection, run_id))
 
+    async def gate(self, gate_id: GateId) -> Gate:
+        """Return a gate.
+
+        Raises:
+            UnknownGate: there is no such gate.
+        """
+        return await self._store.read(lambda connection: gates.get(connection, gate_id))
+
     async def gates(self, run_id: RunId) -> Sequence[Gate]:
         """Return the gates of a run, in the order in which they were opened."""
         return await self._store.read(lambda connection: gates.of_run(connection, run_id))

@@ -107,9 +107,9 @@ def test_a_gate_is_decided_by_the_beginning_of_its_id_and_the_run_goes_on(
 ) -> None:
     run_id = cli("run", "asking", '{"name": "Ada"}', "--wait", "--json").data["run"]["id"]
     (gate,) = cli.json("gates")["gates"]
-    decided = cli("decide", gate["id"][:6], YES, "--by", "bob")
+    decided = cli("decide", gate["id"][:6], YES, "--as", "bob")
     assert decided.out.startswith(f'gate {gate["id"]} is decided by bob: {{"approved":true}}')
-    assert cli.json("decide", gate["id"], YES, "--by", "bob")["gate"]["status"] == "decided"
+    assert cli.json("decide", gate["id"], YES, "--as", "bob")["gate"]["status"] == "decided"
     # What waits behind it in the same graph is driven too, and this run before that.
     cli("run", "asking", '{"name": "Bob"}', "--wait")
     told = cli.json("show", run_id)

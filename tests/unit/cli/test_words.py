@@ -9,9 +9,10 @@ import pytest
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, RunId, ThreadId, WorkerId
 from penstock.contracts.run import Run, RunMode, RunStatus
+from penstock.ui.cli.gate_words import asked
 from penstock.ui.cli.progress import live_line, state_line
 from penstock.ui.cli.sample import sample
-from penstock.ui.cli.words import age, asked, short
+from penstock.ui.cli.texts import age, short
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 QUEUED = Run(

@@ -1,39 +1,19 @@
-"""`penstock decide`, `cancel` and `redrive`: a person acts on a run."""
+"""`penstock cancel` and `redrive`: a person acts on a run."""
 
 import asyncio
 
-from penstock.contracts.errors import InvalidAnswer
-from penstock.contracts.gate import Gate
 from penstock.contracts.run import Run, RunStatus
 from penstock.runs.settings import Settings
 from penstock.ui.cli import words
 from penstock.ui.cli.desk import Desk, open_desk
-from penstock.ui.cli.given import read_json
 from penstock.ui.cli.output import Output
-
-
-def decide(settings: Settings, output: Output, *, typed: str, answer: str, by: str | None) -> None:
-    """Answer a gate; its run goes on."""
-    said = read_json(answer, what="answer", refusal=InvalidAnswer)
-    who = by or settings.actor
-
-    async def change(desk: Desk) -> Gate:
-        return await desk.runtime.decide(await desk.gate(typed), said, by=who)
-
-    with open_desk(settings) as desk:
-        gate = asyncio.run(change(desk))
-    output.answer(
-        {"gate": words.of_gate(gate)},
-        f"gate {gate.id} is decided by {gate.decided_by}: {gate.answer}",
-        f"next: penstock show {gate.run_id}",
-    )
 
 
 def cancel(settings: Settings, output: Output, *, typed: str) -> None:
     """Cancel a run: at once, or as soon as its worker sees it."""
 
     async def change(desk: Desk) -> Run:
-        return await desk.runtime.cancel((await desk.run(typed)).id, by=settings.actor)
+        return await desk.runtime.cancel((await desk.run(typed)).id, by=desk.person())
 
     with open_desk(settings) as desk:
         run = asyncio.run(change(desk))
@@ -49,7 +29,7 @@ def redrive(settings: Settings, output: Output, *, typed: str) -> None:
     """Queue a failed run again, to go on from its last checkpoint."""
 
     async def change(desk: Desk) -> Run:
-        return await desk.runtime.redrive((await desk.run(typed)).id, by=settings.actor)
+        return await desk.runtime.redrive((await desk.run(typed)).id, by=desk.person())
 
     with open_desk(settings) as desk:
         run = asyncio.run(change(desk))

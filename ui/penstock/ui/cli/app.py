@@ -6,7 +6,7 @@ takes half a second, and must find its strict mode set when it is first imported
 
 import os
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,19 +14,13 @@ from penstock.contracts.effect import EffectStatus
 from penstock.contracts.run import RunMode, RunStatus, WhenBusy
 from penstock.ui.cli.answering import answering
 from penstock.ui.cli.exits import Exit
+from penstock.ui.cli.gate_app import gate_app
+from penstock.ui.cli.options import AsJson, Limit, RunArgument, settings
 from penstock.ui.cli.output import Output
-
-if TYPE_CHECKING:
-    from penstock.runs.settings import Settings
+from penstock.ui.cli.policy_app import policy_app
 
 STRICT = "LANGGRAPH_STRICT_MSGPACK"
 """LangGraph's switch: what is read from a checkpoint must not be able to run code."""
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
-RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="The run's id, or its beginning if no other's is so.")
-]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to list at most.")]
 
 app = typer.Typer(
     name="penstock",
@@ -36,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(gate_app)
+app.add_typer(policy_app)
 
 
 def main() -> None:
@@ -70,7 +66,7 @@ def init(*, as_json: AsJson = False) -> None:
     """Write an example project here, and make its store."""
     from penstock.ui.cli import beginning
 
-    beginning.init(_settings(), Output(as_json=as_json))
+    beginning.init(settings(), Output(as_json=as_json))
 
 
 @app.command()
@@ -111,7 +107,7 @@ def run(
     from penstock.ui.cli import starting
 
     return starting.start(
-        _settings(),
+        settings(),
         Output(as_json=as_json),
         graph=graph,
         given=given,
@@ -142,7 +138,7 @@ def runs(
     from penstock.ui.cli import listing
 
     listing.runs(
-        _settings(),
+        settings(),
         Output(as_json=as_json),
         statuses=status or (),
         graph=graph,
@@ -158,37 +154,7 @@ def show(*, run_id: RunArgument, as_json: AsJson = False) -> None:
     """Show a run: its state, gates, history and result."""
     from penstock.ui.cli import showing
 
-    showing.show(_settings(), Output(as_json=as_json), typed=run_id)
-
-
-@app.command()
-@answering
-def gates(*, limit: Limit = 50, as_json: AsJson = False) -> None:
-    """List the questions that wait for an answer, oldest first."""
-    from penstock.ui.cli import listing
-
-    listing.gates(_settings(), Output(as_json=as_json), limit=limit)
-
-
-@app.command()
-@answering
-def decide(
-    *,
-    gate_id: Annotated[
-        str, typer.Argument(metavar="GATE", help="The gate's id; its beginning while it is open.")
-    ],
-    answer: Annotated[
-        str, typer.Argument(metavar="ANSWER", help="The answer as JSON; `@file` or `-` reads it.")
-    ],
-    by: Annotated[
-        str | None, typer.Option(help="Who decides; else PENSTOCK_ACTOR, else your login.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Answer a gate; its run goes on."""
-    from penstock.ui.cli import acting
-
-    acting.decide(_settings(), Output(as_json=as_json), typed=gate_id, answer=answer, by=by)
+    showing.show(settings(), Output(as_json=as_json), typed=run_id)
 
 
 @app.command()
@@ -197,7 +163,7 @@ def cancel(*, run_id: RunArgument, as_json: AsJson = False) -> None:
     """Cancel a run."""
     from penstock.ui.cli import acting
 
-    acting.cancel(_settings(), Output(as_json=as_json), typed=run_id)
+    acting.cancel(settings(), Output(as_json=as_json), typed=run_id)
 
 
 @app.command()
@@ -206,7 +172,7 @@ def redrive(*, run_id: RunArgument, as_json: AsJson = False) -> None:
     """Queue a failed run again, to go on from its last checkpoint."""
     from penstock.ui.cli import acting
 
-    acting.redrive(_settings(), Output(as_json=as_json), typed=run_id)
+    acting.redrive(settings(), Output(as_json=as_json), typed=run_id)
 
 
 @app.command()
@@ -230,9 +196,9 @@ def effects(
 
     output = Output(as_json=as_json)
     if key is not None:
-        effecting.effect(_settings(), output, typed=key)
+        effecting.effect(settings(), output, typed=key)
         return
-    effecting.effects(_settings(), output, run=run, statuses=status or (), tool=tool, limit=limit)
+    effecting.effects(settings(), output, run=run, statuses=status or (), tool=tool, limit=limit)
 
 
 @app.command()
@@ -250,7 +216,7 @@ def tools(
     """List the tools of the project's graphs, with their contracts."""
     from penstock.ui.cli import tooling
 
-    tooling.tools(_settings(), Output(as_json=as_json), graph=graph, name=name)
+    tooling.tools(settings(), Output(as_json=as_json), graph=graph, name=name)
 
 
 @app.command()
@@ -259,7 +225,7 @@ def worker(*, as_json: AsJson = False) -> Exit | None:
     """Drive runs until a signal ends it: the first gives them back, a second is at once."""
     from penstock.ui.cli import working
 
-    return working.work(_settings(), Output(as_json=as_json))
+    return working.work(settings(), Output(as_json=as_json))
 
 
 @app.command()
@@ -268,7 +234,7 @@ def migrate(*, as_json: AsJson = False) -> None:
     """Bring the store's tables up to date, making it if there is none."""
     from penstock.ui.cli import storing
 
-    storing.migrate(_settings(), Output(as_json=as_json))
+    storing.migrate(settings(), Output(as_json=as_json))
 
 
 @app.command()
@@ -277,10 +243,4 @@ def doctor(*, as_json: AsJson = False) -> Exit | None:
     """Look for what is wrong: versions, graphs, the store, workers, stuck runs."""
     from penstock.ui.cli import doctor as doctoring
 
-    return doctoring.examine(_settings(), Output(as_json=as_json))
-
-
-def _settings() -> "Settings":
-    from penstock.ui.cli.desk import read_settings
-
-    return read_settings()
+    return doctoring.examine(settings(), Output(as_json=as_json))

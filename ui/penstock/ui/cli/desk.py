@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -19,13 +20,14 @@ from penstock.contracts.errors import (
     UnknownEffect,
     UnknownGate,
     UnknownRun,
+    VoteRefused,
 )
 from penstock.contracts.gate import Gate
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, read_manifest
 from penstock.policies import Directory, OpenDirectory, People
-from penstock.runs import Approvals, Engine, LocalEngine, Runtime, Worker
+from penstock.runs import Approvals, Engine, LocalEngine, Policing, Runtime, Worker
 from penstock.runs.settings import PREFIX, Settings
 
 _PREFIX_ROWS = 1000
@@ -44,6 +46,7 @@ class Desk:
     people: People
     runtime: Runtime
     approvals: Approvals
+    policing: Policing
 
     def worker(self, catalog: Catalog | None = None) -> Worker:
         """Return a worker for the graphs of `catalog`, or all; it hears of what is queued here."""
@@ -56,6 +59,25 @@ class Desk:
             people=self.people,
             policy=self.settings.policy,
         )
+
+    def person(self, named: str | None = None) -> str:
+        """Return who acts: whoever the login belongs to, or is named and it may act as.
+
+        Raises:
+            UnknownPerson: the login belongs to nobody, or to several.
+            VoteRefused: it may not act as whoever is named.
+        """
+        if self.settings.people is None:
+            return named or self.settings.actor
+        login = pwd.getpwuid(os.getuid()).pw_name
+        if named is None:
+            return self.people.person_of(login)
+        if not self.people.may_act_as(login, named):
+            raise VoteRefused(
+                f"the login `{login}` may not act as `{named}`; `logins` of the user in"
+                f" `{self.settings.people}` says which may"
+            )
+        return named
 
     async def run(self, typed: str) -> Run:
         """Return the tenant's run with this id, or the only one whose id begins so.
@@ -174,6 +196,7 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
             people=people,
             runtime=Runtime(store, checkpointer, known, engine=engine, people=people),
             approvals=Approvals(store, known, engine=engine, people=people),
+            policing=Policing(store, known, people=people, default=settings.policy),
         )
 
 

@@ -19,7 +19,7 @@ from penstock.ui.cli.desk import Desk, load_graphs, open_desk
 from penstock.ui.cli.exits import Exit, of_error
 from penstock.ui.cli.output import Output, table
 from penstock.ui.cli.storing import shown_url
-from penstock.ui.cli.words import age
+from penstock.ui.cli.texts import age
 
 _PACKAGES = ("penstock", "langgraph", "langgraph-checkpoint", "langchain-core", "sqlalchemy")
 _STUCK = timedelta(minutes=5)

@@ -7,7 +7,7 @@ from typing import Any
 from penstock.contracts.effect import Effect, EffectStatus, Report
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.runs.settings import Settings
-from penstock.ui.cli import words
+from penstock.ui.cli import gate_words, texts, words
 from penstock.ui.cli.desk import Desk, open_desk
 from penstock.ui.cli.output import Output, table
 
@@ -49,7 +49,7 @@ def effect(settings: Settings, output: Output, *, typed: str) -> None:
     with open_desk(settings) as desk:
         found, story, gates = asyncio.run(find(desk))
     lines = [
-        (words.instant(line.at), line.kind, str(line.attempt), line.actor, line.detail or "")
+        (texts.instant(line.at), line.kind, str(line.attempt), line.actor, line.detail or "")
         for line in story
     ]
     output.answer(
@@ -61,7 +61,7 @@ def effect(settings: Settings, output: Output, *, typed: str) -> None:
         _header(found),
         "",
         table("at", "what", "attempt", "who", "detail", rows=lines),
-        *(words.about_gates([gate for gate in gates if gate.status is GateStatus.OPEN])),
+        *(gate_words.about_gates([gate for gate in gates if gate.status is GateStatus.OPEN])),
     )
 
 
@@ -74,9 +74,9 @@ def listed(found: Sequence[Effect]) -> Any:
             words.status_text(each.status),
             each.effect,
             str(each.attempt),
-            words.instant(each.started_at),
-            words.short(each.arguments),
-            words.short(each.error_message or each.result or ""),
+            texts.instant(each.started_at),
+            texts.short(each.arguments),
+            texts.short(each.error_message or each.result or ""),
         )
         for each in found
     ]
@@ -97,9 +97,9 @@ def _header(found: Effect) -> Any:
         "arguments": found.arguments,
         "business key": found.business_key,
         "attempt": str(found.attempt),
-        "began": words.instant(found.started_at),
-        "may land until": words.instant(found.settles_at),
-        "ended": words.instant(found.ended_at),
+        "began": texts.instant(found.started_at),
+        "may land until": texts.instant(found.settles_at),
+        "ended": texts.instant(found.ended_at),
         "result": found.result,
         "error": None if error is None else f"{found.error_code}: {error}",
     }

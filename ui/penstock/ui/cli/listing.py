@@ -1,12 +1,11 @@
-"""`penstock runs` and `penstock gates`: what there is, and what waits for an answer."""
+"""`penstock runs`: what there is."""
 
 import asyncio
 from collections.abc import Collection, Sequence
 
-from penstock.contracts.clock import SystemClock
 from penstock.contracts.run import Run, RunStatus
 from penstock.runs.settings import Settings
-from penstock.ui.cli import words
+from penstock.ui.cli import texts, words
 from penstock.ui.cli.desk import open_desk
 from penstock.ui.cli.output import Output, table
 
@@ -53,7 +52,7 @@ def runs(
                     # A run that has its thread for itself shares its id with it.
                     "" if run.thread_id == run.id else run.thread_id,
                     str(run.epoch),
-                    words.instant(run.created_at),
+                    texts.instant(run.created_at),
                     "" if run.failure is None else run.failure.code,
                 )
                 for run in found
@@ -62,22 +61,4 @@ def runs(
         )
         if found
         else "no runs",
-    )
-
-
-def gates(settings: Settings, output: Output, *, limit: int) -> None:
-    """List the tenant's open gates, the longest waiting first."""
-    with open_desk(settings) as desk:
-        found = asyncio.run(desk.runtime.open_gates(tenant=settings.tenant, limit=limit))
-    now = SystemClock().now()
-    said: list[str] = []
-    for gate in found:
-        open_for = words.age((now - gate.opened_at).total_seconds())
-        said += [
-            f"gate {gate.id} of run {gate.run_id}, open for {open_for}",
-            f"  {words.asked(gate)}",
-            f"  next: {words.decide_command(gate)}",
-        ]
-    output.answer(
-        {"gates": [words.of_gate(gate) for gate in found]}, *(said or ["no gate is open"])
     )

@@ -11,7 +11,7 @@ from penstock.contracts.gate import Gate
 from penstock.contracts.run import Run, RunMode, RunStatus
 from penstock.contracts.step import Step
 from penstock.runs.settings import Settings
-from penstock.ui.cli import words
+from penstock.ui.cli import gate_words, texts, words
 from penstock.ui.cli.desk import Desk, load_graphs, open_desk
 from penstock.ui.cli.effecting import listed
 from penstock.ui.cli.output import Output, dump, table
@@ -35,7 +35,7 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
     }
     said: list[Any] = [_header(run)]
     if gates:
-        rows = [(gate.id, gate.status, words.asked(gate), gate.answer or "") for gate in gates]
+        rows = [(gate.id, gate.status, gate_words.asked(gate), gate.answer or "") for gate in gates]
         said += ["", table("gate", "status", "question", "answer", rows=rows)]
     if steps:
         said += [
@@ -54,7 +54,7 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
     if effects:
         said += ["", listed(effects)]
     history = [
-        (words.instant(event.at), event.action, event.actor, _detail(event.detail))
+        (texts.instant(event.at), event.action, event.actor, _detail(event.detail))
         for event in events
     ]
     said += ["", table("at", "what", "who", "detail", rows=history)]
@@ -66,7 +66,7 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
             # The rest is worth showing where the project's graphs are not at hand.
             data["result_missing"] = str(error)
             said += ["", f"the result cannot be shown: {error}"]
-    output.answer(data, *said, *words.about_gates(gates), *words.about_failure(run))
+    output.answer(data, *said, *gate_words.about_gates(gates), *words.about_failure(run))
 
 
 async def _look(
@@ -109,13 +109,13 @@ def _header(run: Run) -> Any:
         "thread": run.thread_id,
         "key": run.key,
         "tenant": run.tenant,
-        "input": words.short(run.input),
+        "input": texts.short(run.input),
         "mode": run.mode if run.mode is not RunMode.LIVE else None,
         "epoch": str(run.epoch),
         "worker": run.worker_id,
         "cancel asked by": run.cancel_by,
-        "created": words.instant(run.created_at),
-        "ended": words.instant(run.ended_at),
+        "created": texts.instant(run.created_at),
+        "ended": texts.instant(run.ended_at),
         "failure": None if failure is None else f"{failure.code}: {failure.message}",
     }
     shown = table("", "", rows=[(name, value) for name, value in rows.items() if value])
@@ -130,10 +130,10 @@ def _steps(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
             step.kind,
             words.status_text(step.status),
             str(step.epoch),
-            words.instant(step.started_at),
+            texts.instant(step.started_at),
             ""
             if step.ended_at is None
-            else words.age((step.ended_at - step.started_at).total_seconds()),
+            else texts.age((step.ended_at - step.started_at).total_seconds()),
         )
         for step in steps
     ]

@@ -12,7 +12,7 @@ from penstock.contracts.gate import Gate
 from penstock.contracts.run import Run, RunMode, RunStatus, WhenBusy
 from penstock.graphs import Catalog, Graph
 from penstock.runs.settings import Settings
-from penstock.ui.cli import words
+from penstock.ui.cli import gate_words, words
 from penstock.ui.cli.desk import Desk, load_graphs, open_desk
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.given import read_json
@@ -53,7 +53,7 @@ def start(
             run = await desk.runtime.start(
                 graph,
                 value,
-                actor=settings.actor,
+                actor=desk.person(),
                 key=key,
                 thread_id=thread,
                 when_busy=when_busy,
@@ -161,7 +161,7 @@ async def _tell(desk: Desk, run: Run, output: Output) -> Exit:
             output.answer(data, head + why, *words.about_failure(run))
             return Exit.NOT_SUCCEEDED
         case RunStatus.WAITING:
-            output.answer(data, head, *words.about_gates(gates))
+            output.answer(data, head, *gate_words.about_gates(gates))
             return Exit.NOT_OVER
         case RunStatus.QUEUED | RunStatus.RUNNING:
             output.answer(data, f"{head}: the time was up", f"next: penstock show {run.id}")

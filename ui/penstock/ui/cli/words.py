@@ -1,20 +1,16 @@
 """Runs, gates and events as JSON and as words for people."""
 
-import json
-import shlex
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from pydantic_core import from_json
 from rich.text import Text
 
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.effect import Effect, Report
-from penstock.contracts.gate import Gate, GateStatus
+from penstock.contracts.gate import Gate
 from penstock.contracts.run import Run
 from penstock.contracts.step import Step
-from penstock.ui.cli.sample import sample
 
 _STYLES = {
     "started": "blue",
@@ -28,7 +24,6 @@ _STYLES = {
     "failed": "red",
     "cancelled": "magenta",
 }
-_SHORT = 80
 KEY_CHARS = 12
 """So much of an effect's key is shown, and is enough to name it."""
 
@@ -152,55 +147,6 @@ def of_event(event: AuditEvent) -> dict[str, Any]:
 def status_text(status: str) -> Text:
     """Return a state in its colour."""
     return Text(status, style=_STYLES.get(status, ""))
-
-
-def instant(at: datetime | None) -> str:
-    """Return an instant as people read it, in UTC."""
-    return "" if at is None else at.strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def age(seconds: float) -> str:
-    """Return a length of time in its two largest units, a short one in milliseconds."""
-    if 0 <= seconds < 1:
-        return f"{seconds * 1e3:.0f}ms"
-    whole = max(int(seconds), 0)
-    for size, large, unit, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "m")):
-        if whole >= size:
-            return f"{whole // size}{large} {whole % size // unit}{small}"
-    return f"{whole // 60}m {whole % 60}s" if whole >= 60 else f"{whole}s"
-
-
-def short(text: str) -> str:
-    """Return the beginning of a text, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= _SHORT else f"{line[: _SHORT - 1]}…"
-
-
-def asked(gate: Gate) -> str:
-    """Return the beginning of what a gate asks; of an object, what stands under `question`."""
-    found: Any = from_json(gate.question)
-    if isinstance(found, dict):
-        found = cast("dict[str, Any]", found).get("question")
-    return short(found if isinstance(found, str) else gate.question)
-
-
-def about_gates(gates: Sequence[Gate]) -> Sequence[str]:
-    """Return the open ones of `gates` and how each is decided, a line each."""
-    lines: list[str] = []
-    for gate in gates:
-        if gate.status is GateStatus.OPEN:
-            lines.append(f"gate {gate.id} asks: {gate.question}")
-            if gate.effect_key is not None:
-                lines.append(f"look: penstock effects {gate.effect_key[:KEY_CHARS]}")
-            lines.append(f"next: {decide_command(gate)}")
-    return lines
-
-
-def decide_command(gate: Gate) -> str:
-    """Return a command that decides a gate, with an answer that fits it as far as can be told."""
-    schema = None if gate.answer_schema is None else from_json(gate.answer_schema)
-    answer = json.dumps(sample(schema), ensure_ascii=False)
-    return f"penstock decide {gate.id} {shlex.quote(answer)}"
 
 
 def about_failure(run: Run) -> Sequence[str]:
