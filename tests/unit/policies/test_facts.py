@@ -201,10 +201,15 @@ def test_a_path_is_followed_through_links(tmp_path: Path) -> None:
     assert path.compute({"path": "/etc/../etc"}) == "/etc"
 
 
-@pytest.mark.parametrize("path", ["", "a\0b", "\ud800", 5])
+@pytest.mark.parametrize("path", ["", "/a\0b", "/\ud800", 5, "a.txt", "../a.txt", "~/a.txt"])
 def test_what_is_no_path_is_refused(path: object) -> None:
     with pytest.raises(FactError, match="`path` "):
         real_path("path").compute({"path": path})
+
+
+def test_a_relative_root_is_refused() -> None:
+    with pytest.raises(ValueError, match="wanted is an absolute path"):
+        real_path("path", "files")
 
 
 # Money.
