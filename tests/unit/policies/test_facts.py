@@ -279,6 +279,13 @@ def test_what_is_no_amount_is_refused_and_never_rounded(amount: object, currency
         )
 
 
+def test_an_amount_in_minor_units_already_is_one_that_is_whole() -> None:
+    cents = minor_units("cents", currency="EUR", is_minor=True)
+    assert cents.compute({"cents": 1250}) == 1250
+    with pytest.raises(FactError, match="finer"):
+        cents.compute({"cents": 12.5})
+
+
 @given(
     st.integers(min_value=-(2**63) + 1, max_value=2**63 - 1), st.sampled_from(["EUR", *PLACES])
 )  # fmt: skip
