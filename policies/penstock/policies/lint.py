@@ -132,7 +132,9 @@ def _problems_of_argument(
     if not path:
         return
     dotted = ".".join(path)
-    out = [left for tool in tools for left in tool.left_out if _is_within(dotted, left.field)]
+    lacking = [tool for tool in tools if not _has(tool.args, path)]
+    # What a policy cannot see may be there all the same: then `has` would be wrongly false.
+    out = [left for tool in lacking for left in tool.left_out if _is_within(dotted, left.field)]
     if out:
         left = out[0]
         yield policy.problem(
@@ -140,7 +142,7 @@ def _problems_of_argument(
             " tool a fact that carries it, or leave the tool out.",
             path[-1],
         )
-    elif not any(_has(tool.args, path) for tool in tools):
+    elif len(lacking) == len(tools):
         names = {name for tool in tools for name in tool.args.fields}
         text = f"It asks for the argument `{dotted}`, which none of its tools has."
         yield policy.problem(f"{text} {meant(dotted, names)} Correct it.", path[-1])
@@ -231,9 +233,10 @@ def _action(name: str) -> pst.EntityUid:
 
 
 def _is_within(dotted: str, left: str) -> bool:
-    """Tell whether a path is one that was left out, within one, or around one."""
-    if left == "*":
-        return True
+    """Tell whether a path is one that was left out, or within one; `*` is every field there."""
+    begin, _, last = left.rpartition(".")
+    if last == "*":
+        return not begin or dotted.startswith(f"{begin}.")
     return dotted == left or dotted.startswith(f"{left}.")
 
 

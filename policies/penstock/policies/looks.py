@@ -36,7 +36,7 @@ def looks_of(tree: pst.Template) -> Looks:
         if isinstance(node, pst.HasAttr):
             asked.add(path)
         # Neither the whole context nor all arguments at once can be told apart by name.
-        if path[:2] in {("context",), ("context", "args")}:
+        if path in {("context",), ("context", "args")}:
             takes_all = True
         elif path[:2] == ("context", "args"):
             args.add(path[2])

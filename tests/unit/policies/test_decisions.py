@@ -406,6 +406,17 @@ def test_a_number_that_no_policy_looks_at_can_be_what_it_likes() -> None:
     assert short(policy.decide(asked(paid("", "", 1.23456)))) == "allow all"
 
 
+def test_a_number_beside_one_that_a_policy_looks_at_can_be_what_it_likes() -> None:
+    policy = compiled(
+        allow='@id("a") permit (principal, action == Penstock::Action::"pay", resource)'
+        ' when { context.args.to == "DE1" && context.args["currency"] == "EUR" };'
+        '@id("b") permit (principal, action == Penstock::Action::"search", resource)'
+        " when { context.args has limit };"
+    )
+    assert short(policy.decide(asked(paid("", "", 1.23456)))) == "allow a"
+    assert short(policy.decide(asked(searched("", "", limit=2**70)))) == "deny too_large"
+
+
 def test_a_policy_that_takes_all_arguments_at_once_looks_at_each() -> None:
     place = contract("mark", {"latitude": {"type": "number"}, "floor": WHOLE})
     text = '@id("all") permit (principal, action, resource) when { context.args == context.args };'

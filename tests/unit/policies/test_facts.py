@@ -201,10 +201,15 @@ def test_a_path_is_followed_through_links(tmp_path: Path) -> None:
     assert path.compute({"path": "/etc/../etc"}) == "/etc"
 
 
-@pytest.mark.parametrize("path", ["", "a\0b", "\ud800", 5])
+@pytest.mark.parametrize("path", ["", "/a\0b", "/\ud800", 5, "a.txt", "../a.txt", "~/a.txt"])
 def test_what_is_no_path_is_refused(path: object) -> None:
     with pytest.raises(FactError, match="`path` "):
         real_path("path").compute({"path": path})
+
+
+def test_a_relative_root_is_refused() -> None:
+    with pytest.raises(ValueError, match="wanted is an absolute path"):
+        real_path("path", "files")
 
 
 # Money.
@@ -272,6 +277,13 @@ def test_what_is_no_amount_is_refused_and_never_rounded(amount: object, currency
         minor_units("amount", currency_argument="currency").compute(
             {"amount": amount, "currency": currency}
         )
+
+
+def test_an_amount_in_minor_units_already_is_one_that_is_whole() -> None:
+    cents = minor_units("cents", currency="EUR", is_minor=True)
+    assert cents.compute({"cents": 1250}) == 1250
+    with pytest.raises(FactError, match="finer"):
+        cents.compute({"cents": 12.5})
 
 
 @given(

@@ -1,7 +1,7 @@
 """What is wrong with a policy is said when it is loaded, with its file and line."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -201,6 +201,21 @@ def test_said_once(case: Refusal) -> None:
     assert len(lines) == len(set(lines))
     # A slip may mean that something is missing too: a misspelt `@gate` is one.
     assert len(lines) <= 2, lines
+
+
+def test_a_field_that_nobody_named_is_not_asked_for() -> None:
+    tool = contract("t", {"a": STRING}, optional={"a"})
+    tool = replace(tool, arguments_schema={**tool.arguments_schema, "additionalProperties": True})
+    action = 'action == Penstock::Action::"t"'
+    assert compiled(allow=permit("context.args has a", action=action), contracts=[tool]).rules
+    (said,) = refused(permit("context.args has b", action=action), contracts=[tool])
+    assert "`b`, which no policy sees of `t`: nobody named these fields" in said
+
+
+def test_what_one_tool_hides_is_not_asked_for_of_several() -> None:
+    other = contract("other", {"data": STRING}, optional={"data"})
+    (said,) = refused(permit("context.args has data", action="action"), contracts=[other, CLASH])
+    assert "`data`, which no policy sees of `upload`" in said
 
 
 def test_every_problem_is_told_by_file_and_line() -> None:

@@ -36,6 +36,8 @@ class RealPath(Extractor):
         path = text_of(taken, self.argument)
         if not path or "\0" in path:
             raise FactError(f"`{self.argument}` is no path.")
+        if self.root is None and not os.path.isabs(path):  # noqa: PTH117  (as the system sees it)
+            raise FactError(f"`{self.argument}` is a relative path, and nothing says from where.")
         try:
             found = os.path.realpath(path if self.root is None else os.path.join(self.root, path))  # noqa: PTH118  (a `Path` would drop what the system sees)
             found.encode()
@@ -51,6 +53,12 @@ def real_path(argument: str, root: str | os.PathLike[str] | None = None) -> Real
 
     Args:
         argument: Its name.
-        root: From where a relative path counts; else from the worker's own folder.
+        root: From where a relative path counts, for the tool too; without it one is refused,
+            because a tool may run in another folder than its worker.
+
+    Raises:
+        ValueError: The root is a relative path itself.
     """
+    if root is not None and not os.path.isabs(root):  # noqa: PTH117  (as the system sees it)
+        raise ValueError(f"The root `{root}` is relative; wanted is an absolute path.")
     return RealPath(argument, None if root is None else os.fspath(root))
