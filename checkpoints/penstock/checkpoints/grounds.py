@@ -32,8 +32,8 @@ _SPENDING = frozenset(EffectStatus) - {EffectStatus.FAILED, EffectStatus.COMPENS
 class Grounds:
     """What the store knows that a decision about a call rests on."""
 
-    policy_digest: str | None
-    """Of the version that decides; None where none was loaded."""
+    policy_digest: str
+    """Of the version that decides; empty where none was loaded."""
     calls_last_minute: int
     """Calls of the tool in the tenant that began within the last minute."""
     spent_minor: int
@@ -70,7 +70,7 @@ def look(
         raise RuntimeError("the database returned no row for a query that always has one")
     flags = ((Taint.UNTRUSTED, row["untrusted"]), (Taint.PRIVATE, row["private"]))
     return Grounds(
-        policy_digest=row["digest"],
+        policy_digest=row["digest"] or "",
         calls_last_minute=row["called"],
         spent_minor=int(row["spent"]),
         taints=frozenset(taint for taint, count in flags if count),

@@ -1,6 +1,7 @@
 """Deciding about a call: what its policy says, on the grounds that the runtime knows."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,14 +12,14 @@ from penstock.contracts.clock import Clock
 from penstock.contracts.errors import InvalidPolicy, UnknownPolicy
 from penstock.contracts.ids import IdempotencyKey, ThreadId
 from penstock.contracts.outcome import Refused, Stage
-from penstock.contracts.policy import Decided, Request, Taint
+from penstock.contracts.policy import Decided, Decision, Request, Taint, Verdict
 from penstock.contracts.run import Run
 from penstock.nodes.arguments import Checked
 from penstock.nodes.given import Given
 from penstock.nodes.masking import without_fields
 from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.tool import Tool
-from penstock.policies import People
+from penstock.policies import People, Reason
 from penstock.policies.facts import FactError
 
 
@@ -56,31 +57,48 @@ class Deciding:
         key: IdempotencyKey,
         lineage: ThreadId,
     ) -> Decided | Refused:
-        """Say what the policy says of a call; refused is what it cannot be asked about."""
+        """Say what the policy says of a call; refused is what no policy can be asked about."""
+        now = self._clock.now()
+        found = self._grounds(connection, tool, checked, lineage, now)
+        request = self._request(tool, checked, found, now)
         try:
-            request, digest = self._request(connection, tool, checked, lineage)
-            policy = self._rulebook.compiled(connection, digest, tool.contract)
-        except FactError as error:
-            return _refused("fact_failed", str(error))
+            policy = self._rulebook.compiled(connection, found.policy_digest, tool.contract)
+            facts = {**request.facts, **tool.computed_facts(checked)}
         except (InvalidPolicy, UnknownPolicy) as error:
-            return _refused("policy_unusable", f"nothing is allowed without a policy: {error}")
+            return Refused(
+                stage=Stage.POLICY,
+                code="policy_unusable",
+                message=f"nothing is allowed without a policy: {error}",
+            )
+        except FactError as error:
+            decision = Decision(
+                verdict=Verdict.DENY, reasons=(Reason.FACT,), message=f"It is denied. {error}"
+            )
+        else:
+            request = replace(request, facts=facts)
+            decision = policy.decide(request)
         return Decided(
             tenant=self._run.tenant,
             run_id=self._run.id,
             graph=self._run.graph,
             effect_key=key,
-            policy_digest=digest,
+            policy_digest=found.policy_digest,
             request=request,
-            decision=policy.decide(request),
-            at=self._clock.now(),
+            decision=decision,
+            at=now,
         )
 
-    def _request(
-        self, connection: Connection, tool: Tool[Any], checked: Checked, lineage: ThreadId
-    ) -> tuple[Request, str]:
-        run, now = self._run, self._clock.now()
+    def _grounds(
+        self,
+        connection: Connection,
+        tool: Tool[Any],
+        checked: Checked,
+        lineage: ThreadId,
+        now: datetime,
+    ) -> grounds.Grounds:
+        run = self._run
         spend = tool.spend(checked)
-        found = grounds.look(
+        return grounds.look(
             connection,
             graph=run.graph,
             tenant=run.tenant,
@@ -89,12 +107,15 @@ class Deciding:
             currency=None if spend is None else spend.currency,
             day=_midnight(now),
         )
-        if found.policy_digest is None:
-            raise UnknownPolicy(f"no policy was loaded for graph `{run.graph}`")
+
+    def _request(
+        self, tool: Tool[Any], checked: Checked, found: grounds.Grounds, now: datetime
+    ) -> Request:
+        """Return what is known of a call, but for the facts that its own contract names."""
+        run = self._run
         args = without_fields(checked.canonical, tool.contract.sensitive)
         taints = found.taints | self._taints
         facts: dict[str, object] = {
-            **tool.computed_facts(checked),
             "now": now.isoformat(timespec="milliseconds"),
             "weekday": now.isoweekday(),
             "spent_today": found.spent_minor,
@@ -103,7 +124,7 @@ class Deciding:
             "saw_private": Taint.PRIVATE in taints,
             "given": self._given.names(args),
         }
-        request = Request(
+        return Request(
             tool=tool.name,
             tool_version=tool.contract.version,
             tenant=run.tenant,
@@ -111,14 +132,9 @@ class Deciding:
             args=args,
             facts=facts,
         )
-        return request, found.policy_digest
 
 
 def _midnight(now: datetime) -> datetime:
     return now - timedelta(
         hours=now.hour, minutes=now.minute, seconds=now.second, microseconds=now.microsecond
     )
-
-
-def _refused(code: str, message: str) -> Refused:
-    return Refused(stage=Stage.POLICY, code=code, message=message)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, or_, select, update
+from sqlalchemy import Connection, Dialect, bindparam, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from penstock.checkpoints.database import database_now
@@ -16,7 +16,6 @@ from penstock.checkpoints.statements import prepared
 from penstock.contracts.errors import GateClosed, VoteRefused
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId
-from penstock.contracts.policy import OnExpiry
 
 
 def decide(
@@ -108,10 +107,7 @@ def ask_again(connection: Connection, run_id: RunId, *, at: datetime, actor: str
     asked = select(gates.c.id).where(
         gates.c.run_id == run_id,
         gates.c.kind == GateKind.APPROVAL,
-        or_(
-            gates.c.status == GateStatus.CANCELLED,
-            (gates.c.status == GateStatus.EXPIRED) & (gates.c.on_expiry == OnExpiry.FAIL),
-        ),
+        gates.c.status.in_([GateStatus.CANCELLED, GateStatus.EXPIRED]),
     )
     supersede(connection, connection.execute(asked).scalars().all(), at=at, actor=actor)
 
