@@ -26,7 +26,9 @@ from penstock.policies import OpenDirectory, People
 from penstock.runs import policing
 from penstock.runs.driver import Driver
 from penstock.runs.engine import Engine
+from penstock.runs.links import Links
 from penstock.runs.local import LocalEngine
+from penstock.runs.notifier import Channels, Notifier
 from penstock.runs.pace import Pace
 from penstock.runs.segment import Segment
 from penstock.runs.sweeping import Swept, sweep
@@ -35,6 +37,9 @@ log = logging.getLogger(__name__)
 
 IDLE_TOOL_PROCESSES = 2
 """Processes that wait for tools which want one of their own."""
+
+LAST_NOTICES_S = 1.0
+"""When a worker ends, what is being sent has so much longer; then it is left to another worker."""
 
 _STUCK_BEATS = 5
 """A run that should have failed so many beats ago, and has not, is left to other workers."""
@@ -82,11 +87,14 @@ class Worker:
         clock: Clock | None = None,
         people: People | None = None,
         policy: Path | None = None,
+        channels: Channels | None = None,
+        links: Links | None = None,
     ) -> None:
         """Make a worker for the graphs of `catalog`; `work` starts it.
 
         Without `people`, whoever reaches the store may do everything. `policy` is the folder of the
-        policy for graphs that name none.
+        policy for graphs that name none. Only a worker that is given `channels` tells people about
+        gates, with `links` if there are any.
         """
         self._store = store
         self._catalog = catalog
@@ -103,6 +111,9 @@ class Worker:
         self._policy = policy
         self._driver = Driver(
             store, checkpointer, self._clock, self.id, pool=self._pool, people=self._people
+        )
+        self._notifier = (
+            None if channels is None else Notifier(store, channels, self._clock, links=links)
         )
 
     async def work(self) -> None:
@@ -123,11 +134,16 @@ class Worker:
                     beating = loop.run_in_executor(beater, self._beat, loop)
                     group.create_task(_until(beating))
                     sweeping = group.create_task(self._sweep())
+                    telling = group.create_task(self._tell())
                     await self._engine.work(self)
+                    if self._notifier is not None:
+                        self._notifier.stop()
                     for driving in list(self._driving.values()):
                         driving.stop(_Why.DRAINED)
                     await asyncio.gather(*(one.task for one in list(self._driving.values())))
                     sweeping.cancel()
+                    await asyncio.wait([telling], timeout=LAST_NOTICES_S)
+                    telling.cancel()
                     self._over.set()
             finally:
                 self._over.set()
@@ -256,6 +272,10 @@ class Worker:
             if swept.lost or swept.woken:
                 self._engine.wake()
             await asyncio.sleep(self._pace.beat_s)
+
+    async def _tell(self) -> None:
+        if self._notifier is not None:
+            await self._notifier.work(every_s=self._pace.beat_s)
 
     def _enqueue(self, connection: Connection, *moved: Run) -> None:
         for run in moved:
