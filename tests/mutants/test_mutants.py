@@ -36,6 +36,8 @@ LEDGER = ("tests/integration/test_ledger.py",)
 EFFECTS = "tests/integration/nodes/test_effects.py"
 QUESTIONS = "tests/integration/nodes/test_questions.py"
 FORMS = ("tests/unit/nodes/test_forms.py",)
+LINKS = ("tests/integration/test_links.py",)
+NOTICES = ("tests/integration/test_notices.py",)
 DELTAS = ("tests/unit/test_deltas.py", *CHECKPOINTER)
 
 
@@ -1075,6 +1077,50 @@ MUTANTS = [
         "ahead_s = effect.margin_s",
         (f"{EFFECTS}::test_a_blocking_call_without_a_margin_may_land_as_long_as_it_goes_on",),
         NODES,
+    ),
+    # ---- notices and links ----
+    Mutant(
+        "a link is good for ever",
+        "links.py",
+        "if now >= until:",
+        "if now is until:",
+        LINKS,
+    ),
+    Mutant(
+        "a link leads everybody there",
+        "links.py",
+        ".scalar_one() != person:",
+        ".scalar_one() == nonce:",
+        LINKS,
+    ),
+    Mutant(
+        "anybody can sign a link",
+        "links.py",
+        "self._serializer.loads(token)",
+        "self._serializer.loads_unsafe(token)[1]",
+        LINKS,
+        "runs/penstock/runs",
+    ),
+    Mutant(
+        "people are told of gates that were closed",
+        "notices.py",
+        "notices.c.attempt_count < ATTEMPT_LIMIT, _asks(connection))",
+        "notices.c.attempt_count < ATTEMPT_LIMIT)",
+        NOTICES,
+    ),
+    Mutant(
+        "a notice is sent by everybody who looks for one",
+        "notices.py",
+        "due_at=database_now(connection.dialect, plus_s=TAKEN_S)",
+        "due_at=notices.c.due_at",
+        NOTICES,
+    ),
+    Mutant(
+        "a notice is tried for ever",
+        "notices.py",
+        "if notice.attempt_count >= ATTEMPT_LIMIT:",
+        "if notice.attempt_count > ATTEMPT_LIMIT:",
+        NOTICES,
     ),
     Mutant(
         "a copy of a thread has no past",

@@ -1,35 +1,47 @@
 """What people are to be told about gates: written with the gate, sent later, and never in its way.
 
 A notice is sent by whichever worker takes it. It is an effect of the runtime's own: taken for a
-time, tried again with growing waits, and given up in the end. It may be sent twice.
+time, tried again with growing waits, and given up in the end. It may be sent twice: a worker that
+dies between sending and saying so leaves a notice that another takes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, Update, func, or_, select, update
 
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import gates, notices
-from penstock.contracts.gate import Gate, GateStatus, Notice, NoticeKind
+from penstock.contracts.gate import Gate, GateStatus, Notice, NoticeCounts, NoticeKind
 from penstock.contracts.ids import GateId
 
 WARNING_SHARE = 0.2
 """A gate nears its expiry when so much of its time is left, or `WARNING_S`, which is shorter."""
 WARNING_S = 3600.0
+LEAST_WARNING_S = 60.0
+"""Nobody is warned of an expiry that would then be nearer than this."""
 TAKEN_S = 60.0
-"""So long a notice belongs to the worker that took it."""
+"""So long a notice belongs to the worker that took it; longer than a sending may take."""
 FIRST_WAIT_S = 30.0
 """After a failure; each further wait is twice as long."""
 ATTEMPT_LIMIT = 8
 """A notice that could not be sent so often is given up."""
+DROP_LIMIT = 100
+"""Of the notices that have come to nothing, so many are closed at a time."""
+
+_GIVEN_UP = "given up: "
 
 
 def announce(connection: Connection, gate: Gate, *, expires_s: float) -> None:
-    """Have the groups of a gate be told that it is open, and before it expires."""
-    warning_s = expires_s - min(expires_s * WARNING_SHARE, WARNING_S)
+    """Have the groups of a gate be told that it is open, and before it expires.
+
+    Of a gate whose life is so short that the warning would come at its very end, there is none.
+    """
+    ahead_s = min(expires_s * WARNING_SHARE, WARNING_S)
     for group in gate.approvals or {}:
         _add(connection, gate, NoticeKind.OPENED, group, due_s=0.0)
-        _add(connection, gate, NoticeKind.EXPIRING, group, due_s=warning_s)
+        if ahead_s >= LEAST_WARNING_S:
+            _add(connection, gate, NoticeKind.EXPIRING, group, due_s=expires_s - ahead_s)
 
 
 def tell_of_escalation(connection: Connection, gate: Gate) -> None:
@@ -38,21 +50,28 @@ def tell_of_escalation(connection: Connection, gate: Gate) -> None:
         _add(connection, gate, NoticeKind.ESCALATED, gate.escalates_to, due_s=0.0)
 
 
+def any_due(connection: Connection) -> bool:
+    """Tell whether `take` has something to do."""
+    due = select(notices.c.id).where(*_due(connection)).limit(1)
+    return connection.execute(due).first() is not None
+
+
 def take(connection: Connection, *, limit: int) -> Sequence[Notice]:
-    """Take notices that are due, for `TAKEN_S`; those of gates that are closed are dropped."""
-    now = database_now(connection.dialect)
-    is_open = select(gates.c.id).where(
-        gates.c.id == notices.c.gate_id, gates.c.status == GateStatus.OPEN
-    )
-    connection.execute(
-        update(notices)
-        .where(notices.c.closed_at.is_(None), notices.c.due_at <= now, ~is_open.exists())
-        .values(closed_at=now, outcome="the gate was closed")
+    """Take notices that are due, for `TAKEN_S`, those that have waited longest first.
+
+    Some of those that have come to nothing are closed on the way: those of gates that do not ask
+    any more, and those that were taken as often as they may be by workers that died over them.
+    """
+    _drop(connection, ~_asks(connection), outcome="the gate does not ask any more")
+    _drop(
+        connection,
+        notices.c.attempt_count >= ATTEMPT_LIMIT,
+        outcome=f"{_GIVEN_UP}who took it has not said what came of it",
     )
     due = (
         select(notices.c.id)
-        .where(notices.c.closed_at.is_(None), notices.c.due_at <= now)
-        .order_by(notices.c.due_at)
+        .where(*_due(connection), notices.c.attempt_count < ATTEMPT_LIMIT, _asks(connection))
+        .order_by(notices.c.due_at, notices.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
@@ -68,39 +87,104 @@ def take(connection: Connection, *, limit: int) -> Sequence[Notice]:
         )
         .returning(*notices.c)
     )
-    return [
-        Notice(
-            id=row.id,
-            tenant=row.tenant,
-            gate_id=GateId(row.gate_id),
-            kind=NoticeKind(row.kind),
-            group=row.group_name,
-            due_at=row.due_at,
-            attempt_count=row.attempt_count,
-        )
-        for row in rows
-    ]
+    taken = {row.id: row for row in rows}
+    return [_notice(taken[notice_id]) for notice_id in found]
 
 
 def sent(connection: Connection, notice: Notice, *, outcome: str) -> None:
-    """Record that nothing more is to be done about a notice, and what came of it."""
-    connection.execute(
-        update(notices)
-        .where(notices.c.id == notice.id)
-        .values(closed_at=database_now(connection.dialect), outcome=outcome)
-    )
+    """Record that nothing more is to be done about a notice, and what came of it.
+
+    Whoever has sent it may say so, however late: that it was sent is true all the same.
+    """
+    connection.execute(_open(notice).values(closed_at=_now(connection), outcome=outcome))
 
 
-def failed(connection: Connection, notice: Notice, *, why: str) -> None:
-    """Have a notice that could not be sent be tried again later, or give it up."""
+def failed(connection: Connection, notice: Notice, *, why: str, told: Collection[str] = ()) -> None:
+    """Have a notice that could not be sent to all be tried again later, or give it up.
+
+    `told` are the marks of the channels that need not be told any more. From a worker whose notice
+    another has taken meanwhile, nothing is heard.
+    """
+    is_own = notices.c.attempt_count == notice.attempt_count
     if notice.attempt_count >= ATTEMPT_LIMIT:
-        sent(connection, notice, outcome=f"given up: {why}")
+        given_up = f"{_GIVEN_UP}{why}"
+        connection.execute(
+            _open(notice).where(is_own).values(closed_at=_now(connection), outcome=given_up)
+        )
         return
     wait_s = FIRST_WAIT_S * 2 ** (notice.attempt_count - 1)
     connection.execute(
-        update(notices)
-        .where(notices.c.id == notice.id)
-        .values(due_at=database_now(connection.dialect, plus_s=wait_s))
+        _open(notice)
+        .where(is_own)
+        .values(
+            due_at=database_now(connection.dialect, plus_s=wait_s),
+            told=" ".join(sorted({*notice.told, *told})) or None,
+        )
+    )
+
+
+def counts(connection: Connection, *, tenant: str) -> NoticeCounts:
+    """Return how the sending goes for a tenant."""
+    of_tenant = (notices.c.tenant == tenant, _asks(connection))
+    count = select(func.count()).select_from(notices)
+    due = connection.execute(count.where(*of_tenant, *_due(connection))).scalar()
+    is_given_up = notices.c.outcome.startswith(_GIVEN_UP)
+    given_up = connection.execute(count.where(*of_tenant, is_given_up)).scalar()
+    return NoticeCounts(due=due or 0, given_up=given_up or 0)
+
+
+def _now(connection: Connection) -> ColumnElement[Any]:
+    return database_now(connection.dialect)
+
+
+def _due(connection: Connection) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return notices.c.closed_at.is_(None), notices.c.due_at <= _now(connection)
+
+
+def _asks(connection: Connection) -> ColumnElement[bool]:
+    """Return the condition that the gate of a notice can still be decided."""
+    return (
+        select(gates.c.id)
+        .where(
+            gates.c.id == notices.c.gate_id,
+            gates.c.status == GateStatus.OPEN,
+            or_(gates.c.expires_at.is_(None), gates.c.expires_at > _now(connection)),
+        )
+        .exists()
+    )
+
+
+def _open(notice: Notice) -> Update:
+    return update(notices).where(notices.c.id == notice.id, notices.c.closed_at.is_(None))
+
+
+def _drop(connection: Connection, is_void: ColumnElement[bool], *, outcome: str) -> None:
+    void = (
+        select(notices.c.id)
+        .where(*_due(connection), is_void)
+        .order_by(notices.c.due_at)
+        .limit(DROP_LIMIT)
+        .with_for_update(skip_locked=True)
+    )
+    found = connection.execute(void).scalars().all()
+    if found:
+        connection.execute(
+            update(notices)
+            .where(notices.c.id.in_(found))
+            .values(closed_at=_now(connection), outcome=outcome)
+        )
+
+
+def _notice(row: Any) -> Notice:
+    return Notice(
+        id=row.id,
+        tenant=row.tenant,
+        gate_id=GateId(row.gate_id),
+        kind=NoticeKind(row.kind),
+        group=row.group_name,
+        due_at=row.due_at,
+        attempt_count=row.attempt_count,
+        told=frozenset((row.told or "").split()),
     )
 
 

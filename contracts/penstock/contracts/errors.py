@@ -87,6 +87,12 @@ class UnknownEffect(PenstockError):
     code = "unknown_effect"
 
 
+class InvalidLink(PenstockError):
+    """A link to a gate is forged, too old, or was followed by somebody else already."""
+
+    code = "invalid_link"
+
+
 class InvalidAnswer(PenstockError):
     """An answer does not fit what the gate asks for."""
 

@@ -250,3 +250,16 @@ class Notice:
     group: str
     due_at: datetime
     attempt_count: int
+    """How often it was taken, this time included."""
+    told: frozenset[str] = frozenset()
+    """Marks of the channels that have been told, where others have not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeCounts:
+    """How the sending of notices goes, about gates that are still open."""
+
+    due: int
+    """To be sent now: nobody has, or it did not work yet."""
+    given_up: int
+    """Tried as often as it is tried, without success."""

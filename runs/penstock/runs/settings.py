@@ -6,9 +6,10 @@
 import getpass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from penstock.runs.links import SECRET_LENGTH, Links
 from penstock.runs.pace import Pace
 from penstock.runs.runtime import TENANT
 
@@ -45,6 +46,10 @@ class Settings(BaseSettings):
     """Whose runs are started, listed and acted on."""
     actor: str = Field(default_factory=login_name, min_length=1)
     """Who acts, for the audit events."""
+    ui_url: str | None = Field(default=None, pattern=r"^https?://")
+    """Where people find the pages; without it messages about gates carry no link."""
+    link_secret: SecretStr | None = Field(default=None, min_length=SECRET_LENGTH)
+    """What links are signed with, in every process the same; without it there are none."""
     worker_slot_count: int = Field(default=_PACE.slots, ge=1)
     """Runs that a worker drives at once."""
     worker_beat_s: float = Field(default=_PACE.beat_s, gt=0)
@@ -68,3 +73,9 @@ class Settings(BaseSettings):
             progress_s=self.worker_progress_s,
             lost_limit=self.worker_lost_limit_count,
         )
+
+    def links(self) -> Links | None:
+        """Return what signs links to gates; None where the page or the secret is not known."""
+        if self.ui_url is None or self.link_secret is None:
+            return None
+        return Links(self.link_secret, ui_url=self.ui_url)

@@ -7,8 +7,6 @@ import socket
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from enum import Enum, auto
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -17,7 +15,7 @@ from penstock.checkpoints import Checkpointer, Store, leases, runs
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId, WorkerId, new_worker_id
-from penstock.contracts.run import Failure, FailureCode, Fence, Run, RunStatus
+from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import IsolationTier
 from penstock.graphs import Catalog
@@ -25,8 +23,11 @@ from penstock.nodes.isolation import NotStarted, Pool
 from penstock.policies import OpenDirectory, People
 from penstock.runs import policing
 from penstock.runs.driver import Driver
+from penstock.runs.driving import Driving, Why, silence
 from penstock.runs.engine import Engine
+from penstock.runs.links import Links
 from penstock.runs.local import LocalEngine
+from penstock.runs.notifier import Channels, Notifier
 from penstock.runs.pace import Pace
 from penstock.runs.segment import Segment
 from penstock.runs.sweeping import Swept, sweep
@@ -36,32 +37,11 @@ log = logging.getLogger(__name__)
 IDLE_TOOL_PROCESSES = 2
 """Processes that wait for tools which want one of their own."""
 
+LAST_NOTICES_S = 1.0
+"""When a worker ends, what is being sent has so much longer; then it is left to another worker."""
+
 _STUCK_BEATS = 5
 """A run that should have failed so many beats ago, and has not, is left to other workers."""
-
-
-class _Why(Enum):
-    """Why a worker stops driving a run."""
-
-    LOST = auto()
-    CANCELLED = auto()
-    DRAINED = auto()
-    SILENT = auto()
-
-
-@dataclass(slots=True, kw_only=True)
-class _Driving:
-    fence: Fence
-    segment: Segment
-    progress_s: float
-    task: "asyncio.Task[None]"
-    why: _Why | None = None
-    """Set before the task is cancelled."""
-
-    def stop(self, why: _Why) -> None:
-        if self.why is None:
-            self.why = why
-            self.task.cancel()
 
 
 class Worker:
@@ -82,18 +62,21 @@ class Worker:
         clock: Clock | None = None,
         people: People | None = None,
         policy: Path | None = None,
+        channels: Channels | None = None,
+        links: Links | None = None,
     ) -> None:
         """Make a worker for the graphs of `catalog`; `work` starts it.
 
         Without `people`, whoever reaches the store may do everything. `policy` is the folder of the
-        policy for graphs that name none.
+        policy for graphs that name none. Only a worker that is given `channels` tells people about
+        gates, with `links` if there are any.
         """
         self._store = store
         self._catalog = catalog
         self._engine = engine or LocalEngine()
         self._pace = pace or Pace()
         self._clock = clock or SystemClock()
-        self._driving: dict[RunId, _Driving] = {}
+        self._driving: dict[RunId, Driving] = {}
         self._draining = threading.Event()
         self._over = threading.Event()
         self.id: WorkerId = new_worker_id(socket.gethostname(), os.getpid())
@@ -103,6 +86,9 @@ class Worker:
         self._policy = policy
         self._driver = Driver(
             store, checkpointer, self._clock, self.id, pool=self._pool, people=self._people
+        )
+        self._notifier = (
+            None if channels is None else Notifier(store, channels, self._clock, links=links)
         )
 
     async def work(self) -> None:
@@ -123,11 +109,16 @@ class Worker:
                     beating = loop.run_in_executor(beater, self._beat, loop)
                     group.create_task(_until(beating))
                     sweeping = group.create_task(self._sweep())
+                    telling = group.create_task(self._tell())
                     await self._engine.work(self)
+                    if self._notifier is not None:
+                        self._notifier.stop()
                     for driving in list(self._driving.values()):
-                        driving.stop(_Why.DRAINED)
+                        driving.stop(Why.DRAINED)
                     await asyncio.gather(*(one.task for one in list(self._driving.values())))
                     sweeping.cancel()
+                    await asyncio.wait([telling], timeout=LAST_NOTICES_S)
+                    telling.cancel()
                     self._over.set()
             finally:
                 self._over.set()
@@ -193,7 +184,7 @@ class Worker:
             log.info("run %s of %s is claimed, epoch %d", run.id, run.graph, run.epoch)
             graph = self._catalog.get(run.graph)
             segment = Segment(self._store, self._clock, run, graph.kinds)
-            self._driving[run.id] = _Driving(
+            self._driving[run.id] = Driving(
                 fence=run.fence,
                 segment=segment,
                 progress_s=graph.progress_s or self._pace.progress_s,
@@ -224,16 +215,16 @@ class Worker:
             if not self._over.is_set():
                 loop.call_soon_threadsafe(self._heed, driven, held)
 
-    def _heed(self, driven: dict[RunId, _Driving], held: Sequence[leases.Held]) -> None:
+    def _heed(self, driven: dict[RunId, Driving], held: Sequence[leases.Held]) -> None:
         """Stop what was lost or cancelled or has come to nothing since the last beat."""
         known = {one.fence: one for one in held}
         for driving in driven.values():
             if driving.fence not in known:
-                driving.stop(_Why.LOST)
+                driving.stop(Why.LOST)
             elif known[driving.fence].cancel_by is not None:
-                driving.stop(_Why.CANCELLED)
+                driving.stop(Why.CANCELLED)
             elif driving.segment.silent_s > driving.progress_s:
-                driving.stop(_Why.SILENT)
+                driving.stop(Why.SILENT)
             else:
                 driving.segment.write_running()
 
@@ -256,6 +247,10 @@ class Worker:
             if swept.lost or swept.woken:
                 self._engine.wake()
             await asyncio.sleep(self._pace.beat_s)
+
+    async def _tell(self) -> None:
+        if self._notifier is not None:
+            await self._notifier.work(every_s=self._pace.beat_s)
 
     def _enqueue(self, connection: Connection, *moved: Run) -> None:
         for run in moved:
@@ -282,15 +277,15 @@ class Worker:
 
     async def _let_go(self, run: Run) -> None:
         driving = self._driving[run.id]
-        if driving.why is _Why.LOST:
+        if driving.why is Why.LOST:
             await self._tell_lost(run)
             return
         driving.segment.write_running()
         to, failure = RunStatus.QUEUED, None
-        if driving.why is _Why.CANCELLED:
+        if driving.why is Why.CANCELLED:
             to = RunStatus.CANCELLED
-        elif driving.why is _Why.SILENT:
-            to, failure = RunStatus.FAILED, _silence(driving)
+        elif driving.why is Why.SILENT:
+            to, failure = RunStatus.FAILED, silence(driving)
         at = self._clock.now()
 
         def change(connection: Connection) -> None:
@@ -334,16 +329,3 @@ def _isolated(catalog: Catalog) -> Sequence[str]:
 
 async def _until(done: "asyncio.Future[None]") -> None:
     await done
-
-
-def _silence(driving: _Driving) -> Failure:
-    nodes = ", ".join(f"`{node}`" for node in driving.segment.running) or "its graph"
-    return Failure(
-        code=FailureCode.DEADLINE_EXCEEDED,
-        message=(
-            f"nothing was heard of {nodes} for {driving.progress_s:g} s; look at what it waits"
-            " for, give it a timeout of its own or the graph a longer `progress_s`, and redrive"
-            " the run"
-        ),
-        redrivable=True,
-    )

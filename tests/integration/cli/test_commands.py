@@ -234,6 +234,12 @@ def test_doctor_says_what_is_wrong_and_what_to_do(empty: CommandLine) -> None:
     assert empty("doctor").code == 3
 
 
+def test_doctor_tells_whether_people_are_told_of_gates(cli: CommandLine) -> None:
+    found = {check["name"]: check for check in cli.json("doctor")["checks"]}
+    assert found["notices"]["ok"]
+    assert found["notices"]["found"] == "0 to be sent, 0 given up; without links"
+
+
 def test_doctor_finds_queued_runs_that_nobody_can_drive(cli: CommandLine) -> None:
     run_id = cli.start("chain")
     cli.project.manifest({"asking": "./graphs.py:asking"})

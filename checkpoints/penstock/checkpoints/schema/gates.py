@@ -151,6 +151,7 @@ notices = Table(
     Column("group_name", Text, nullable=False),
     Column("due_at", UtcDateTime, nullable=False),
     Column("attempt_count", Integer, nullable=False),
+    Column("told", Text),
     Column("closed_at", UtcDateTime),
     Column("outcome", Text),
     UniqueConstraint("gate_id", "kind", "group_name"),

@@ -58,6 +58,8 @@ class Desk:
             pace=self.settings.pace(),
             people=self.people,
             policy=self.settings.policy,
+            channels=None if self.settings.people is None else self.people,
+            links=self.settings.links(),
         )
 
     def person(self, named: str | None = None) -> str:

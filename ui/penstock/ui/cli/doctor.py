@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
-from penstock.checkpoints import health
+from penstock.checkpoints import health, notices
 from penstock.checkpoints.migration import HEAD
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import PenstockError
@@ -92,6 +92,7 @@ async def _look(desk: Desk, catalog: Catalog | None) -> Sequence[Check]:
         ),
         _workers(runs),
         _stuck(runs, now),
+        await _notices(desk),
         *_homeless(runs, catalog),
     ]
 
@@ -134,6 +135,19 @@ def _stuck(runs: Sequence[Run], now: datetime) -> Check:
         ok=not stuck,
         found="; ".join(stuck) or "none",
         todo="start a `penstock worker` that has their graphs",
+    )
+
+
+async def _notices(desk: Desk) -> Check:
+    """Tell whether people are told of the gates that are open."""
+    tenant = desk.settings.tenant
+    counts = await desk.store.read(lambda connection: notices.counts(connection, tenant=tenant))
+    link = "with links" if desk.settings.links() else "without links"
+    return Check(
+        name="notices",
+        ok=counts.given_up == 0,
+        found=f"{counts.due} to be sent, {counts.given_up} given up; {link}",
+        todo="mend the channels that the workers' logs name, and tell people of the gates yourself",
     )
 
 

@@ -186,6 +186,7 @@ def _people() -> None:
         sa.Column("group_name", sa.Text(), nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("attempt_count", sa.Integer(), nullable=False),
+        sa.Column("told", sa.Text(), nullable=True),
         sa.Column("closed_at", INSTANT, nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.CheckConstraint(
