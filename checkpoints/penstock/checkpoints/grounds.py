@@ -104,10 +104,14 @@ def _look(dialect: Dialect) -> Executable:
     )
 
     def tainted(name: str) -> Select[Any]:
-        of_thread = effects.c.lineage == bindparam("of_lineage")
         return (
             select(effects.c.key)
-            .where(of_thread, effects.c.taints != "", effects.c.taints.like(bindparam(name)))
+            .where(
+                effects.c.lineage == bindparam("of_lineage"),
+                # As the index has it: with a parameter it would not be used.
+                text("taints <> ''"),
+                effects.c.taints.like(bindparam(name)),
+            )
             .limit(1)
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from penstock.contracts.policy import Decision, GateRule, PolicySetName, Request, Verdict
-from penstock.policies.annotations import Mode, is_shadow
+from penstock.policies.annotations import Annotation, Mode, is_shadow
 from penstock.policies.cedar_schema import ToolShape
 from penstock.policies.judge import Judge, Judgement
 from penstock.policies.reasons import Reason
@@ -42,6 +42,13 @@ class CompiledPolicy:
         """The fields of arguments that no policy can see."""
         self.rules = tuple(_rule(policy) for policy in policies)
         """Every policy of both sets."""
+        self.groups = frozenset(
+            rule.annotations[name]
+            for rule in self.rules
+            for name in (Annotation.GATE, Annotation.ESCALATE_TO)
+            if name in rule.annotations
+        )
+        """Every group that its gates ask."""
         self._scopes = {tool.name: tool.scopes for tool in tools}
         shadow = frozenset(policy.id for policy in policies if is_shadow(policy))
         self._judge = Judge([policy for policy in policies if policy.id not in shadow], tools)

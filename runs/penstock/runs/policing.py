@@ -56,6 +56,15 @@ class Policing:
         known = self._catalog.get(graph)
         return check(known, folder, default=self._default, people=self._people)
 
+    def compiled(self, graph: str, source: PolicySource) -> CompiledPolicy:
+        """Return any version of a graph's policy, made ready.
+
+        Raises:
+            UnknownGraph: there is no such graph.
+            InvalidPolicy: it does not fit the graph's tools.
+        """
+        return compiled(self._catalog.get(graph), source, self._people)
+
     async def load(
         self, graph: str, folder: Path | None = None, *, by: str
     ) -> tuple[PolicyVersion, bool]:

@@ -221,6 +221,21 @@ def test_what_a_candidate_would_change_is_counted_and_listed(
     assert "it would change 2 of 2 calls" in desk("policy", "whatif", strict).out
 
 
+def test_the_doctor_says_which_policies_decide_and_which_groups_ask_nobody(
+    desk: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(desk, 100)
+    checks = {check["name"]: check for check in desk.json("doctor")["checks"]}
+    assert checks["policies"]["found"] == "desk@1"
+    people = tmp_path / "people.toml"
+    people.write_text('[users.ann]\nlogins = ["ann"]\ngroups = ["finance", "security"]\n')
+    monkeypatch.setenv("PENSTOCK_PEOPLE", str(people))
+    monkeypatch.setenv("PENSTOCK_TENANT", "other")
+    told = desk("doctor", "--json").data
+    (check,) = [check for check in told["checks"] if check["name"] == "policies"]
+    assert "desk asks group finance, which has no members" in check["found"]
+
+
 def test_a_seat_is_lent_until_a_day(desk: CommandLine) -> None:
     lent = desk("delegate", "zoe", "--until", "2099-01-01", "--as", "bob")
     assert "zoe votes for bob until 2099-01-01" in lent.out

@@ -76,8 +76,8 @@ Index(
 Index(
     "ix_effects_taints",
     effects.c.lineage,
-    sqlite_where=effects.c.taints != "",
-    postgresql_where=effects.c.taints != "",
+    sqlite_where=text("taints <> ''"),
+    postgresql_where=text("taints <> ''"),
 )
 Index("ix_effects_lineage", effects.c.lineage, effects.c.tool, effects.c.digest)
 Index("ix_effects_status", effects.c.status, effects.c.settles_at)

@@ -92,6 +92,7 @@ async def _look(desk: Desk, catalog: Catalog | None) -> Sequence[Check]:
         ),
         _workers(runs),
         _stuck(runs, now),
+        *([] if catalog is None else [await _policies(desk, catalog)]),
         await _notices(desk),
         *_homeless(runs, catalog),
     ]
@@ -169,6 +170,35 @@ def _homeless(runs: Sequence[Run], catalog: Catalog | None) -> Sequence[Check]:
             todo="start a worker with the code they were started with, or cancel them",
         )
     ]
+
+
+async def _policies(desk: Desk, catalog: Catalog) -> Check:
+    """Find policies that cannot be used, and groups that ask nobody; say which decide."""
+    found: list[str] = []
+    wrong: list[str] = []
+    for graph in catalog:
+        versions = await desk.policing.versions(graph.name)
+        active = next((version for version in versions if version.is_active), None)
+        try:
+            own = desk.policing.check(graph.name)
+            policy = own if active is None else desk.policing.compiled(graph.name, active.source)
+        except PenstockError as error:
+            wrong.append(f"{graph.name}: {error}")
+            continue
+        found.append(f"{graph.name}: its own, not loaded yet" if active is None else active.name)
+        if active is not None and active.source.digest != own.digest:
+            found.append(f"{graph.name} has another text in its folder")
+        wrong += [
+            f"{graph.name} asks group {group}, which has no members"
+            for group in sorted(policy.groups)
+            if desk.settings.people and not desk.people.members(group, desk.settings.tenant)
+        ]
+    return Check(
+        name="policies",
+        ok=not wrong,
+        found="; ".join([*wrong, *found]) or "no graphs",
+        todo="mend them, or name members in the file of people",
+    )
 
 
 def _said(check: Check) -> str:

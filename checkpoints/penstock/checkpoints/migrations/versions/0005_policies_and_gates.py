@@ -279,6 +279,6 @@ def _effects() -> None:
         "ix_effects_taints",
         "effects",
         ["lineage"],
-        sqlite_where=sa.text("taints != ''"),
-        postgresql_where=sa.text("taints != ''"),
+        sqlite_where=sa.text("taints <> ''"),
+        postgresql_where=sa.text("taints <> ''"),
     )
