@@ -55,7 +55,7 @@ def explained(decided: Decided) -> Sequence[str]:
         f"{texts.instant(decided.at)}  {request.tool}  {decision.verdict}",
         f"  call {decided.effect_key[:KEY_CHARS]}, policy {decided.policy_digest[:KEY_CHARS]}",
         f"  {decision.message}",
-        f"  because of: {', '.join(decision.reasons) or 'no policy permits it'}",
+        f"  because of: {', '.join(decision.reasons) or 'nothing permits it'}",
         *(f"  asks: {rule.approval_count} of {rule.group} ({rule.id})" for rule in decision.rules),
         f"  for {principal.user} through {principal.agent}, of tenant {principal.tenant}",
         f"  args:  {json.dumps(request.args, ensure_ascii=False)}",
@@ -109,7 +109,7 @@ def what_if(found: Sequence[Redecided]) -> Sequence[Any]:
             each.before.request.tool,
             _name(each.before.decision),
             _name(each.after),
-            ", ".join(each.after.reasons),
+            ", ".join(each.after.reasons) or "nothing permits it",
             texts.short(json.dumps(each.before.request.args, ensure_ascii=False)),
             "" if each.is_certain else "?",
         )
