@@ -9,3 +9,6 @@ OPEN = _HERE / "open"
 
 DESK = _HERE / "desk"
 """Asks two of `finance` above 500, `security` what is tainted, and denies above 10000."""
+
+COUNCIL = _HERE / "council"
+"""Asks about a call of `pay` what its note says, and denies above 10000."""

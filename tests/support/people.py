@@ -21,6 +21,8 @@ class Staff:
 
     def __init__(self, members: Mapping[str, Collection[str]] = GROUPS) -> None:
         self.in_group = {group: set(people) for group, people in members.items()}
+        self.abroad: set[tuple[str, str, str]] = set()
+        """Who is in which group of another tenant."""
 
     def principal(self, user: str, agent: str, tenant: str) -> Principal:
         """Return somebody who has every scope."""
@@ -37,7 +39,9 @@ class Staff:
 
     def has(self, group: str, person: str, tenant: str) -> bool:
         """Tell who is in which group now."""
-        return tenant == "default" and person in self.in_group.get(group, ())
+        if tenant != "default":
+            return (group, person, tenant) in self.abroad
+        return person in self.in_group.get(group, ())
 
     def members(self, group: str, tenant: str) -> tuple[str, ...]:
         """Return who is in a group."""

@@ -12,11 +12,11 @@ from penstock.nodes.call import ToolCall
 
 
 def amended(acting: Acting, call: ToolCall, asked: Sequence[Gate]) -> ToolCall | Refused:
-    """Return the call with the arguments that a person put in place of these, if one has."""
+    """Return the call with the arguments that a person put in place of these last, if one has."""
     edit = next(
         (
             gate.edit
-            for gate in asked
+            for gate in reversed(asked)
             if gate.edit is not None and gate.edit.of_digest == call.effect.digest
         ),
         None,

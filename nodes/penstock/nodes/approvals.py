@@ -83,7 +83,9 @@ def covers(gate: Gate, terms: Terms) -> bool:
     """Tell whether a gate asks for all the approvals that the terms want, and is as strict."""
     approvals = gate.approvals or {}
     asks_enough = all(approvals.get(group, 0) >= n for group, n in terms.approvals.items())
-    return asks_enough and (terms.may_confirm_self or not gate.may_confirm_self)
+    asks_nobody_else = gate.escalates_to in {None, terms.escalates_to}
+    asks_others = terms.may_confirm_self or not gate.may_confirm_self
+    return asks_enough and asks_nobody_else and asks_others
 
 
 def rules_of(gate: Gate) -> list[GateRule]:

@@ -121,7 +121,7 @@ class Approvals:
 
         Raises:
             UnknownGate, GateClosed, GateStale: as `approve`.
-            VoteRefused: this person may not, or says no reason.
+            VoteRefused: this person may not, has a part in the call, or says no reason.
         """
         ballot = Ballot(
             person=by,
@@ -185,9 +185,10 @@ class Approvals:
         gate_id: GateId | None = None,
         by: str,
     ) -> Delegation:
-        """Lend somebody's seat to another until a day; at one gate, or at all.
+        """Lend one's own seat to another until a day; at one gate, or at all.
 
         Raises:
+            UnknownGate: there is no such gate.
             VoteRefused: it is not theirs to lend, or the dates are not in order.
         """
         at = self._clock.now()
@@ -206,10 +207,16 @@ class Approvals:
         )
 
     async def revoke(self, delegation_id: int, *, by: str) -> None:
-        """Take a seat back."""
+        """Take a seat back.
+
+        Raises:
+            VoteRefused: it was lent neither by them nor to them, and they are no operator.
+        """
         at = self._clock.now()
         await self._store.write(
-            lambda connection: gates.revoke(connection, delegation_id, at=at, by=by)
+            lambda connection: gates.revoke(
+                connection, delegation_id, has=self._people.has, at=at, by=by
+            )
         )
 
     async def delegations(self, *, tenant: str) -> Sequence[Delegation]:

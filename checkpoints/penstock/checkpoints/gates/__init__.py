@@ -8,6 +8,7 @@ from penstock.checkpoints.gates.closing import (
     decide,
     expire,
     supersede,
+    withdraw,
 )
 from penstock.checkpoints.gates.consuming import consume
 from penstock.checkpoints.gates.delegating import delegate, revoke
@@ -58,4 +59,5 @@ __all__ = [
     "vote",
     "votes_of",
     "wake_later",
+    "withdraw",
 ]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, update
 from penstock.checkpoints import notices
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.gates.closing import others_of_call, supersede
-from penstock.checkpoints.gates.reading import get
+from penstock.checkpoints.gates.reading import approvals_of, get
 from penstock.checkpoints.gates.rows import tell
 from penstock.checkpoints.schema import gate_approvals, gates
 from penstock.contracts.effect import Effect
@@ -86,7 +86,9 @@ def open_approval(connection: Connection, asked: NewApproval, *, at: datetime, a
     that asks the same already is left as it is.
     """
     dialect, terms = connection.dialect, asked.terms
-    superseded = others_of_call(connection, asked.effect_key, apart_from=asked.binding)
+    superseded = others_of_call(
+        connection, asked.run_id, asked.effect_key, apart_from=asked.binding
+    )
     supersede(connection, superseded, at=at, actor=actor)
     edit = asked.edit
     added = connection.execute(
@@ -119,7 +121,8 @@ def open_approval(connection: Connection, asked: NewApproval, *, at: datetime, a
         .returning(gates.c.id)
     )
     if added.first() is None:
-        return get(connection, asked.id)
+        standing = approvals_of(connection, asked.effect_key, run_id=asked.run_id)
+        return next(gate for gate in standing if gate.binding == asked.binding)
     connection.execute(
         gate_approvals.insert(),
         [

@@ -112,11 +112,21 @@ def ask_again(connection: Connection, run_id: RunId, *, at: datetime, actor: str
     supersede(connection, connection.execute(asked).scalars().all(), at=at, actor=actor)
 
 
+def withdraw(
+    connection: Connection, gate_ids: Sequence[GateId], *, at: datetime, actor: str
+) -> None:
+    """Close those of these gates that are open: what they ask is not to be asked any more."""
+    asking = select(gates.c.id).where(gates.c.id.in_(gate_ids), gates.c.status == GateStatus.OPEN)
+    found = connection.execute(asking.with_for_update()).scalars().all()
+    _close(connection, found, GateStatus.SUPERSEDED, at=at, actor=actor)
+
+
 def others_of_call(
-    connection: Connection, key: IdempotencyKey, *, apart_from: str
+    connection: Connection, run_id: RunId, key: IdempotencyKey, *, apart_from: str
 ) -> Sequence[GateId]:
-    """Return the gates about a call that stand, apart from the one with a binding."""
+    """Return a run's gates about a call that stand, apart from the one with a binding."""
     others = select(gates.c.id).where(
+        gates.c.run_id == run_id,
         gates.c.effect_key == key,
         gates.c.kind == GateKind.APPROVAL,
         gates.c.status != GateStatus.SUPERSEDED,

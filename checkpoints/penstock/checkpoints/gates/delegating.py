@@ -1,16 +1,20 @@
 """Lending a seat at gates to somebody else, for a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, or_, select, update
 
 from penstock.checkpoints import audit
+from penstock.checkpoints.gates.reading import get
 from penstock.checkpoints.schema import delegations
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.errors import VoteRefused
-from penstock.contracts.gate import Delegation, Gate
+from penstock.contracts.gate import OPERATORS, Delegation, Gate
 from penstock.contracts.ids import GateId
+
+TenantHas = Callable[[str, str, str], bool]
+"""Whether a group has a person of a tenant in it, now."""
 
 
 def delegate(
@@ -28,8 +32,13 @@ def delegate(
     """Lend one person's seat to another, at one gate or at all.
 
     Raises:
-        VoteRefused: the two are one, or the dates are not in order.
+        VoteRefused: it is not theirs, the two are one, or the dates are not in order.
+        UnknownGate: there is no such gate.
     """
+    if by != from_person:
+        raise VoteRefused(f"`{by}` cannot lend the seat of `{from_person}`: only they can")
+    if gate_id is not None:
+        get(connection, gate_id)
     if from_person == to_person:
         raise VoteRefused(f"`{from_person}` cannot delegate to themselves")
     if not starts_at < ends_at:
@@ -54,8 +63,23 @@ def delegate(
     return _get(connection, row)
 
 
-def revoke(connection: Connection, delegation_id: int, *, at: datetime, by: str) -> None:
-    """Take a seat back; from now on the other has no vote for it."""
+def revoke(
+    connection: Connection, delegation_id: int, *, has: TenantHas, at: datetime, by: str
+) -> None:
+    """Take a seat back; from now on the other has no vote for it.
+
+    Raises:
+        VoteRefused: they are neither of the two, nor an operator.
+    """
+    wanted = select(delegations).where(delegations.c.id == delegation_id)
+    lent = connection.execute(wanted.with_for_update()).first()
+    if lent is None:
+        return
+    if by not in {lent.from_person, lent.to_person} and not has(OPERATORS, by, lent.tenant):
+        raise VoteRefused(
+            f"`{by}` cannot take back what `{lent.from_person}` has lent `{lent.to_person}`: wanted"
+            f" is one of them, or a member of `{OPERATORS}`"
+        )
     revoked = connection.execute(
         update(delegations)
         .where(delegations.c.id == delegation_id, delegations.c.revoked_at.is_(None))

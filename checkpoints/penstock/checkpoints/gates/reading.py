@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Select, bindparam, func, select
+from sqlalchemy import Connection, Dialect, Select, bindparam, func, or_, select
 
 from penstock.checkpoints.database import database_now
 from penstock.checkpoints.gates.rows import gates_of
@@ -58,13 +58,26 @@ def open_ones(connection: Connection, *, tenant: str | None, limit: int) -> Sequ
     return gates_of(connection, [dict(row) for row in rows])
 
 
-def approvals_of(connection: Connection, key: IdempotencyKey) -> Sequence[Gate]:
-    """Return the gates about whether a call may happen, without those that were superseded.
+def approvals_of(connection: Connection, key: IdempotencyKey, *, run_id: RunId) -> Sequence[Gate]:
+    """Return the gates about whether a run's call may happen that stand, the oldest first.
 
-    Of what one binding stands for there is at most one.
+    Of what one binding stands for there is at most one. The run of a copied thread may make the
+    same call: what that asked is its own affair, until its approval was used up for this call.
     """
-    rows = _approvals_of.rows(connection, {"of_key": key})
+    rows = _approvals_of.rows(connection, {"of_key": key, "of_run": run_id})
     return gates_of(connection, rows) if rows else []
+
+
+def editors_of(connection: Connection, gate: Gate) -> Sequence[str]:
+    """Return who has edited the call that a gate asks about, each on top of the one before."""
+    if gate.edit is None:
+        return []
+    edited = select(gates.c.edit_by).where(
+        gates.c.run_id == gate.run_id,
+        gates.c.effect_key == gate.effect_key,
+        gates.c.edit_of_digest == gate.edit.of_digest,
+    )
+    return connection.execute(edited.distinct().order_by(gates.c.edit_by)).scalars().all()
 
 
 def count_of(connection: Connection, key: IdempotencyKey, binding: str) -> int:
@@ -100,8 +113,10 @@ def any_closed(connection: Connection, gate_ids: Sequence[GateId]) -> bool:
 
 @prepared()
 def _approvals_of(_: Dialect) -> Select[Any]:
-    return select(*gates.c).where(
+    of_call = select(*gates.c).where(
         gates.c.effect_key == bindparam("of_key"),
         gates.c.kind == GateKind.APPROVAL,
         gates.c.status != GateStatus.SUPERSEDED,
+        or_(gates.c.run_id == bindparam("of_run"), gates.c.consumed_at.is_not(None)),
     )
+    return of_call.order_by(gates.c.opened_at, gates.c.id)

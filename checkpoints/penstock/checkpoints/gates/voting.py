@@ -12,7 +12,7 @@ from sqlalchemy import Connection, or_, update
 
 from penstock.checkpoints.gates.closing import how_closed
 from penstock.checkpoints.gates.delegating import lenders
-from penstock.checkpoints.gates.reading import get, locked, votes_of
+from penstock.checkpoints.gates.reading import editors_of, get, locked, votes_of
 from penstock.checkpoints.gates.rows import tell
 from penstock.checkpoints.schema import gate_votes, gates
 from penstock.contracts.errors import GateClosed, GateStale, VoteRefused
@@ -52,6 +52,10 @@ def vote(
     if earlier is not None and _is_same(earlier, ballot):
         return gate, False
     require_open(gate, ballot.binding, now=now)
+    if ballot.channel is Channel.BREAK_GLASS:
+        raise VoteRefused(
+            f"the vote at gate `{gate.id}` was not taken: who breaks the glass says so, and why"
+        )
     if earlier is not None:
         raise VoteRefused(
             f"`{ballot.person}` voted already at gate `{gate.id}`, {earlier.kind} at"
@@ -66,7 +70,7 @@ def vote(
         raise VoteRefused(f"the vote at gate `{gate.id}` was not taken: {what}")
     seat = seat_of(connection, gate, ballot.person, has=has, now=now)
     if ballot.kind is not VoteKind.REJECT:
-        _refuse_interested(gate, ballot.person, seat)
+        _refuse_interested(connection, gate, {ballot.person, seat})
     taken = next((vote for vote in votes if vote.seat == seat), None)
     if taken is not None:
         raise VoteRefused(
@@ -83,10 +87,11 @@ def break_glass(
 
     Raises:
         GateClosed, GateStale, UnknownGate: as `vote`.
-        VoteRefused: this person is not of the group for it, or says no reason.
+        VoteRefused: this person is not of the group for it, has a part in the call, or says no
+            reason.
     """
     gate, now = locked(connection, gate_id)
-    if gate.status is GateStatus.DECIDED and gate.decided_by == ballot.person:
+    if gate.is_approved and gate.decided_by == ballot.person:
         return gate, False
     require_open(gate, ballot.binding, now=now)
     if not has(BREAK_GLASS, ballot.person):
@@ -94,6 +99,7 @@ def break_glass(
             f"`{ballot.person}` is not in the group `{BREAK_GLASS}`, whose members alone may"
             " approve alone"
         )
+    _refuse_interested(connection, gate, {ballot.person})
     if not (ballot.reason or "").strip():
         raise VoteRefused("who approves alone has to say why")
     is_own = or_(gate_votes.c.person == ballot.person, gate_votes.c.seat == ballot.person)
@@ -173,15 +179,15 @@ def _is_same(earlier: Vote, ballot: Ballot) -> bool:
     return earlier.kind is ballot.kind and says_same
 
 
-def _refuse_interested(gate: Gate, person: str, seat: str) -> None:
+def _refuse_interested(connection: Connection, gate: Gate, concerned: Collection[str]) -> None:
     """Refuse those for whose own wish a call would happen."""
-    concerned = {person, seat}
-    if gate.edit is not None and gate.edit.by in concerned:
-        raise VoteRefused(
-            f"`{gate.edit.by}` has edited the call at gate `{gate.id}`; somebody else has to"
-            " approve it"
-        )
     is_edited = gate.edit is not None
+    for editor in editors_of(connection, gate):
+        if editor in concerned:
+            raise VoteRefused(
+                f"`{editor}` has edited the call at gate `{gate.id}`; somebody else has to"
+                " approve it"
+            )
     if gate.requester in concerned and (is_edited or not gate.may_confirm_self):
         raise VoteRefused(
             f"the run acts for `{gate.requester}`, so somebody else has to decide at gate"

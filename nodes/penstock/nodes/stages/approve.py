@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sqlalchemy import Connection
+
+from penstock.checkpoints import gates, policies
+from penstock.checkpoints.fence import require_lease
 from penstock.contracts.errors import GateExpired
 from penstock.contracts.gate import Gate, GateStatus, VoteKind
 from penstock.contracts.outcome import Outcome, Refused, Stage
-from penstock.contracts.policy import GateRule, OnExpiry
+from penstock.contracts.policy import Decided, GateRule, OnExpiry
 from penstock.nodes.acting import Acting
 from penstock.nodes.approvals import Asking, covers, open_gate, terms_of
 from penstock.nodes.binding import binding_of
 from penstock.nodes.call import Consent, Next, ToolCall
-from penstock.nodes.claim import ConsentVoid
+from penstock.nodes.claim import ConsentVoid, StaleDecision
 from penstock.nodes.parking import parked
 
 
@@ -33,7 +37,13 @@ class Approve:
             raise TypeError(f"`{call.tool.name}` was not decided about")
         rules = [*decided.decision.rules, *call.rules]
         # Whoever had a call undone has decided about exactly this one.
-        if call.undoes or not (rules or call.edit):
+        if call.undoes:
+            return await following(call)
+        refused = self._refused_before(call, decided)
+        if refused is not None:
+            return refused
+        if not (rules or call.edit):
+            await self._withdraw(call, decided)
             return await following(call)
         asking = Asking(
             run=self.acting.run,
@@ -46,7 +56,7 @@ class Approve:
         )
         gate = next((gate for gate in call.asked if gate.binding == asking.binding), None)
         if gate is None or not self._holds(gate, rules):
-            gate = await self._ask(asking, gate or _edited(call))
+            gate = await self._ask(call, asking, gate or _edited(call))
         refused = _refusal(gate)
         if refused is not None:
             return refused
@@ -56,7 +66,7 @@ class Approve:
             consent = Consent(gate_id=gate.id, binding=asking.binding)
             return await following(replace(call, consent=consent))
         except ConsentVoid:
-            again = await self._ask(asking, gate)
+            again = await self._ask(call, asking, gate)
             raise parked(again.id, f"{call.tool.name} needs another approval") from None
 
     def _holds(self, gate: Gate, rules: Sequence[GateRule]) -> bool:
@@ -65,12 +75,57 @@ class Approve:
             return True
         return covers(gate, terms_of(rules, self.acting.run.principal))
 
-    async def _ask(self, asking: Asking, before: Gate | None) -> Gate:
+    def _refused_before(self, call: ToolCall, decided: Decided) -> Refused | None:
+        """Return what people, or their silence, have said to exactly this call, where it was no.
+
+        It stands whatever the policy says now: the node runs again from its first line, and what
+        its caller was told once must stay so.
+        """
+        run, digest = self.acting.run, call.effect.digest
+        for gate in call.asked:
+            then = replace(decided, policy_digest=gate.policy_digest or "")
+            is_over = gate.status in {GateStatus.DECIDED, GateStatus.EXPIRED}
+            if is_over and gate.binding == binding_of(run, digest, then):
+                refused = _refusal(gate)
+                if refused is not None:
+                    return refused
+        return None
+
+    async def _ask(self, call: ToolCall, asking: Asking, before: Gate | None) -> Gate:
         """Open the gate that is wanted now, in place of the one before."""
         at, worker = self.acting.clock.now(), self.acting.worker
-        return await self.acting.store.write(
-            lambda connection: open_gate(connection, asking, before, at=at, actor=worker)
-        )
+
+        def change(connection: Connection) -> Gate:
+            self._require_unchanged(connection, call, asking.decided)
+            return open_gate(connection, asking, before, at=at, actor=worker)
+
+        return await self.acting.store.write(change)
+
+    async def _withdraw(self, call: ToolCall, decided: Decided) -> None:
+        """Close what still asks about a call that nobody needs to be asked about any more."""
+        asked = [gate.id for gate in call.asked if gate.status is GateStatus.OPEN]
+        at, worker = self.acting.clock.now(), self.acting.worker
+
+        def change(connection: Connection) -> None:
+            self._require_unchanged(connection, call, decided)
+            gates.withdraw(connection, asked, at=at, actor=worker)
+
+        if asked:
+            await self.acting.store.write(change)
+
+    def _require_unchanged(self, connection: Connection, call: ToolCall, decided: Decided) -> None:
+        """Let pass what rests on how things still are.
+
+        Raises:
+            StaleDecision: Somebody has voted, or another policy decides, since it was decided.
+            LeaseLost: Somebody else drives the run now.
+        """
+        run = self.acting.run
+        require_lease(connection, run.fence)
+        asked = gates.approvals_of(connection, call.effect.key, run_id=run.id)
+        is_same = policies.active_digest(connection, run.graph) == decided.policy_digest
+        if not is_same or asked != call.asked:
+            raise StaleDecision(decided.policy_digest)
 
 
 def _edited(call: ToolCall) -> Gate | None:

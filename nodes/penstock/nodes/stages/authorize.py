@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from penstock.checkpoints import decisions, ledger
+from sqlalchemy import Connection
+
+from penstock.checkpoints import decisions, gates, ledger
 from penstock.contracts.outcome import InDoubt, Outcome, Refused, Stage
 from penstock.contracts.policy import Decided, Verdict
 from penstock.nodes.acting import Acting
@@ -32,7 +34,7 @@ class Authorize:
         if isinstance(decided, Refused):
             outcome: Outcome = decided
         elif decided.decision.verdict is Verdict.DENY:
-            self._record(decided)
+            self._record(call, decided)
             outcome = Refused(stage=Stage.POLICY, code="denied", message=decided.decision.message)
         else:
             try:
@@ -44,12 +46,17 @@ class Authorize:
             return await self._doubt(call, outcome)
         return outcome
 
-    def _record(self, decided: Decided) -> None:
-        """Write a denial down; nobody waits for that."""
-        worker = self.acting.worker
-        self.acting.store.post(
-            lambda connection: decisions.record(connection, decided, actor=worker)
-        )
+    def _record(self, call: ToolCall, decided: Decided) -> None:
+        """Write a denial down, and take back what was asked; nobody waits for that."""
+        at, worker = self.acting.clock.now(), self.acting.worker
+        asked = [gate.id for gate in call.asked]
+
+        def change(connection: Connection) -> None:
+            decisions.record(connection, decided, actor=worker)
+            if asked:
+                gates.withdraw(connection, asked, at=at, actor=worker)
+
+        self.acting.store.post(change)
 
     async def _doubt(self, call: ToolCall, refused: Refused) -> Outcome:
         """Ask people about a call that was begun when it was allowed, and may not be repeated now.

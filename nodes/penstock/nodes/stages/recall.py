@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from penstock.checkpoints import gates, ledger
 from penstock.contracts.effect import Effect, EffectStatus
 from penstock.contracts.gate import Gate
-from penstock.contracts.ids import IdempotencyKey
+from penstock.contracts.ids import IdempotencyKey, RunId
 from penstock.contracts.outcome import Outcome, Refused
 from penstock.nodes.acting import Acting
 from penstock.nodes.amend import amended
@@ -34,8 +34,10 @@ class Recall:
 
         It goes on with the arguments that a person has put in place of its own, where one has.
         """
-        key = call.effect.key
-        found, asked = await self.acting.store.read(lambda connection: _look(connection, key))
+        key, run_id = call.effect.key, self.acting.run.id
+        found, asked = await self.acting.store.read(
+            lambda connection: _look(connection, key, run_id)
+        )
         edited = amended(self.acting, call, asked)
         if isinstance(edited, Refused):
             return edited
@@ -56,5 +58,6 @@ class Recall:
                 return outcome_of(call, effect)
 
 
-def _look(connection: Connection, key: IdempotencyKey) -> _Found:
-    return ledger.find_with_clock(connection, key), gates.approvals_of(connection, key)
+def _look(connection: Connection, key: IdempotencyKey, run_id: RunId) -> _Found:
+    asked = gates.approvals_of(connection, key, run_id=run_id)
+    return ledger.find_with_clock(connection, key), asked
