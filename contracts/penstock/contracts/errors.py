@@ -68,12 +68,6 @@ class EditRefused(PenstockError):
     code = "edit_refused"
 
 
-class GateExpired(PenstockError):
-    """Nobody decided in time, and the run is to fail then."""
-
-    code = "gate_expired"
-
-
 class GateNotReady(PenstockError):
     """A gate asks about something that may still be under way."""
 

@@ -15,3 +15,7 @@ class Draining(ControlSignal):
 
 class LeaseLost(ControlSignal):
     """Somebody else drives this run now, or nobody may: whatever comes from here is refused."""
+
+
+class GateExpired(ControlSignal):
+    """Nobody decided in time, and the run is to fail then, whatever its graph makes of errors."""

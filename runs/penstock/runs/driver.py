@@ -11,7 +11,6 @@ from pydantic_core import from_json
 from penstock.checkpoints import Checkpointer, Store, fenced, gates, runs
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import (
-    GateExpired,
     StoreError,
     ThreadBusy,
     ToolFailed,
@@ -20,6 +19,7 @@ from penstock.contracts.errors import (
 )
 from penstock.contracts.ids import GateId, WorkerId
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
+from penstock.contracts.signals import GateExpired
 from penstock.graphs import Graph
 from penstock.nodes import with_calls
 from penstock.nodes.acting import Acting
@@ -78,6 +78,10 @@ class Driver:
         except Exception as error:
             segment.write_running()
             return await self._fail(run, _failure(error))
+        except GateExpired as signal:
+            segment.write_running()
+            expired = Failure(code=FailureCode.GATE_EXPIRED, message=str(signal), redrivable=True)
+            return await self._fail(run, expired)
         at = self._clock.now()
         if interrupts(state):
             known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
@@ -193,8 +197,6 @@ def _failure(error: Exception) -> Failure:
     found = f"{type(error).__name__}: {error}"
     if isinstance(error, UnstorableValue):
         return Failure(code=FailureCode.UNSTORABLE, message=str(error), redrivable=True)
-    if isinstance(error, GateExpired):
-        return Failure(code=FailureCode.GATE_EXPIRED, message=str(error), redrivable=True)
     if isinstance(error, ToolRefused | ToolFailed):
         return Failure(
             code=FailureCode.TOOL_FAILED,

@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import gates, policies
 from penstock.checkpoints.fence import require_lease
-from penstock.contracts.errors import GateExpired
 from penstock.contracts.gate import Gate, GateStatus, VoteKind
 from penstock.contracts.outcome import Outcome, Refused, Stage
 from penstock.contracts.policy import Decided, GateRule, OnExpiry
+from penstock.contracts.signals import GateExpired
 from penstock.nodes.acting import Acting
 from penstock.nodes.approvals import Asking, covers, open_gate, terms_of
 from penstock.nodes.binding import binding_of
