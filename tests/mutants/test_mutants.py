@@ -35,6 +35,9 @@ LANES = ("tests/unit/test_lanes.py", *CHECKPOINTER)
 LEDGER = ("tests/integration/test_ledger.py",)
 EFFECTS = "tests/integration/nodes/test_effects.py"
 QUESTIONS = "tests/integration/nodes/test_questions.py"
+APPROVALS = "tests/integration/nodes/test_approvals.py"
+REFUSALS = "tests/integration/test_gate_refusals.py::test_nothing_comes_of_it_when"
+MODEL = ("tests/integration/test_gate_model.py",)
 FORMS = ("tests/unit/nodes/test_forms.py",)
 LINKS = ("tests/integration/test_links.py",)
 NOTICES = ("tests/integration/test_notices.py",)
@@ -53,6 +56,11 @@ class Mutant:
     tests: Sequence[str]
     folder: str = CHECKPOINTS
     """Where the module lies."""
+
+
+def refused(*claims: str) -> Sequence[str]:
+    """Return the tests of the table of refusals with these claims."""
+    return [f"{REFUSALS}[sqlite-{claim.replace(' ', '_')}]" for claim in claims]
 
 
 MUTANTS = [
@@ -500,16 +508,17 @@ MUTANTS = [
     ),
     Mutant(
         "a closed gate is decided again",
-        "gates.py",
-        "gates.c.status == GateStatus.OPEN)\n        .values(status=GateStatus.DECIDED, answer",
-        "gates.c.id.is_not(None))\n        .values(status=GateStatus.DECIDED, answer",
+        "gates/closing.py",
+        "            gates.c.status == GateStatus.OPEN,\n"
+        "            gates.c.kind != GateKind.APPROVAL,\n",
+        "            gates.c.kind != GateKind.APPROVAL,\n",
         RUNTIME,
     ),
     Mutant(
         "a decision that comes while the run parks is not heard",
         "runs.py",
-        "if gates.any_decided(connection, waits_for):",
-        "if not questions and gates.any_decided(connection, []):",
+        "if gates.any_closed(connection, waits_for):",
+        "if not questions and gates.any_closed(connection, []):",
         RUNTIME,
     ),
     Mutant(
@@ -886,9 +895,9 @@ MUTANTS = [
     ),
     Mutant(
         "a doubt is told of twice, by a gate that is there",
-        "gates.py",
-        "    if added.first() is not None:\n        _tell(connection, get(connection, gate_id)",
-        "    if added is not None:\n        _tell(connection, get(connection, gate_id)",
+        "gates/asking.py",
+        "    if added.first() is not None:\n        tell(connection, get(connection, gate_id)",
+        "    if added is not None:\n        tell(connection, get(connection, gate_id)",
         LEDGER,
     ),
     Mutant(
@@ -935,7 +944,7 @@ MUTANTS = [
     ),
     Mutant(
         "what is asked about an effect is cancelled with its run",
-        "gates.py",
+        "gates/closing.py",
         "            gates.c.kind != GateKind.IN_DOUBT,\n",
         "",
         LEDGER,
@@ -1136,6 +1145,500 @@ MUTANTS = [
         "        if done is None or done.key:\n",
         (f"{EFFECTS}::test_a_copy_of_a_thread_does_not_do_again_what_was_done",),
         NODES,
+    ),
+    # ---- gates ----
+    Mutant(
+        "a vote comes after the time",
+        "gates/voting.py",
+        "    if gate.expires_at is not None and now >= gate.expires_at:\n        raise GateClosed(",
+        "    if gate.expires_at is not None and now < gate.opened_at:\n        raise GateClosed(",
+        refused("a vote comes after the time, and nobody has noticed"),
+    ),
+    Mutant(
+        "a vote counts for what was not seen",
+        "gates/voting.py",
+        "    if binding != gate.binding:\n",
+        "    if not binding:\n",
+        refused("a stale tab approves"),
+    ),
+    Mutant(
+        "a vote comes at a closed gate",
+        "gates/voting.py",
+        "    if gate.status is not GateStatus.OPEN:\n        raise GateClosed(how_closed(gate))\n",
+        "",
+        refused("an approval comes after a rejection", "a vote comes at a gate whose run is over"),
+    ),
+    Mutant(
+        "a question is answered by a vote",
+        "gates/voting.py",
+        "    if gate.kind is not GateKind.APPROVAL:\n",
+        "    if gate.kind is None:\n",
+        refused("a vote comes where an answer is wanted"),
+    ),
+    Mutant(
+        "a vote is changed",
+        "gates/voting.py",
+        "    if earlier is not None:\n        raise VoteRefused(",
+        "    if earlier is None and not ballot.person:\n        raise VoteRefused(",
+        refused("a vote is changed"),
+    ),
+    Mutant(
+        "an ordinary vote breaks the glass",
+        "gates/voting.py",
+        "    if ballot.channel is Channel.BREAK_GLASS:\n",
+        "    if ballot.channel is None:\n",
+        refused("an ordinary vote says that it breaks the glass"),
+    ),
+    Mutant(
+        "a rejection needs no reason",
+        "gates/voting.py",
+        'if ballot.kind is not VoteKind.APPROVE and not (ballot.reason or "").strip():',
+        "if ballot.kind is not VoteKind.APPROVE and ballot.reason is None:",
+        refused("a rejection has no reason"),
+    ),
+    Mutant(
+        "who has a part in a call approves it",
+        "gates/voting.py",
+        "        _refuse_interested(connection, gate, {ballot.person, seat})\n",
+        "        _ = seat\n",
+        refused("the requester approves", "the editor approves"),
+    ),
+    Mutant(
+        "whose seat is lent may have a part in the call",
+        "gates/voting.py",
+        "_refuse_interested(connection, gate, {ballot.person, seat})",
+        "_refuse_interested(connection, gate, {ballot.person})",
+        refused("somebody approves for the requester's seat"),
+    ),
+    Mutant(
+        "who votes for another seat may have a part in the call",
+        "gates/voting.py",
+        "_refuse_interested(connection, gate, {ballot.person, seat})",
+        "_refuse_interested(connection, gate, {seat})",
+        refused("the requester approves for another seat"),
+    ),
+    Mutant(
+        "the requester approves what was edited",
+        "gates/voting.py",
+        "if gate.requester in concerned and (is_edited or not gate.may_confirm_self):",
+        "if gate.requester in concerned and not gate.may_confirm_self:",
+        refused("the requester approves what was edited though they may else"),
+    ),
+    Mutant(
+        "only the last editor may not approve",
+        "gates/reading.py",
+        "        gates.c.edit_of_digest == gate.edit.of_digest,\n",
+        "        gates.c.edit_of_digest == gate.edit.of_digest,\n        gates.c.id == gate.id,\n",
+        refused("who edited before another approves"),
+    ),
+    Mutant(
+        "a seat votes twice",
+        "gates/voting.py",
+        "    if taken is not None:\n        raise VoteRefused(",
+        "    if taken is None and not seat:\n        raise VoteRefused(",
+        refused("somebody votes whose seat was voted for"),
+    ),
+    Mutant(
+        "whoever comes has a seat",
+        "gates/voting.py",
+        "    if any(has(group, person) for group in groups):\n",
+        "    if groups:\n",
+        refused("an outsider approves", "an outsider edits"),
+    ),
+    Mutant(
+        "whoever is lent a seat has one that is none",
+        "gates/voting.py",
+        "        if any(has(group, lender) for group in groups):\n",
+        "        if groups:\n",
+        refused("somebody approves for who has left the group", "a seat is lent on"),
+    ),
+    Mutant(
+        "whom it is escalated to decides before",
+        "gates/voting.py",
+        "    if gate.escalated_at is not None and gate.escalates_to is not None:\n",
+        "    if gate.escalates_to is not None:\n",
+        refused("whom it is escalated to approves before"),
+    ),
+    Mutant(
+        "one approval is enough",
+        "gates/voting.py",
+        "for vote in approving) >= count\n",
+        "for vote in approving) >= min(count, 1)\n",
+        (f"{APPROVALS}::test_a_call_happens_once_all_have_approved",),
+    ),
+    Mutant(
+        "anybody breaks the glass",
+        "gates/voting.py",
+        "    if not has(BREAK_GLASS, ballot.person):\n",
+        "    if not ballot.person:\n",
+        refused("somebody breaks the glass who may not"),
+    ),
+    Mutant(
+        "who has a part in a call breaks the glass",
+        "gates/voting.py",
+        "    _refuse_interested(connection, gate, {ballot.person})\n",
+        "",
+        refused("the requester breaks the glass", "the editor breaks the glass"),
+    ),
+    Mutant(
+        "the glass is broken without a word",
+        "gates/voting.py",
+        '    if not (ballot.reason or "").strip():\n        raise VoteRefused("who',
+        '    if ballot.reason is None:\n        raise VoteRefused("who',
+        refused("the glass is broken without a reason"),
+    ),
+    Mutant(
+        "who has rejected is told that the glass is broken",
+        "gates/voting.py",
+        "    if gate.is_approved and gate.decided_by == ballot.person:\n",
+        "    if gate.decided_by == ballot.person:\n",
+        refused("who has rejected breaks the glass"),
+    ),
+    Mutant(
+        "anybody lends anybody's seat",
+        "gates/delegating.py",
+        "    if by != from_person:\n",
+        "    if not by:\n",
+        refused("somebody lends the seat of another to themselves"),
+    ),
+    Mutant(
+        "anybody takes a seat back",
+        "gates/delegating.py",
+        "    if by not in {lent.from_person, lent.to_person} and not",
+        "    if not by and not",
+        refused("a stranger takes a lent seat back"),
+    ),
+    Mutant(
+        "a seat is used before it is lent",
+        "gates/delegating.py",
+        "        delegations.c.starts_at <= now,\n",
+        "",
+        refused("a seat is used before it is lent"),
+    ),
+    Mutant(
+        "a seat is used after it was lent",
+        "gates/delegating.py",
+        "        delegations.c.ends_at > now,\n",
+        "",
+        refused("a seat is used after it was lent"),
+    ),
+    Mutant(
+        "a seat is used that was taken back",
+        "gates/delegating.py",
+        "        delegations.c.to_person == person,\n        delegations.c.revoked_at.is_(None),\n",
+        "        delegations.c.to_person == person,\n",
+        refused("a seat is used that was taken back"),
+    ),
+    Mutant(
+        "a seat is used at another gate",
+        "gates/delegating.py",
+        "        or_(delegations.c.gate_id.is_(None), delegations.c.gate_id == gate.id),\n",
+        '        or_(delegations.c.gate_id.is_(None), delegations.c.gate_id != ""),\n',
+        refused("a seat is used at another gate than it was lent for"),
+    ),
+    Mutant(
+        "a seat is used in another tenant",
+        "gates/delegating.py",
+        "        delegations.c.tenant == gate.tenant,\n",
+        "",
+        refused("a seat is used that was lent in another tenant"),
+    ),
+    Mutant(
+        "an approval counts for another call",
+        "gates/consuming.py",
+        "    if gate.binding != binding:\n",
+        "    if not binding:\n",
+        refused("a call begins with the approval of another"),
+    ),
+    Mutant(
+        "a call begins without an approval",
+        "gates/consuming.py",
+        "    if gate.status is not GateStatus.DECIDED or not gate.is_approved:\n",
+        "    if gate.status is GateStatus.EXPIRED:\n",
+        refused("a call begins without an approval", "a call begins that was rejected"),
+    ),
+    Mutant(
+        "an approval counts after its time",
+        "gates/consuming.py",
+        "    if gate.expires_at is not None and now >= gate.expires_at:\n",
+        "    if gate.expires_at is None:\n",
+        refused("a call begins after its approval is over"),
+    ),
+    Mutant(
+        "who approved need not be there any more",
+        "gates/consuming.py",
+        "    if not has_quorum(gate, votes_of(connection, gate.id), has=has):\n",
+        "    if not has_quorum(gate, votes_of(connection, gate.id), has=lambda *_: bool(has)):\n",
+        refused(
+            "a call begins though who approved has left",
+            "a call begins though who broke the glass has left",
+        ),
+    ),
+    Mutant(
+        "a call that asks for votes takes an answer",
+        "gates/closing.py",
+        "            gates.c.kind != GateKind.APPROVAL,\n"
+        "        )\n"
+        "        .values(\n"
+        "            status=GateStatus.DECIDED, answer=answer",
+        "        )\n        .values(\n            status=GateStatus.DECIDED, answer=answer",
+        refused("an operator answers where votes are wanted"),
+    ),
+    Mutant(
+        "an approval that was used up is taken back",
+        "gates/closing.py",
+        ".where(gates.c.id.in_(gate_ids), gates.c.consumed_at.is_(None))",
+        ".where(gates.c.id.in_(gate_ids))",
+        (f"{APPROVALS}::test_the_last_edit_counts_where_one_before_was_used_up",),
+    ),
+    Mutant(
+        "the run of a copied thread closes the gates of the other",
+        "gates/closing.py",
+        "        gates.c.run_id == run_id,\n        gates.c.effect_key == key,\n",
+        "        gates.c.effect_key == key,\n",
+        (f"{APPROVALS}::test_a_copy_asks_for_itself_and_leaves_the_gate_of_the_other_run_alone",),
+    ),
+    Mutant(
+        "a gate that was not decided in time is not asked again",
+        "gates/closing.py",
+        "            (gates.c.status == GateStatus.EXPIRED) & (gates.c.on_expiry",
+        "            (gates.c.status == GateStatus.OPEN) & (gates.c.on_expiry",
+        (f"{APPROVALS}::test_a_run_fails_where_the_policy_says_so_and_a_redrive_asks_again",),
+    ),
+    Mutant(
+        "a call begins under a policy that is not any more",
+        "claim.py",
+        "        if policies.active_digest(connection, run.graph) != decided.policy_digest:\n",
+        "        if policies.active_digest(connection, run.graph) is None:\n",
+        refused("a call begins under a policy that is not any more"),
+        NODES,
+    ),
+    Mutant(
+        "an approval is not used up",
+        "claim.py",
+        "        if why is not None:\n",
+        "        if why is not None and not call.consent.gate_id:\n",
+        refused("a call begins without an approval"),
+        NODES,
+    ),
+    Mutant(
+        "an approval outlives its policy",
+        "binding.py",
+        "            decided.policy_digest,\n",
+        "",
+        (f"{APPROVALS}::test_another_policy_that_asks_asks_anew",),
+        NODES,
+    ),
+    Mutant(
+        "an approval counts for other arguments",
+        "binding.py",
+        "            digest,\n            decided",
+        "            decided",
+        (
+            f"{APPROVALS}::test_an_edited_call_is_made_with_the_new_arguments",
+            *refused("a vote comes at a gate whose call was edited"),
+        ),
+        NODES,
+    ),
+    Mutant(
+        "an approval counts for another call of the run",
+        "binding.py",
+        "            decided.effect_key,\n",
+        "",
+        MODEL,
+        NODES,
+    ),
+    Mutant(
+        "a call happens while it waits for people",
+        "stages/approve.py",
+        "        if gate.status is GateStatus.OPEN:\n            raise parked(",
+        "        if gate.status is None:\n            raise parked(",
+        (f"{APPROVALS}::test_a_call_happens_once_all_have_approved",),
+        NODES,
+    ),
+    Mutant(
+        "a rejection counts only as long as people would be asked",
+        "stages/approve.py",
+        "        if refused is not None:\n"
+        "            return refused\n"
+        "        if not (rules or call.edit):\n",
+        "        if refused is not None and rules:\n"
+        "            return refused\n"
+        "        if not (rules or call.edit):\n",
+        (
+            f"{APPROVALS}::test_a_rejected_call_does_not_happen_because_nobody_would_be_asked_any_more",
+        ),
+        NODES,
+    ),
+    Mutant(
+        "a rejection counts under its own policy alone",
+        "stages/approve.py",
+        'then = replace(decided, policy_digest=gate.policy_digest or "")',
+        "then = replace(decided, policy_digest=decided.policy_digest)",
+        (f"{APPROVALS}::test_a_rejected_call_does_not_happen_under_a_policy_that_would_allow_it",),
+        NODES,
+    ),
+    Mutant(
+        "what asks about a call that happens goes on asking",
+        "stages/approve.py",
+        "            await self._withdraw(call, decided)\n",
+        "",
+        (f"{APPROVALS}::test_another_policy_that_allows_lets_the_call_happen",),
+        NODES,
+    ),
+    Mutant(
+        "an approval counts that asked too few",
+        "stages/approve.py",
+        "        return covers(gate, terms_of(rules, self.acting.run.principal))\n",
+        "        return bool(covers(gate, terms_of(rules, self.acting.run.principal))) or True\n",
+        (
+            f"{APPROVALS}::test_more_are_asked_where_the_run_reads_strangers_words_after_an_approval",
+        ),
+        NODES,
+    ),
+    Mutant(
+        "a worker without its lease asks people",
+        "stages/approve.py",
+        "        require_lease(connection, run.fence)\n",
+        "        _ = require_lease\n",
+        refused("a worker without its lease asks people"),
+        NODES,
+    ),
+    Mutant(
+        "people are asked under a policy that is not any more",
+        "stages/approve.py",
+        "        if not is_same or asked != call.asked:\n",
+        "        if asked != call.asked:\n",
+        (f"{APPROVALS}::test_nobody_is_asked_under_a_policy_that_is_not_any_more",),
+        NODES,
+    ),
+    Mutant(
+        "a response lets the call happen",
+        "stages/approve.py",
+        "        case VoteKind.APPROVE:\n            return None\n        case VoteKind.RESPOND:\n",
+        "        case VoteKind.APPROVE | VoteKind.RESPOND:\n"
+        "            return None\n"
+        "        case None:\n",
+        (f"{APPROVALS}::test_a_response_stands_in_place_of_the_result",),
+        NODES,
+    ),
+    Mutant(
+        "silence lets a run go on that is to fail",
+        "stages/approve.py",
+        "        case GateStatus.EXPIRED if gate.on_expiry is OnExpiry.FAIL:\n",
+        "        case GateStatus.EXPIRED if gate.on_expiry is None:\n",
+        (
+            f"{APPROVALS}::test_a_tool_node_that_swallows_errors_does_not_go_on_past_a_gate_that_fails_the_run",
+        ),
+        NODES,
+    ),
+    Mutant(
+        "whoever has a call undone is asked once more",
+        "stages/approve.py",
+        "        if call.undoes:\n            return await following(call)\n",
+        "",
+        (f"{APPROVALS}::test_nobody_is_asked_once_more_before_a_call_is_undone",),
+        NODES,
+    ),
+    Mutant(
+        "a call that is denied happens",
+        "stages/authorize.py",
+        "        elif decided.decision.verdict is Verdict.DENY:\n",
+        "        elif not decided.decision.verdict:\n",
+        (f"{APPROVALS}::test_a_call_that_is_denied_does_not_happen",),
+        NODES,
+    ),
+    Mutant(
+        "a call that began and is denied is said to be refused",
+        "stages/authorize.py",
+        "        if isinstance(outcome, Refused) and call.begun is not None:\n",
+        "        if isinstance(outcome, Refused) and call.begun is None and call.doubted:\n",
+        (f"{APPROVALS}::test_a_call_that_began_and_is_denied_then_is_in_doubt_and_not_refused",),
+        NODES,
+    ),
+    Mutant(
+        "an edit that was used up takes the place of the last",
+        "amend.py",
+        "for gate in reversed(asked)",
+        "for gate in asked",
+        (f"{APPROVALS}::test_the_last_edit_counts_where_one_before_was_used_up",),
+        NODES,
+    ),
+    Mutant(
+        "an edited call is made with what it was",
+        "amend.py",
+        "if gate.edit is not None and gate.edit.of_digest == call.effect.digest",
+        "if gate.edit is not None and gate.edit.of_digest == call.effect.key",
+        (f"{APPROVALS}::test_an_edited_call_is_made_with_the_new_arguments",),
+        NODES,
+    ),
+    Mutant(
+        "an edit makes a call that is denied",
+        "editing.py",
+        "    if decided.decision.verdict is Verdict.DENY:\n",
+        "    if not decided.decision.verdict:\n",
+        refused("an edit makes a call that is denied"),
+        NODES,
+    ),
+    Mutant(
+        "an edit guesses at what nobody is shown",
+        "editing.py",
+        "    if tool.contract.sensitive and HIDDEN in shown:\n",
+        "    if not shown and HIDDEN in shown:\n",
+        refused("an edit is of arguments that nobody is shown"),
+        NODES,
+    ),
+    Mutant(
+        "an edit asks fewer than were asked",
+        "approvals.py",
+        "    rules = [*asking.rules, *([] if before is None else rules_of(before))]\n",
+        "    rules = [*asking.rules] or rules_of(before)  # type: ignore[arg-type]\n",
+        MODEL,
+        NODES,
+    ),
+    Mutant(
+        "anybody edits",
+        "approvals.py",
+        "            gates.seat_of(connection, gate, by, has=self._has(gate), now=now)\n",
+        "",
+        refused("an outsider edits"),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "an edit comes too late",
+        "approvals.py",
+        "            gates.require_open(gate, binding, now=now)\n",
+        "            _ = (binding, now)\n",
+        refused("an edit comes after the approval", "a stale tab edits"),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "anybody says what became of a call",
+        "questions.py",
+        "    if not is_own and not people.has(OPERATORS, person, gate.tenant):\n",
+        "    if not is_own and not person:\n",
+        refused(
+            "the requester says what became of a call", "an outsider answers what a graph asks"
+        ),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a run that is to fail goes on",
+        "sweeping.py",
+        "    if gate.on_expiry is not OnExpiry.FAIL or run.status is not RunStatus.WAITING:\n",
+        "    if run.status is not RunStatus.WAITING or gate.on_expiry:\n",
+        (
+            f"{APPROVALS}::test_a_tool_node_that_swallows_errors_does_not_go_on_past_a_gate_that_fails_the_run",
+        ),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a decision wakes nobody",
+        "approvals.py",
+        "            if is_decided:\n",
+        "            if is_decided and not gate.id:\n",
+        (f"{APPROVALS}::test_a_call_happens_once_all_have_approved",),
+        RUNS_ROOM,
     ),
     # ---- what tools ask ----
     Mutant(
