@@ -107,9 +107,11 @@ class Council:
         return Asked(run=await self.claimed(run), key=key, tool=called, arguments=given)
 
     async def claimed(self, run: Run) -> Run:
-        """Claim a queued run for a worker of its own."""
+        """Claim a queued run for a worker of its own, which is never taken for dead."""
         worker, at = WorkerId(f"worker-{run.epoch + 1}"), self.clock.now()
-        found = await self.store.write(lambda tx: runs.claim(tx, run.id, worker, lease_s=60, at=at))
+        found = await self.store.write(
+            lambda tx: runs.claim(tx, run.id, worker, lease_s=1e9, at=at)
+        )
         assert found is not None
         return found
 

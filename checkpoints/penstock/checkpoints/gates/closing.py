@@ -124,15 +124,19 @@ def withdraw(
 def others_of_call(
     connection: Connection, run_id: RunId, key: IdempotencyKey, *, apart_from: str
 ) -> Sequence[GateId]:
-    """Return a run's gates about a call that stand, apart from the one with a binding."""
-    others = select(gates.c.id).where(
+    """Return a run's gates about a call that may yet let it happen, apart from one binding's.
+
+    What was refused stays refused, whatever is asked after it.
+    """
+    others = select(*gates.c).where(
         gates.c.run_id == run_id,
         gates.c.effect_key == key,
         gates.c.kind == GateKind.APPROVAL,
-        gates.c.status != GateStatus.SUPERSEDED,
+        gates.c.status.in_([GateStatus.OPEN, GateStatus.DECIDED]),
         gates.c.binding != apart_from,
     )
-    return [GateId(gate_id) for gate_id in connection.execute(others).scalars()]
+    found = gates_of(connection, [dict(row) for row in connection.execute(others).mappings()])
+    return [gate.id for gate in found if gate.status is GateStatus.OPEN or gate.is_approved]
 
 
 def cancel_open(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -> None:
