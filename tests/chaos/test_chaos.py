@@ -61,6 +61,14 @@ def test_whoever_is_killed_over_a_tool_call_it_happens_once_or_somebody_is_asked
 
 
 @pytest.mark.timeout(300)
+def test_whoever_is_killed_over_an_approval_what_was_approved_happens_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    told = run("gate_points", database_url, tmp_path)
+    assert len(re.findall(r"^[a-z-]+: ", told, re.MULTILINE)) == 15, told
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("database", "kills"), [("sqlite", 50), ("postgresql", 20)])
 def test_workers_killed_under_load_lose_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, database: str, kills: int

@@ -177,7 +177,7 @@ class GateMachine(RuleBasedStateMachine):
         self.activate(self.policy)
         self.run_id = RunId("the-run")
         self.run: Run = now_of(self.council.claimed(self.write(self.start)))
-        self.notes = dict(zip(KEYS, NOTES, strict=True))
+        self.notes: dict[str, str] = dict(zip(KEYS, NOTES, strict=True))
         self.driving: list[Driving] = []
         self.acted: dict[str, int] = dict.fromkeys(KEYS, 0)
         self.seen = Seen()
@@ -251,7 +251,7 @@ class GateMachine(RuleBasedStateMachine):
             run=self.run,
             key=IdempotencyKey(key),
             tool=pay,
-            arguments={"amount": amount, "note": self.notes[key]},
+            arguments={"amount": amount, "note": self.notes[str(key)]},
         )
 
     def drive(self, driving: Driving) -> Driving:
