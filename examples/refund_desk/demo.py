@@ -3,15 +3,17 @@
     make demo
 
 It starts the services, queues a run for each ticket of the inbox, has a worker drive them, and
-shows what came of it and which gates wait. Decide them with the command it names and call it again:
-each ticket's run is named by a key, so it goes on where it stands.
+shows what came of it and which gates wait for whom. Decide them with the commands it names and call
+it again: each ticket's run is named by a key, so it goes on where it stands.
 """
 
 import asyncio
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from desk.letters import money
 from penstock.checkpoints import Checkpointer, Store, migrate
+from penstock.contracts.clock import SystemClock
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import RunId
@@ -123,25 +127,35 @@ async def show(runtime: Runtime, runs: dict[str, Run], world: World, console: Co
     console.print(table)
     problems = world.evidence.problems()
     console.print("\n".join(problems) or "Nothing was paid or mailed twice.")
-    await show_doubts(runtime, {run.id: ticket for ticket, run in runs.items()}, console)
+    tickets = {run.id: ticket for ticket, run in runs.items()}
+    await show_doubts(runtime, tickets, console)
     if not waiting:
         console.print("No gate waits. Remove the folder to begin anew:", f"rm -r {_short(HOME)}")
         return
-    console.print("\nThese gates wait for you:")
-    for gate in waiting:
-        line = f"  {gate.id}  {_asked(gate)}"
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
-    command = Path(sys.executable).with_name("penstock")
-    is_doubt = waiting[0].kind is GateKind.IN_DOUBT
-    answer = '{"answer": "retry"}' if is_doubt else '{"approved": true}'
-    console.print("\nDecide one, and go on:")
-    for line in (
-        f"  export PENSTOCK_STORE_URL={STORE_URL}",
-        f"  export PENSTOCK_GRAPHS={HERE / 'langgraph.json'}",
-        f"  {_short(command)} decide {waiting[0].id} '{answer}'",
-        "  make demo",
-    ):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    show_gates(waiting, tickets, console)
+
+
+def show_gates(gates: Sequence[Gate], tickets: dict[RunId, str], console: Console) -> None:
+    """Show what is asked, of whom and how long, and what to type."""
+    tell = partial(console.print, soft_wrap=True, markup=False, highlight=False)
+    command = f"{_short(Path(sys.executable).with_name('penstock'))} decide"
+    tell("\nThese gates wait for people:")
+    for gate in gates:
+        tell(f"\n  {tickets[gate.run_id]}: {_asked(gate)}")
+        tell(f"    {_of_whom(gate)}")
+        tell(f"    {command} {gate.id} {_answer(gate)}")
+    tell("\nDecide them, and go on:\n")
+    tell(f"  export PENSTOCK_STORE_URL={STORE_URL}")
+    tell(f"  export PENSTOCK_GRAPHS={HERE / 'langgraph.json'}")
+    tell(f"  {command} {gates[0].id} {_answer(gates[0])}")
+    tell("  make demo")
+    payment = next((gate for gate in gates if gate.kind is GateKind.APPROVAL), None)
+    if payment is not None:
+        arguments = json.loads(payment.question)["arguments"]
+        less = shlex.quote(json.dumps(arguments | {"cents": arguments["cents"] // 2}))
+        tell("\nOr say no to a payment, or make it less, which somebody else (`--as`) approves:\n")
+        tell(f"  {command} {payment.id} reject --reason 'the box was never opened'")
+        tell(f"  {command} {payment.id} edit {less}")
 
 
 async def show_doubts(runtime: Runtime, tickets: dict[RunId, str], console: Console) -> None:
@@ -166,9 +180,34 @@ async def show_doubts(runtime: Runtime, tickets: dict[RunId, str], console: Cons
 
 def _asked(gate: Gate) -> str:
     asked = json.loads(gate.question)
-    if gate.kind is GateKind.IN_DOUBT:
-        return f"Did `{asked['did_it_happen']}` happen? ({asked['why_in_doubt']})"
-    return f"{asked['question']} ({asked['ticket']}: {asked['why']})"
+    match gate.kind:
+        case GateKind.IN_DOUBT:
+            return f"Did `{asked['did_it_happen']}` happen? ({asked['why_in_doubt']})"
+        case GateKind.APPROVAL:
+            call = asked["arguments"]
+            return f"May `pay` give back {money(call['cents'])} for order {call['order']}?"
+        case _:
+            return f"{asked['question']} ({asked['why']})"
+
+
+def _of_whom(gate: Gate) -> str:
+    """Say who decides at a gate, how long they have, and which policies want it."""
+    if gate.approvals is None or gate.expires_at is None:
+        return "asks whoever the run acts for, or one of operators"
+    people = " and ".join(f"{count} of {group}" for group, count in gate.approvals.items())
+    minutes = int((gate.expires_at - SystemClock().now()).total_seconds()) // 60
+    rules = ", ".join(json.loads(gate.question)["rules"])
+    return f"asks {people} within {minutes // 60} h {minutes % 60} min, because of {rules}"
+
+
+def _answer(gate: Gate) -> str:
+    match gate.kind:
+        case GateKind.IN_DOUBT:
+            return """'{"answer": "retry"}'"""
+        case GateKind.APPROVAL:
+            return "approve"
+        case _:
+            return """'{"approved": true}'"""
 
 
 def _short(path: Path) -> Path:

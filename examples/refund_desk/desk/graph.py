@@ -1,23 +1,25 @@
 """The refund desk as a LangGraph graph.
 
-    plan → look_up → propose → gate → refund → mail → verify → summarize
+    plan → look_up → propose → gate → grant → refund → mail → verify → summarize
 
 `plan` reads the ticket and `look_up` the shop; `propose` decides for each order whether its refund
-may be made, needs a person, or is refused. Every case that needs a person waits at a gate of its
-own. `refund` pays what is allowed, `mail` answers the customer, `verify` asks the provider what
-really happened, and `summarize` says what came of it. Whatever touches the world is a tool, and has
-a contract in `tools.py`.
+is due, needs a person who reads the letter, or is refused. Every case that needs a person waits at
+a gate of its own, and `grant` gathers what is to be paid. `refund` pays it, each case by itself:
+the policy in `policy/` says which payments people approve first. `mail` answers the customer,
+`verify` asks the provider what really happened, and `summarize` says what came of it. Whatever
+touches the world is a tool, and has a contract in `tools.py`.
 """
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send, interrupt
 
-from desk import letters, planner, policy, shop, ticket
+from desk import letters, planner, proposal, shop, ticket
 from desk.settings import MailKind, read_settings
-from desk.state import AtGate, Case, Decision, Desk, Job, Outcome, Result, Tried
+from desk.state import AtGate, AtTill, Case, Decision, Desk, Ending, Job, Outcome, Result, Tried
 from desk.tools import (
     SENDERS,
     TOOLS,
@@ -28,9 +30,14 @@ from desk.tools import (
     reference,
     settle_refund,
 )
-from penstock.contracts.errors import ToolFailed
+from penstock.contracts.errors import ToolFailed, ToolRefused
+from penstock.contracts.outcome import Stage
+from penstock.contracts.policy import Taint
 from penstock.graphs import declare
 from penstock.nodes import RefusedByService
+
+POLICY = Path(__file__).resolve().parent.parent / "policy"
+"""What the desk may do, and what people approve first."""
 
 
 async def plan(state: Job) -> dict[str, Any]:
@@ -51,22 +58,22 @@ async def look_up(state: Desk) -> dict[str, Any]:
 
 
 def propose(state: Desk) -> dict[str, Any]:
-    """Decide what may be done, what needs a person, and what is refused."""
-    limit_cents = read_settings().limit_cents
-    cases = policy.propose(state["plan"], state["letter"], state["orders"], limit_cents=limit_cents)
-    return {"cases": cases}
+    """Decide what is due, what needs a person, and what is refused."""
+    return {"cases": proposal.propose(state["plan"], state["letter"], state["orders"])}
 
 
 def after_propose(state: Desk) -> list[Send] | str:
     """Ask about each case that needs it; else go on with what there is to do."""
     asked = [case for case in state["cases"] if case["action"] == "ask"]
-    if asked:
-        return [Send("gate", AtGate(case=case, letter=state["letter"])) for case in asked]
-    return "refund" if _granted(state) else "mail"
+    letter = state["letter"]
+    return [Send("gate", AtGate(case=case, letter=letter)) for case in asked] or "grant"
 
 
 def gate(state: AtGate) -> dict[str, Any]:
-    """Wait for a person's decision about one refund."""
+    """Wait for a person's decision about a refund that somebody else than the buyer asks for.
+
+    That takes somebody who reads the letter. Amounts do not: they are the policy's.
+    """
     case, letter = state["case"], state["letter"]
     question = {
         "question": f"Refund {letters.money(case['cents'])} for order {case['order']}?",
@@ -82,46 +89,74 @@ def gate(state: AtGate) -> dict[str, Any]:
     return {"decisions": {case["order"]: decision.model_dump()}}
 
 
-async def refund(state: Desk) -> dict[str, Any]:
-    """Make the refunds that are allowed or approved."""
+def grant(state: Desk) -> dict[str, Any]:
+    """Gather the refunds that are to be made now."""
+    decisions = state.get("decisions", {})
+    approved = {order for order, decision in decisions.items() if decision["approved"]}
+    granted = [
+        case
+        for case in state["cases"]
+        if case["action"] == "refund" or (case["action"] == "ask" and case["order"] in approved)
+    ]
+    return {"granted": granted}
+
+
+def after_grant(state: Desk) -> list[Send] | str:
+    """Make each refund by itself: a small one does not wait until a large one is approved."""
     ticket_id = state["letter"]["id"]
-    return {"refunds": [await _refund(ticket_id, case) for case in _granted(state)]}
+    granted = state["granted"]
+    return [Send("refund", AtTill(case=case, ticket=ticket_id)) for case in granted] or "mail"
 
 
-async def _refund(ticket_id: str, case: Case) -> Tried:
-    """Write the refund down, make it, and write down what came of it.
+async def refund(state: AtTill) -> dict[str, Any]:
+    """Make one refund: write it down, have it paid, and write down what came of it.
 
-    This runs again from its first line after a crash. What was done by then is not done again: each
-    call of a tool returns what it returned.
+    This runs again from its first line after a crash, and when people have decided at its gate.
+    What was done by then is not done again: each call of a tool returns what it returned.
     """
+    case, ticket_id = state["case"], state["ticket"]
     order, cents = case["order"], case["cents"]
 
-    def tried(detail: str, *, paid: bool) -> Tried:
+    def tried(ending: Ending, detail: str, *, cents: int = cents) -> dict[str, Any]:
         key = reference(ticket_id, order)
-        return Tried(order=order, key=key, cents=cents, paid=paid, detail=detail)
+        return {"refunds": [Tried(order=order, key=key, cents=cents, ending=ending, detail=detail)]}
 
     try:
         noted = await note_refund(ticket=ticket_id, order=order, cents=cents)
     except ToolFailed as error:
-        return tried(_refusal(error), paid=False)
-    if noted["state"] != "requested":
-        detail = noted["payment"] or "the payment provider refused it before"
-        return tried(detail, paid=noted["state"] == "paid")
+        return tried(*_without_payment(error))
+    if noted["state"] == "paid":
+        return tried("paid", noted["payment"] or "", cents=noted["cents"])
+    if noted["state"] == "refused":
+        return tried("failed", "it was refused before")
     try:
         payment = await pay(ticket=ticket_id, order=order, cents=cents)
-    except ToolFailed as error:
-        refusal = _refusal(error)
-        await settle_refund(ticket=ticket_id, order=order, payment=None)
-        return tried(refusal, paid=False)
-    await settle_refund(ticket=ticket_id, order=order, payment=payment.id)
-    return tried(payment.id, paid=True)
+    except (ToolFailed, ToolRefused) as error:
+        ending, why = _without_payment(error)
+        await settle_refund(ticket=ticket_id, order=order, payment=None, cents=cents)
+        return tried(ending, why)
+    # Whoever approved it may have made it less: what counts is what the provider says it paid.
+    paid_cents = payment.cents
+    await settle_refund(ticket=ticket_id, order=order, payment=payment.id, cents=paid_cents)
+    return tried("paid", payment.id, cents=paid_cents)
 
 
-def _refusal(error: ToolFailed) -> str:
-    """Return why a service said no; whatever else went wrong fails the node."""
-    if error.outcome.code != RefusedByService.code:
-        raise error
-    return error.outcome.message
+def _without_payment(error: ToolFailed | ToolRefused) -> tuple[Ending, str]:
+    """Return what it means that nothing was paid, and why; all else that goes wrong fails the node.
+
+    A run that fails can be redriven once its reason is mended, such as a policy that is unusable.
+    """
+    match error:
+        case ToolFailed(outcome=outcome) if outcome.code == RefusedByService.code:
+            return "failed", outcome.message
+        case ToolRefused(outcome=outcome) if outcome.code in {"rejected", "responded"}:
+            return "declined", outcome.message
+        case ToolRefused(outcome=outcome) if outcome.stage is Stage.GATE:
+            return "left", outcome.message
+        case ToolRefused(outcome=outcome) if outcome.code == "denied":
+            return "left", outcome.message
+        case _:
+            raise error
 
 
 async def send_answer(state: Desk) -> dict[str, Any]:
@@ -142,7 +177,7 @@ async def send_answer(state: Desk) -> dict[str, Any]:
 
 async def verify(state: Desk) -> dict[str, Any]:
     """Compare what the provider has paid with what we believe."""
-    believed = {each["order"]: each for each in state.get("refunds", []) if each["paid"]}
+    believed = {each["order"]: each for each in _paid(state)}
     problems: list[str] = []
     for order in filter(None, (case["order"] for case in state["cases"])):
         payments = await find_payments(ticket=state["letter"]["id"], order=order)
@@ -158,7 +193,7 @@ async def verify(state: Desk) -> dict[str, Any]:
 
 def summarize(state: Desk) -> dict[str, Any]:
     """Say what came of the ticket."""
-    paid = [each for each in state.get("refunds", []) if each["paid"]]
+    paid = _paid(state)
     outcome = _outcome(state, paid_count=len(paid))
     parts = [f"Ticket {state['letter']['id']} from {state['letter']['sender']}: {outcome}."]
     parts += [_told(state, case) for case in state["cases"]]
@@ -170,25 +205,19 @@ def summarize(state: Desk) -> dict[str, Any]:
     }
 
 
-def _granted(state: Desk) -> list[Case]:
-    """Return the cases that may be refunded now."""
-    decisions = state.get("decisions", {})
-    approved = {order for order, decision in decisions.items() if decision["approved"]}
-    return [
-        case
-        for case in state["cases"]
-        if case["action"] == "refund" or (case["action"] == "ask" and case["order"] in approved)
-    ]
+def _paid(state: Desk) -> list[Tried]:
+    return [each for each in state.get("refunds", []) if each["ending"] == "paid"]
 
 
 def _outcome(state: Desk, *, paid_count: int) -> Outcome:
-    if state["problems"]:
+    endings = {each["ending"] for each in state.get("refunds", [])}
+    if state["problems"] or "left" in endings:
         return "needs_attention"
     if not state["cases"]:
         return "forwarded"
     if paid_count:
         return "refunded" if paid_count == len(state["cases"]) else "partly_refunded"
-    if state.get("refunds"):
+    if "failed" in endings:
         return "payment_failed"
     unclear = {"no_order_number", "unknown_order"}
     return "asked_back" if {case["why"] for case in state["cases"]} <= unclear else "declined"
@@ -205,8 +234,11 @@ def _told(state: Desk, case: Case) -> str:
     tried = {each["order"]: each for each in state.get("refunds", [])}.get(case["order"])
     if tried is None:
         return f"Order {order}: {case['why']}{decided}, no refund."
-    done = f"refunded {letters.money(tried['cents'])} as" if tried["paid"] else "no refund:"
-    return f"Order {order}: {case['why']}{decided}, {done} {tried['detail']}."
+    if tried["ending"] != "paid":
+        return f"Order {order}: {case['why']}{decided}, no refund: {tried['detail'].rstrip('.')}."
+    of = "" if tried["cents"] == case["cents"] else f" of {letters.money(case['cents'])}"
+    refunded = f"refunded {letters.money(tried['cents'])}{of} as {tried['detail']}"
+    return f"Order {order}: {case['why']}{decided}, {refunded}."
 
 
 def build() -> StateGraph[Desk, None, Job, Result]:
@@ -216,6 +248,7 @@ def build() -> StateGraph[Desk, None, Job, Result]:
     builder.add_node("look_up", look_up, metadata={"kind": "tool"})
     builder.add_node("propose", propose, metadata={"kind": "other"})
     builder.add_node("gate", gate, metadata={"kind": "other"})
+    builder.add_node("grant", grant, metadata={"kind": "other"})
     builder.add_node("refund", refund, metadata={"kind": "tool"})
     builder.add_node("mail", send_answer, metadata={"kind": "tool"})
     builder.add_node("verify", verify, metadata={"kind": "verify"})
@@ -223,8 +256,9 @@ def build() -> StateGraph[Desk, None, Job, Result]:
     builder.add_edge(START, "plan")
     builder.add_edge("plan", "look_up")
     builder.add_edge("look_up", "propose")
-    builder.add_conditional_edges("propose", after_propose, ["gate", "refund", "mail"])
-    builder.add_edge("gate", "refund")
+    builder.add_conditional_edges("propose", after_propose, ["gate", "grant"])
+    builder.add_edge("gate", "grant")
+    builder.add_conditional_edges("grant", after_grant, ["refund", "mail"])
     builder.add_edge("refund", "mail")
     builder.add_edge("mail", "verify")
     builder.add_edge("verify", "summarize")
@@ -232,4 +266,5 @@ def build() -> StateGraph[Desk, None, Job, Result]:
     return builder
 
 
-graph = declare(build(), name="refund_desk", tools=TOOLS)
+# Tickets are written by whoever likes to: nothing that a run is given can be trusted.
+graph = declare(build(), name="refund_desk", tools=TOOLS, policy=POLICY, taints={Taint.UNTRUSTED})

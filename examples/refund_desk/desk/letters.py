@@ -1,12 +1,13 @@
 """What customers are told: one letter for each ticket, from fixed sentences in their language.
 
-No letter repeats what the customer wrote, and none tells a stranger anything about an order.
+No letter repeats what the customer wrote, none tells a stranger anything about an order, and none
+says who decided within the house, or why.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from desk.shop import CURRENCY
-from desk.state import Case, Decided, Language, Plan, Tried, Why
+from desk.state import Case, Decided, Ending, Language, Plan, Tried, Why
 from desk.ticket import Ticket
 
 
@@ -16,7 +17,7 @@ class Sentences(NamedTuple):
     greeting: str
     apology: str
     refunded: str
-    payment_failed: str
+    to_colleague: str
     declined: str
     refused: dict[Why, str]
     forwarded: str
@@ -29,7 +30,7 @@ SENTENCES: dict[Language, Sentences] = {
         apology="We are sorry that we let you down.",
         refunded="We have refunded {amount} for order {order}, to the card or account it was paid"
         " from.",
-        payment_failed="We could not send the refund for order {order}. A colleague will look"
+        to_colleague="We could not send the refund for order {order}. A colleague will look"
         " into it and write to you.",
         declined="We have looked at your request for order {order} and cannot refund it.",
         refused={
@@ -51,7 +52,7 @@ SENTENCES: dict[Language, Sentences] = {
         apology="Es tut uns leid, dass wir Sie enttäuscht haben.",
         refunded="wir haben Ihnen {amount} für die Bestellung {order} auf dem Weg erstattet, auf"
         " dem sie bezahlt wurde.",
-        payment_failed="die Erstattung für die Bestellung {order} ist uns nicht gelungen. Ein"
+        to_colleague="die Erstattung für die Bestellung {order} ist uns nicht gelungen. Ein"
         " Kollege kümmert sich darum und schreibt Ihnen.",
         declined="wir haben Ihre Bitte zur Bestellung {order} geprüft und können sie nicht"
         " erstatten.",
@@ -87,7 +88,8 @@ def write(
     if plan["upset"]:
         paragraphs.append(sentences.apology)
     for case in cases:
-        amount = money(case["cents"])
+        refund = tried.get(case["order"])
+        amount = money(case["cents"] if refund is None else refund["cents"])
         sentence = _sentence(sentences, case, decisions=decisions, tried=tried)
         paragraphs.append(sentence.format(order=case["order"], amount=amount))
     if not cases:
@@ -110,7 +112,19 @@ def _sentence(
 ) -> str:
     refund = tried.get(case["order"])
     if refund is not None:
-        return sentences.refunded if refund["paid"] else sentences.payment_failed
+        return _said_of(refund["ending"], sentences)
     if case["order"] in decisions:
         return sentences.declined
     return sentences.refused[case["why"]]
+
+
+def _said_of(ending: Ending, sentences: Sentences) -> str:
+    match ending:
+        case "paid":
+            return sentences.refunded
+        case "declined":
+            return sentences.declined
+        case "failed" | "left":
+            return sentences.to_colleague
+        case _:
+            assert_never(ending)

@@ -1,7 +1,8 @@
 """Who reads the tickets: the rules, or a model when one is named.
 
-A planner only says what the customer asks for. Whether they get it is decided in `policy.py`, from
-what the shop knows, so a planner that was talked into something can propose it but not do it.
+A planner only says what the customer asks for. What is proposed is decided in `proposal.py`, from
+what the shop knows, and whether it is done by the policy, so a planner that was talked into
+something can wish for it but not do it.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Where the desk finds its folder and its services, and what it may do without asking."""
+"""Where the desk finds its folder and its services, and how it works."""
 
 import os
 from enum import StrEnum
@@ -51,8 +51,6 @@ class Settings(BaseModel):
 
     home: Path
     """The folder with the inbox, the shop's database and `services.json`; absolute."""
-    limit_cents: int
-    """A refund above it is shown to a person first."""
     mail: MailKind
     """Whether the mail server is asked if it took a mail over, where that is not known."""
     model: str
@@ -85,7 +83,6 @@ def read_settings() -> Settings:
     """Read the environment; every node does so anew, because it may run in any process."""
     return Settings(
         home=home(),
-        limit_cents=int(os.environ.get("REFUND_DESK_LIMIT_CENTS", "10000")),
         mail=MailKind(os.environ.get("REFUND_DESK_MAIL", MailKind.LOOK_UP)),
         model=os.environ.get("PENSTOCK_MODEL", ""),
     )

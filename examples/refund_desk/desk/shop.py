@@ -1,12 +1,14 @@
 """The shop's database: who ordered what, and what was refunded.
 
 Money is in integer cents of one currency. A refund is written down before the provider is asked
-for it and settled afterwards. A trigger keeps the refunds of an order within what was paid for it,
-so two tickets about one order cannot both be refunded, however they race.
+for it and settled afterwards, with what was really paid: that, or less. A trigger keeps the refunds
+of an order within what was paid for it, so two tickets about one order cannot both be refunded,
+however they race.
 """
 
+import sqlite3
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -197,26 +199,48 @@ def request_refund(shop: Connection, key: str, *, order: str, cents: int) -> Ref
             raise
         raise OverRefunded(order, cents) from error
     refund = _find_refund(shop, key)
-    if refund is None or (refund["order"], refund["cents"]) != (order, cents):
+    # Of one that is settled the shop has what was paid, which may be less than was asked for.
+    is_same = refund["cents"] == cents or refund["state"] != "requested" if refund else False
+    if refund is None or refund["order"] != order or not is_same:
         raise RefundChanged(key, f"{refund}", f"{cents} cents for `{order}`")
     return refund
 
 
 def settle_refund(
-    shop: Connection, key: str, *, state: Literal["paid", "refused"], payment: str | None
+    shop: Connection,
+    key: str,
+    *,
+    state: Literal["paid", "refused"],
+    payment: str | None,
+    cents: int,
 ) -> None:
-    """Write down how the provider answered; said again, it changes nothing.
+    """Write down how the provider answered and what it paid; said again, it changes nothing.
 
     Raises:
-        RefundChanged: It was settled in another way before.
+        RefundChanged: It was settled in another way before, or more was paid than was noted.
     """
     shop.exec_driver_sql(
-        "UPDATE refunds SET state = ?, payment = ? WHERE key = ? AND state = 'requested'",
-        (state, payment, key),
+        "UPDATE refunds SET state = ?, payment = ?, cents = ?"
+        " WHERE key = ? AND state = 'requested' AND cents >= ?",
+        (state, payment, cents, key, cents),
     )
     refund = _find_refund(shop, key)
-    if refund is None or (refund["state"], refund["payment"]) != (state, payment):
-        raise RefundChanged(key, f"{refund}", f"{state} by {payment}")
+    settled = (state, payment, cents)
+    if refund is None or (refund["state"], refund["payment"], refund["cents"]) != settled:
+        raise RefundChanged(key, f"{refund}", f"{state} by {payment} with {cents} cents")
+
+
+def noted_cents(database: Path, key: str) -> int:
+    """Return what is written down to be refunded under a key; 0 where it is not, or was refused.
+
+    It waits for nobody: a policy asks for it, before each payment.
+    """
+    # The engine's transactions take the lock, for which one would have to wait.
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as shop:
+        found = shop.execute(
+            "SELECT cents FROM refunds WHERE key = ? AND state <> 'refused'", (key,)
+        ).fetchone()
+    return 0 if found is None else found[0]
 
 
 def list_refunds(database: Path) -> list[Refund]:

@@ -1,5 +1,6 @@
 """What the desk knows while it works on a ticket: plain data, so that any checkpointer keeps it."""
 
+import operator
 from typing import Annotated, Literal, TypedDict
 
 from pydantic import BaseModel, Field
@@ -13,8 +14,7 @@ Action = Literal["refund", "ask", "refuse"]
 """Refund at once, ask a person first, or refuse."""
 
 Why = Literal[
-    "allowed",
-    "above_limit",
+    "due",
     "not_the_buyer",
     "no_order_number",
     "unknown_order",
@@ -31,6 +31,11 @@ Outcome = Literal[
     "forwarded",
     "needs_attention",
 ]
+
+
+Ending = Literal["paid", "failed", "declined", "left"]
+"""What became of a refund that the desk tried to make: the provider paid it or refused, a person
+said no, or it is left to people: the policy lets nobody pay it, or nobody decided in time."""
 
 
 class Job(BaseModel):
@@ -96,16 +101,23 @@ class AtGate(TypedDict):
     letter: Ticket
 
 
+class AtTill(TypedDict):
+    """What a refund is made from: one case, so that none waits for another's approval."""
+
+    case: Case
+    ticket: str
+
+
 class Tried(TypedDict):
     """What became of a refund that the desk tried to make."""
 
     order: str
     key: str
     cents: int
-    paid: bool
-    """False where the provider refused or the order had been refunded in the meantime."""
+    """What was paid, which a person may have made less than was wanted; else what was wanted."""
+    ending: Ending
     detail: str
-    """The provider's id for the payment, or why there is none."""
+    """The provider's id for the payment, or why there is none; for our people alone."""
 
 
 class Answer(TypedDict):
@@ -142,7 +154,9 @@ class Desk(TypedDict):
     cases: list[Case]
     decisions: Annotated[dict[str, Decided], _both]
     """People's answers by order number."""
-    refunds: list[Tried]
+    granted: list[Case]
+    """What is to be refunded, as far as the desk can say."""
+    refunds: Annotated[list[Tried], operator.add]
     answer: Answer
     problems: list[str]
     """What was found to be otherwise than it should be; empty when all is well."""

@@ -1,5 +1,8 @@
 """What the desk does to the world, each as a tool with a contract.
 
+What a policy needs to know of a call stands there too. Its facts are computed here, from what the
+desk itself knows: a model that was talked into something chooses arguments, and no facts.
+
 The contract says what becomes of a call whose worker died in the middle, or whose answer was lost:
 
 | tool | class | then |
@@ -12,11 +15,13 @@ The contract says what becomes of a call whose worker died in the middle, or who
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from sqlalchemy import Connection, Engine
 
 from desk import mail, shop
+from desk import ticket as tickets
 from desk.payments import Payment, PaymentRefused, Payments
 from desk.settings import MailKind, read_settings
 from penstock.nodes import (
@@ -30,6 +35,9 @@ from penstock.nodes import (
     Tool,
     tool,
 )
+from penstock.policies.facts import fact, minor_units, recipient_domains
+
+Cents = Annotated[int, Field(gt=0, description="In cents of a euro.")]
 
 TIMEOUT_S = 3.0
 """Our services are near: what they have not answered by then, they do not answer."""
@@ -50,7 +58,17 @@ def reference(ticket: str, order: str) -> str:
     return f"{ticket}/{order}"
 
 
-@tool(effect="read", timeout_s=TIMEOUT_S, tags={"shop"})
+def noted(ticket: str, order: str) -> int:
+    """Return the cents that the shop has written down to be refunded; 0 where it has not."""
+    return shop.noted_cents(read_settings().shop, reference(ticket, order))
+
+
+def to_sender(ticket: str, to: str) -> bool:
+    """Tell whether a mail goes to the address that its ticket came from."""
+    return to == tickets.read(ticket, read_settings().inbox)["sender"]
+
+
+@tool(effect="read", timeout_s=TIMEOUT_S, tags={"shop"}, taints={"private"})
 def find_order(number: str, ticket: str) -> shop.Order | None:
     """Find an order in the shop, without what this ticket has had refunded of it."""
     database = read_settings().shop
@@ -58,7 +76,7 @@ def find_order(number: str, ticket: str) -> shop.Order | None:
 
 
 @tool(effect="transactional", database=shop_engine, timeout_s=TIMEOUT_S, tags={"shop"})
-def note_refund(ticket: str, order: str, cents: int, connection: Connection) -> shop.Refund:
+def note_refund(ticket: str, order: str, cents: Cents, connection: Connection) -> shop.Refund:
     """Write down in the shop that a refund is about to be made.
 
     The shop keeps two tickets from refunding one order twice.
@@ -75,12 +93,19 @@ def note_refund(ticket: str, order: str, cents: int, connection: Connection) -> 
     key="refund:{ticket}/{order}",
     scopes={"payments:write"},
     tags={"money"},
+    facts={
+        "amount": minor_units("cents", currency=shop.CURRENCY, is_minor=True),
+        "noted": fact(noted, type="whole"),
+    },
     timeout_s=TIMEOUT_S,
     margin_s=MARGIN_S,
     retry=ASK_AGAIN,
 )
-async def pay(ticket: str, order: str, cents: int, key: IdempotencyKey) -> Payment:
-    """Give money back."""
+async def pay(ticket: str, order: str, cents: Cents, key: IdempotencyKey) -> Payment:
+    """Give money back.
+
+    A person who approves it may make it less; the result says what was paid.
+    """
     async with _payments() as payments:
         try:
             return await payments.refund(
@@ -91,14 +116,13 @@ async def pay(ticket: str, order: str, cents: int, key: IdempotencyKey) -> Payme
 
 
 @tool(effect="transactional", database=shop_engine, timeout_s=TIMEOUT_S, tags={"shop"})
-def settle_refund(ticket: str, order: str, payment: str | None, connection: Connection) -> None:
-    """Write down in the shop how the provider answered; without a payment, it refused."""
-    shop.settle_refund(
-        connection,
-        reference(ticket, order),
-        state="paid" if payment else "refused",
-        payment=payment,
-    )
+def settle_refund(
+    ticket: str, order: str, payment: str | None, cents: int, connection: Connection
+) -> None:
+    """Write down in the shop what was paid; without a payment, that nothing was."""
+    key = reference(ticket, order)
+    state = "paid" if payment else "refused"
+    shop.settle_refund(connection, key, state=state, payment=payment, cents=cents)
 
 
 @tool(effect="read", timeout_s=TIMEOUT_S, tags={"money"}, retry=ASK_AGAIN)
@@ -106,6 +130,12 @@ async def find_payments(ticket: str, order: str) -> list[Payment]:
     """Ask the provider what it has really paid."""
     async with _payments() as payments:
         return await payments.find(reference(ticket, order))
+
+
+MAIL_FACTS = {
+    "recipient_domains": recipient_domains("to"),
+    "to_sender": fact(to_sender, type="truth"),
+}
 
 
 async def look_for_mail(key: IdempotencyKey) -> Happened | DidNot:
@@ -120,6 +150,7 @@ async def look_for_mail(key: IdempotencyKey) -> Happened | DidNot:
     probe=look_for_mail,
     key="answer:{ticket}",
     tags={"mail"},
+    facts=MAIL_FACTS,
     timeout_s=TIMEOUT_S,
     margin_s=MARGIN_S,
 )
@@ -132,6 +163,7 @@ def send_mail(ticket: str, to: str, subject: str, text: str, key: IdempotencyKey
     effect="unsafe",
     key="answer:{ticket}",
     tags={"mail"},
+    facts=MAIL_FACTS,
     timeout_s=TIMEOUT_S,
     margin_s=MARGIN_S,
 )

@@ -57,4 +57,4 @@ def seed(database: Path, ledger: Ledger) -> None:
         (paid,) = ledger.find(key)
         with shop.opened(database) as connection:
             shop.request_refund(connection, key, order=order, cents=cents)
-            shop.settle_refund(connection, key, state="paid", payment=paid.id)
+            shop.settle_refund(connection, key, state="paid", payment=paid.id, cents=cents)

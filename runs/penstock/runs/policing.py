@@ -1,6 +1,6 @@
 """The policies of graphs: checked, loaded, changed while everything runs, and explained."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import UnknownPolicy
 from penstock.contracts.ids import RunId
 from penstock.contracts.policy import Decided, PolicySource, PolicyVersion
+from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog, Graph
 from penstock.nodes.rulebook import Rulebook
 from penstock.policies import (
@@ -25,6 +26,12 @@ from penstock.runs.whatif import Redecided, redecide
 
 CALL_ROWS = 100_000
 """So many recorded calls are decided anew at most."""
+
+ABOUT_BUILTIN = (
+    "the built-in policy: what reads is allowed, everything else asks a person; name a folder in"
+    " `declare(…, policy=…)` or PENSTOCK_POLICY"
+)
+"""What people are told of a graph that has nothing else."""
 
 
 class Policing:
@@ -117,6 +124,12 @@ class Policing:
         )
         return redecide(recorded, candidate)
 
+    async def unpoliced(self, graphs: Iterable[Graph]) -> Sequence[str]:
+        """Return the names of those graphs about which only the built-in policy asks people."""
+        return await self._store.read(
+            lambda connection: unpoliced(connection, graphs, default=self._default)
+        )
+
     def _source(self, graph: Graph, folder: Path | None) -> PolicySource:
         return source_of(graph, self._default) if folder is None else read_source(folder)
 
@@ -134,6 +147,23 @@ def source_of(graph: Graph, default: Path | None) -> PolicySource:
     """
     folder = graph.policy or default
     return builtin_policy() if folder is None else read_source(folder)
+
+
+def unpoliced(
+    connection: Connection, graphs: Iterable[Graph], *, default: Path | None
+) -> Sequence[str]:
+    """Return the names of those graphs about whose calls only the built-in policy asks people.
+
+    Whose tools all read is not among them: there it asks nobody.
+    """
+    builtin = builtin_policy().digest
+    return [
+        graph.name
+        for graph in graphs
+        if (graph.policy or default) is None
+        and policies.active_digest(connection, graph.name) in {None, builtin}
+        and any(tool.contract.effect is not EffectClass.READ for tool in graph.tools.values())
+    ]
 
 
 def check(

@@ -138,6 +138,11 @@ class Worker:
                     connection, graph, source, self._people, at=self._clock.now(), by=self.id
                 )
             )
+        found = await self._store.read(
+            lambda connection: policing.unpoliced(connection, self._catalog, default=self._policy)
+        )
+        for name in found:
+            log.info("graph %s has %s", name, policing.ABOUT_BUILTIN)
 
     async def _warm_up(self) -> None:
         """Start the processes for tools, so that the first call need not wait for them."""

@@ -12,7 +12,7 @@ from world import World
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The services, started in a folder that the desk looks into."""
     monkeypatch.setenv("REFUND_DESK_HOME", str(tmp_path))
-    for name in ("PENSTOCK_MODEL", "REFUND_DESK_LIMIT_CENTS", "REFUND_DESK_MAIL"):
+    for name in ("PENSTOCK_MODEL", "REFUND_DESK_MAIL"):
         monkeypatch.delenv(name, raising=False)
     with World(tmp_path) as world:
         yield world

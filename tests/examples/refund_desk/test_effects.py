@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +16,7 @@ from desk.settings import ServicesMissing, read_settings
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.run import Run, RunStatus
-from support.checkout import ROOT, import_path
-from support.refund_desk import approve, desk, finish, store_url, work
+from support.refund_desk import be_killed, desk, environment, finish, work
 from support.shops import Shop
 from world import Evidence, Fault, MailFault, World
 
@@ -27,40 +24,6 @@ KETTLE = "01-broken-kettle"
 ORDER = "R-10231"
 WHOLE_S = 4.5
 """After so long, no attempt of a tool of the desk can still land."""
-
-DYING = """
-import asyncio, inspect, os, signal, sys
-from desk import mail, shop
-from desk.graph import graph
-from desk.payments import Payments
-from penstock.checkpoints import Checkpointer, Store
-from penstock.graphs import Catalog
-from penstock.runs import Pace, Worker
-
-url, function, when = sys.argv[1:]
-owner = {"refund": Payments, "send": mail}.get(function, shop)
-real = getattr(owner, function)
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-async def dying(*given, **named):
-    if when == "before":
-        die()
-    await real(*given, **named)
-    die()
-
-def dying_at_once(*given, **named):
-    if when == "before":
-        die()
-    real(*given, **named)
-    die()
-
-setattr(owner, function, dying if inspect.iscoroutinefunction(real) else dying_at_once)
-with Store.open(url) as store:
-    pace = Pace(beat_s=0.1, lease_s=0.5)
-    asyncio.run(Worker(store, Checkpointer(store), Catalog.of(graph), pace=pace).work())
-"""
 
 
 async def test_refused_payment_ends_politely_without_a_refund(world: World) -> None:
@@ -174,7 +137,7 @@ async def test_a_worker_that_is_killed_pays_and_mails_nothing_twice(
 ) -> None:
     with desk() as office:
         run = await _start(office)
-        await asyncio.to_thread(_be_killed, function, when)
+        await asyncio.to_thread(be_killed, function, when)
         ended = await finish(office, run)
     assert ended["outcome"] == "refunded"
     assert [each.reference for each in world.evidence.refunds()] == [f"{KETTLE}/{ORDER}"]
@@ -189,7 +152,7 @@ async def test_a_worker_that_is_killed_while_it_mails_blindly_leaves_it_to_a_per
     monkeypatch.setenv("REFUND_DESK_MAIL", "ask")
     with desk() as office:
         run = await _start(office)
-        await asyncio.to_thread(_be_killed, "send", when)
+        await asyncio.to_thread(be_killed, "send", when)
         gate = await _gate(office, run)
         await asyncio.sleep(WHOLE_S)
         told = {"answer": answer} | ({"result": "told by phone"} if answer == "happened" else {})
@@ -217,19 +180,6 @@ async def test_two_tickets_cannot_both_refund_one_order(world: World) -> None:
     assert sorted(each["refunded_cents"] for each in ended) == [0, 34_90]
     assert [each.order for each in world.evidence.refunds()] == [ORDER]
     assert world.evidence.problems() == []
-
-
-async def test_gates_of_two_orders_are_open_at_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REFUND_DESK_LIMIT_CENTS", "0")
-    with desk() as office:
-        run = await office.run(given={"ticket": "06-two-orders"})
-        gates = await office.runtime.gates(run.id)
-        assert {json.loads(gate.question)["order"] for gate in gates} == {"R-10237", "R-10238"}
-        assert world.evidence.refunds() == []
-        ended = await finish(office, run, approve)
-    assert ended["refunded_cents"] == 47_50
 
 
 # ---- the services ----
@@ -262,7 +212,7 @@ def test_world_started_again_knows_what_it_knew(world: World) -> None:
     database = home / "shop.db"
     with shop.opened(database) as connection:
         shop.request_refund(connection, "k", order=ORDER, cents=100)
-        shop.settle_refund(connection, "k", state="refused", payment=None)
+        shop.settle_refund(connection, "k", state="refused", payment=None, cents=100)
     with World(home) as again:
         assert [each["key"] for each in shop.list_refunds(database)] == ["earlier/R-10205", "k"]
         assert again.evidence.problems() == Evidence(home).problems() == []
@@ -271,10 +221,17 @@ def test_world_started_again_knows_what_it_knew(world: World) -> None:
 def test_settled_refund_cannot_be_settled_otherwise(world: World) -> None:
     with shop.opened(world.home / "shop.db") as connection:
         shop.request_refund(connection, "k", order=ORDER, cents=100)
-        shop.settle_refund(connection, "k", state="paid", payment="re_1")
-        shop.settle_refund(connection, "k", state="paid", payment="re_1")
+        shop.settle_refund(connection, "k", state="paid", payment="re_1", cents=100)
+        shop.settle_refund(connection, "k", state="paid", payment="re_1", cents=100)
         with pytest.raises(shop.RefundChanged):
-            shop.settle_refund(connection, "k", state="refused", payment=None)
+            shop.settle_refund(connection, "k", state="refused", payment=None, cents=100)
+
+
+def test_refund_cannot_be_settled_with_more_than_was_noted(world: World) -> None:
+    with shop.opened(world.home / "shop.db") as connection:
+        shop.request_refund(connection, "k", order=ORDER, cents=100)
+        with pytest.raises(shop.RefundChanged):
+            shop.settle_refund(connection, "k", state="paid", payment="re_1", cents=101)
 
 
 def test_desk_without_services_says_how_to_start_them(
@@ -310,27 +267,10 @@ async def _doubtful(office: Shop, run: Run) -> list[str]:
     return [effect.tool for effect in found]
 
 
-def _environment() -> dict[str, str]:
-    path = os.pathsep.join([import_path(), str(ROOT / "examples" / "refund_desk")])
-    return {
-        **os.environ,
-        "LANGGRAPH_STRICT_MSGPACK": "true",
-        "PYTHONPATH": path,
-        "PENSTOCK_STORE_URL": store_url(),
-    }
-
-
-def _be_killed(function: str, when: str) -> None:
-    """Let a worker work that kills itself before or after a function of the desk."""
-    command = [sys.executable, "-c", DYING, store_url(), function, when]
-    died = subprocess.run(command, env=_environment(), timeout=60, check=False)
-    assert died.returncode == -signal.SIGKILL
-
-
 def _decide(gate: Gate, answer: object) -> None:
     """Answer a gate as a person does."""
     command = [sys.executable, "-m", "penstock.ui", "decide", gate.id, json.dumps(answer)]
-    subprocess.run(command, env=_environment(), timeout=60, check=True, capture_output=True)
+    subprocess.run(command, env=environment(), timeout=60, check=True, capture_output=True)
 
 
 def _put_again(world: World, name: str) -> str:

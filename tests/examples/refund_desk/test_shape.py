@@ -26,6 +26,7 @@ KINDS = {
     "look_up": "tool",
     "propose": "other",
     "gate": "other",
+    "grant": "other",
     "refund": "tool",
     "mail": "tool",
     "verify": "verify",
@@ -84,13 +85,14 @@ async def test_state_is_plain_data(world: World) -> None:
     assert json.loads(json.dumps(ended)) == ended
 
 
-async def test_question_says_what_is_decided_and_what_may_be_answered(world: World) -> None:
+@pytest.mark.usefixtures("world")
+async def test_question_says_what_is_decided_and_what_may_be_answered() -> None:
     with desk() as office:
-        run = await office.run(given={"ticket": world.tickets[1]})
+        run = await office.run(given={"ticket": "09-somebody-elses-order"})
         (gate,) = await office.runtime.gates(run.id)
     asked = json.loads(gate.question)
-    assert asked["question"] == "Refund 489.00 EUR for order R-10232?"
-    assert asked["why"] == "above_limit"
+    assert asked["question"] == "Refund 79.00 EUR for order R-10244?"
+    assert asked["why"] == "not_the_buyer"
     schema = json.loads(gate.answer_schema or "{}")
     assert schema["required"] == ["approved"]
     assert set(schema["properties"]) == {"approved", "reason"}
@@ -123,9 +125,21 @@ def test_program_in_the_readme_works(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert "Refund 489.00 EUR for order R-10232?" in ran.stdout
-    assert "approved (the pump is broken), refunded 489.00 EUR" in ran.stdout
+    assert "{'finance': 1}" in ran.stdout
+    assert "Order R-10232: due, refunded 489.00 EUR as re_" in ran.stdout
     assert "Counter({'02-espresso-machine': 1})" in ran.stdout
+
+
+def test_readme_says_what_every_policy_is_for() -> None:
+    text = README.split("## Who may do what", 1)[1].split("## What touches", 1)[0]
+    named = {
+        name
+        for line in text.splitlines()
+        if line.startswith(("| allow", "| gates"))
+        for name in re.findall(r"`([\w-]+)`", line.split("|")[2])
+    }
+    written = "".join(file.read_text() for file in EXAMPLE.glob("policy/*/*.cedar"))
+    assert named == set(re.findall(r'^@id\("([\w-]+)"\)', written, re.MULTILINE))
 
 
 def test_readme_lists_every_ticket_and_setting() -> None:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support.refund_desk import Question, approve, ask_nobody, reject, work
+from support.refund_desk import Question, approve, reject, work
 from world import World
 
 
@@ -27,7 +27,7 @@ TABLE = {
         "refunded", {"R-10231": 34_90}, NOBODY, "refunded", "34.90 EUR for order R-10231"
     ),
     "02-espresso-machine": Expected(
-        "refunded", {"R-10232": 489_00}, {"R-10232": "above_limit"}, "declined", "489.00 EUR"
+        "refunded", {"R-10232": 489_00}, {"R-10232": "above-limit"}, "declined", "489.00 EUR"
     ),
     "03-wrong-number": Expected("asked_back", NOTHING, NOBODY, "asked_back", "no order R-99231"),
     "04-already-refunded": Expected(
@@ -67,7 +67,7 @@ TABLE = {
     "16-mixed-requests": Expected(
         "refunded",
         {"R-10248": 27_00, "R-10249": 349_00},
-        {"R-10249": "above_limit"},
+        {"R-10249": "above-limit"},
         "partly_refunded",
         "27.00 EUR for order R-10248",
     ),
@@ -128,11 +128,3 @@ async def test_all_tickets_in_one_world_do_not_disturb_each_other(world: World) 
         assert ended["outcome"] == TABLE[ticket].outcome
     assert sorted(world.evidence.mail_counts()) == world.tickets
     assert world.evidence.problems() == []
-
-
-async def test_limit_is_what_the_setting_says(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REFUND_DESK_LIMIT_CENTS", "48900")
-    await work("02-espresso-machine", ask_nobody)
-    assert world.evidence.refunded_cents("02-espresso-machine") == 489_00

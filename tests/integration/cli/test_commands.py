@@ -12,22 +12,60 @@ from support.desk import CommandLine
 YES = '{"approved": true}'
 
 
+def ended(cli: CommandLine, run_id: str) -> str:
+    """Have a worker go on with a run, and return how it ended."""
+    worker = cli.process("worker")
+    try:
+        while (status := cli.status(run_id)) in {"queued", "running"}:
+            assert worker.poll() is None
+    finally:
+        worker.terminate()
+        worker.communicate()
+    return status
+
+
 def test_init_makes_a_project_whose_next_command_works(empty: CommandLine) -> None:
     made = empty("init")
     assert made.code == 0
     assert made.out.splitlines()[-1] == f"next: {COMMAND}"
     started = empty("run", "hello", '{"name": "Ada"}', "--wait")
     assert started.code == 75
-    assert started.out.splitlines()[-1].endswith(f" '{YES}'")
+    decide = started.out.splitlines()[-1]
+    assert decide.startswith("next: penstock decide ")
+    assert decide.endswith(" approve")
+    assert empty(*decide.split()[2:]).code == 0
+    run = empty.json("runs")["runs"][0]["id"]
+    assert ended(empty, run) == "succeeded"
+    assert (empty.folder / "sent.txt").read_text() == "Ada: Hello, Ada!\n"
+
+
+def test_init_makes_a_project_whose_policy_is_sound_and_asks_once(empty: CommandLine) -> None:
+    empty("init")
+    assert (
+        empty("policy", "check").out == "hello: sound, 2 policies allow or forbid, 1 ask people\n"
+    )
+
+
+def test_init_makes_a_project_in_which_a_rejection_is_an_outcome(empty: CommandLine) -> None:
+    empty("init")
+    started = empty("run", "hello", '{"name": "Ada"}', "--wait", "--json").data
+    empty("decide", started["gates"][0]["id"], "reject", "--reason", "too short")
+    assert ended(empty, started["run"]["id"]) == "succeeded"
+    assert not (empty.folder / "sent.txt").exists()
 
 
 def test_init_tells_programs_what_it_wrote(empty: CommandLine) -> None:
     told = empty.json("init")
-    assert told["files"] == ["langgraph.json", "graph.py"]
+    assert told["files"] == [
+        "langgraph.json",
+        "graph.py",
+        "policy/allow/greetings.cedar",
+        "policy/gates/greetings.cedar",
+    ]
     assert (told["before"], told["next"]) == (None, COMMAND)
 
 
-@pytest.mark.parametrize("name", ["langgraph.json", "graph.py"])
+@pytest.mark.parametrize("name", ["langgraph.json", "graph.py", "policy"])
 def test_init_overwrites_nothing(empty: CommandLine, name: str) -> None:
     file = empty.project.write(name, "mine")
     refused = empty("init", "--json")

@@ -120,6 +120,41 @@ def test_a_call_that_waits_is_listed_with_whom_it_wants(desk: CommandLine) -> No
     assert f"penstock decide {gate_of(desk)['id']} approve" in said
 
 
+def test_a_graph_with_only_the_builtin_policy_is_named_when_it_is_driven(
+    desk: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "built-in policy" not in desk("run", "desk", '{"amount": 1}', "--wait").err
+    monkeypatch.delenv("PENSTOCK_POLICY")
+    monkeypatch.setenv("PENSTOCK_STORE_URL", "sqlite:///another.db")
+    desk("migrate")
+    said = desk("run", "desk", '{"amount": 1}', "--wait").err
+    assert said.count("graph `desk` has the built-in policy: what reads is allowed") == 1
+    worker = desk.process("worker", PENSTOCK_STORE_URL="sqlite:///another.db")
+    try:
+        lines = iter(worker.stderr or ())
+        told = next(line for line in lines if "policy" in line)
+        assert "graph desk has the built-in policy" in told
+    finally:
+        worker.terminate()
+        worker.communicate()
+
+
+def test_a_loaded_policy_is_no_builtin_one(
+    desk: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PENSTOCK_POLICY")
+    desk("policy", "load", "desk", str(OPEN))
+    assert "built-in policy" not in desk("run", "desk", '{"amount": 1}', "--wait").err
+
+
+def test_a_graph_that_only_reads_is_not_named_for_its_policy(
+    desk: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PENSTOCK_POLICY")
+    desk.project.write("paying.py", PAYING.replace('"unsafe"', '"read"'))
+    assert "built-in policy" not in desk("run", "desk", '{"amount": 1}', "--wait").err
+
+
 def test_a_call_that_waits_is_approved_and_made(desk: CommandLine) -> None:
     run_id = run(desk, 900)
     gate = gate_of(desk)["id"]

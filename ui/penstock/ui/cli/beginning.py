@@ -9,43 +9,78 @@ from penstock.runs.settings import Settings
 from penstock.ui.cli.output import Output
 from penstock.ui.cli.storing import make_store, shown_url, told
 
-EXAMPLE = '''"""A graph that greets somebody, once a person has read the greeting."""
+EXAMPLE = '''\
+"""A graph that writes a greeting, and sends it once a person has approved exactly that."""
 
+from pathlib import Path
 from typing import TypedDict
 
 from langgraph.graph import END, START, StateGraph
-from langgraph.types import interrupt
-from pydantic import BaseModel
+from penstock.contracts.errors import ToolRefused
+from penstock.graphs import declare
+from penstock.nodes import tool
+
+HERE = Path(__file__).resolve().parent
 
 
 class Greeting(TypedDict, total=False):
     name: str
     text: str
-    sent: bool
+    outcome: str
 
 
-class Approval(BaseModel):
-    approved: bool
+# Never made twice: where nobody knows whether it has happened, a person is asked.
+@tool(effect="unsafe")
+def send(to: str, text: str) -> str:
+    """Send a greeting: here, add it to a file."""
+    with (HERE / "sent.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{to}: {text}\\n")
+    return "sent"
 
 
 def write(state: Greeting) -> Greeting:
     return {"text": f"Hello, {state['name']}!"}
 
 
-def approve(state: Greeting) -> Greeting:
-    answer = interrupt({"send this?": state["text"]}, response_schema=Approval)
-    return {"sent": Approval.model_validate(answer).approved}
+async def deliver(state: Greeting) -> Greeting:
+    try:
+        return {"outcome": await send(to=state["name"], text=state["text"])}
+    except ToolRefused as refused:
+        return {"outcome": str(refused)}
 
 
 builder = StateGraph(Greeting)
 builder.add_node("write", write)
-builder.add_node("approve", approve)
+builder.add_node("deliver", deliver)
 builder.add_edge(START, "write")
-builder.add_edge("write", "approve")
-builder.add_edge("approve", END)
-graph = builder.compile()
+builder.add_edge("write", "deliver")
+builder.add_edge("deliver", END)
+graph = declare(builder, name="hello", tools=[send], policy=HERE / "policy")
 '''
 """The module of a new project."""
+
+ALLOW = """\
+// What may happen at all. Without a permit a call is denied, and a forbid wins over every permit.
+
+@id("look")
+@doc("What only reads may be called.")
+permit (principal, action in Penstock::Action::"effect_read", resource);
+
+@id("send")
+@doc("Greetings may be sent.")
+permit (principal, action == Penstock::Action::"send", resource);
+"""
+GATES = """\
+// What people approve first. Make a rule narrower, as in `when { context.args.to != "Ada" }`, or
+// remove it; then try `penstock policy check`.
+
+@id("read-first")
+@doc("Somebody reads a greeting before it is sent.")
+@gate("operators")
+@self("allowed") // you may approve what you run yourself; remove it once there are others
+permit (principal, action == Penstock::Action::"send", resource);
+"""
+"""The policy of a new project."""
 
 MANIFEST = {"dependencies": ["."], "graphs": {"hello": "./graph.py:graph"}}
 """The `langgraph.json` of a new project."""
@@ -62,20 +97,27 @@ def init(settings: Settings, output: Output) -> None:
     """
     named = settings.graphs
     manifest = named / FILE_NAME if named.is_dir() else named
-    module = manifest.with_name("graph.py")
-    for file in (manifest, module):
+    policy = manifest.with_name("policy")
+    texts = {
+        manifest: json.dumps(MANIFEST, indent=2) + "\n",
+        manifest.with_name("graph.py"): EXAMPLE,
+        policy / "allow" / "greetings.cedar": ALLOW,
+        policy / "gates" / "greetings.cedar": GATES,
+    }
+    for file in (*texts, policy):
         _refuse_present(file)
     before = make_store(settings)
-    for file, text in ((module, EXAMPLE), (manifest, json.dumps(MANIFEST, indent=2) + "\n")):
+    # The manifest comes last: without it there is no project.
+    for file, text in reversed(texts.items()):
         _write_new(file, text)
     output.answer(
         {
-            "files": [str(manifest), str(module)],
+            "files": [str(file) for file in texts],
             "store": shown_url(settings),
             "before": before,
             "next": COMMAND,
         },
-        f"wrote {manifest} and {module}",
+        *(f"wrote {file}" for file in texts),
         f"the store {shown_url(settings)} {told(before)}",
         f"next: {COMMAND}",
     )

@@ -9,6 +9,7 @@ from pydantic_core import to_jsonable_python
 
 from penstock.contracts.policy import Decided, Decision, PolicySetName
 from penstock.policies import CompiledPolicy, builtin_policy
+from penstock.runs.policing import ABOUT_BUILTIN
 from penstock.runs.whatif import Redecided
 from penstock.ui.cli import texts
 from penstock.ui.cli.output import table
@@ -33,10 +34,7 @@ def checked(graph: str, policy: CompiledPolicy) -> Sequence[str]:
     allow, gates = count[PolicySetName.ALLOW], count[PolicySetName.GATES]
     lines = [f"{graph}: sound, {allow} policies allow or forbid, {gates} ask people"]
     if _is_builtin(policy):
-        lines.append(
-            "  it is the built-in policy: what reads is allowed, everything else asks a person;"
-            " name a folder in `declare(…, policy=…)` or PENSTOCK_POLICY"
-        )
+        lines.append(f"  it is {ABOUT_BUILTIN}")
     shadows = [rule.id for rule in policy.rules if rule.annotations.get("mode") == "shadow"]
     if shadows:
         lines.append(f"  in shadow mode, recorded and not enforced: {', '.join(shadows)}")

@@ -11,6 +11,7 @@ from penstock.contracts.errors import InvalidInput, PenstockError
 from penstock.contracts.gate import Gate
 from penstock.contracts.run import Run, RunMode, RunStatus, WhenBusy
 from penstock.graphs import Catalog, Graph
+from penstock.runs.policing import ABOUT_BUILTIN
 from penstock.runs.settings import Settings
 from penstock.ui.cli import gate_words, words
 from penstock.ui.cli.desk import Desk, load_graphs, open_desk
@@ -91,6 +92,8 @@ async def _see_through(
                     f"run {run.id} was started with another form of graph `{graph.name}`, which"
                     " this command does not have: it waits for a worker that does"
                 )
+            for name in await desk.policing.unpoliced([graph]):
+                output.note(f"graph `{name}` has {ABOUT_BUILTIN}")
             await _drive_until(watching, desk, graph)
         else:
             await asyncio.wait({watching})

@@ -1,4 +1,7 @@
-"""What the desk may do with a wish: decided from what the shop knows, not from what is asked."""
+"""What the desk proposes to do with a wish, from what the shop knows and not from what is asked.
+
+Whether a payment may then be made is for the policy to say, in `policy/`: it needs no reading.
+"""
 
 import re
 from datetime import date
@@ -10,22 +13,15 @@ from desk.ticket import Ticket
 RETURN_DAYS = 30
 
 
-def propose(
-    plan: Plan, ticket: Ticket, orders: dict[str, Order | None], *, limit_cents: int
-) -> list[Case]:
+def propose(plan: Plan, ticket: Ticket, orders: dict[str, Order | None]) -> list[Case]:
     """Propose one case for each order that a refund is wanted for."""
     wishes: dict[str, list[Wish]] = {}
     for wish in plan["wishes"]:
         wishes.setdefault(wish["order"] or "", []).append(wish)
-    return [
-        _case(number, orders.get(number), wished, ticket, limit_cents=limit_cents)
-        for number, wished in wishes.items()
-    ]
+    return [_case(number, orders.get(number), wished, ticket) for number, wished in wishes.items()]
 
 
-def _case(
-    number: str, order: Order | None, wishes: list[Wish], ticket: Ticket, *, limit_cents: int
-) -> Case:
+def _case(number: str, order: Order | None, wishes: list[Wish], ticket: Ticket) -> Case:
     if not number:
         return Case(order="", action="refuse", why="no_order_number", cents=0)
     if order is None:
@@ -41,9 +37,7 @@ def _case(
         return Case(order=number, action="refuse", why="already_refunded", cents=0)
     if _days(order["delivered_on"], ticket["received_on"]) > RETURN_DAYS:
         return Case(order=number, action="refuse", why="too_late", cents=0)
-    if cents > limit_cents:
-        return Case(order=number, action="ask", why="above_limit", cents=cents)
-    return Case(order=number, action="refund", why="allowed", cents=cents)
+    return Case(order=number, action="refund", why="due", cents=cents)
 
 
 def _wanted_cents(wish: Wish, order: Order) -> int:
