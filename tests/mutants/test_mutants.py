@@ -953,16 +953,16 @@ MUTANTS = [
     Mutant(
         "a read that was recorded is not recalled",
         "stages/recall.py",
-        "        if found is None:\n",
-        "        if found is None or found[0].effect == 'read':\n",
+        "        if effect is None or now is None:\n",
+        "        if effect is None or now is None or effect.effect == 'read':\n",
         (f"{EFFECTS}::test_a_read_that_was_recorded_is_not_done_again",),
         NODES,
     ),
     Mutant(
         "an effect in doubt is not recalled",
         "stages/recall.py",
-        "        if found is None:\n",
-        "        if found is None or found[0].status is EffectStatus.IN_DOUBT:\n",
+        "        if effect is None or now is None:\n",
+        "        if effect is None or now is None or effect.status is EffectStatus.IN_DOUBT:\n",
         (f"{EFFECTS}::test_a_look_up_that_finds_it_settles_the_doubt",),
         NODES,
     ),
@@ -1401,8 +1401,8 @@ MUTANTS = [
     Mutant(
         "a gate that was not decided in time is not asked again",
         "gates/closing.py",
-        "            (gates.c.status == GateStatus.EXPIRED) & (gates.c.on_expiry",
-        "            (gates.c.status == GateStatus.OPEN) & (gates.c.on_expiry",
+        "        gates.c.status.in_([GateStatus.CANCELLED, GateStatus.EXPIRED]),\n",
+        "        gates.c.status.in_([GateStatus.CANCELLED]),\n",
         (f"{APPROVALS}::test_a_run_fails_where_the_policy_says_so_and_a_redrive_asks_again",),
     ),
     Mutant(

@@ -145,8 +145,9 @@ class Council:
 
     async def through(self, asked: Asked, last: Next, *, store: Store | None = None) -> Outcome:
         """Take a call through the stages that decide whether it may be made."""
-        acting = self.acting(asked.run, store)
-        stages = [Recall(acting), Authorize(acting, self.deciding(asked.run)), Approve(acting)]
+        acting, deciding = self.acting(asked.run, store), self.deciding(asked.run)
+        recall = Recall(acting, deciding.decide_call)
+        stages = [recall, Authorize(acting, deciding), Approve(acting)]
         return await chain(stages, last)(self.admitted(asked, store))
 
     async def gate(self, asked: Asked) -> Gate:

@@ -8,7 +8,7 @@ from penstock.contracts.attempt import Attempt
 from penstock.contracts.effect import Effect, NewEffect
 from penstock.contracts.gate import Edit, Gate
 from penstock.contracts.ids import GateId
-from penstock.contracts.outcome import Failed, InDoubt, Outcome
+from penstock.contracts.outcome import Failed, InDoubt, Outcome, Refused
 from penstock.contracts.policy import Decided, GateRule
 from penstock.nodes.arguments import Checked
 from penstock.nodes.tool import Tool
@@ -53,6 +53,8 @@ class ToolCall:
     """Whether it undoes another call, because a person decided so."""
     rules: tuple[GateRule, ...] = ()
     """What it needs gates for, whatever its policy says."""
+    ahead: Decided | Refused | None = None
+    """What its policy says of it, where that was asked with what the ledger has of it."""
     decided: Decided | None = None
     """What its policy says of it."""
     consent: Consent | None = None

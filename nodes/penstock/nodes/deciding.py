@@ -15,6 +15,7 @@ from penstock.contracts.outcome import Refused, Stage
 from penstock.contracts.policy import Decided, Decision, Request, Taint, Verdict
 from penstock.contracts.run import Run
 from penstock.nodes.arguments import Checked
+from penstock.nodes.call import ToolCall
 from penstock.nodes.given import Given
 from penstock.nodes.masking import without_fields
 from penstock.nodes.rulebook import Rulebook
@@ -47,6 +48,16 @@ class Deciding:
     def taint(self, taints: Collection[Taint]) -> None:
         """Take note of what the run has read, before the ledger has it."""
         self._taints.update(taints)
+
+    def decide_call(self, connection: Connection, call: ToolCall) -> Decided | Refused:
+        """Say what the policy says of a call on its way; as `decide`."""
+        return self.decide(
+            connection,
+            call.tool,
+            call.checked,
+            key=call.effect.key,
+            lineage=call.effect.lineage,
+        )
 
     def decide(
         self,

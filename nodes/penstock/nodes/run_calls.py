@@ -74,7 +74,7 @@ class RunCalls:
             questions=questions,
         )
         stages = [
-            Recall(acting),
+            Recall(acting, deciding.decide_call),
             Simulate(acting),
             ClearUp(acting=acting, undo=self._undo),
             Lineage(acting),

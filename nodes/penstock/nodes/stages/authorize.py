@@ -22,14 +22,8 @@ class Authorize:
 
     async def __call__(self, call: ToolCall, following: Next) -> Outcome:
         """Have the policy decide, and take note of what the run has then read."""
-        decided = await self.acting.store.read(
-            lambda connection: self.deciding.decide(
-                connection,
-                call.tool,
-                call.checked,
-                key=call.effect.key,
-                lineage=call.effect.lineage,
-            )
+        decided = call.ahead or await self.acting.store.read(
+            lambda connection: self.deciding.decide_call(connection, call)
         )
         if isinstance(decided, Refused):
             outcome: Outcome = decided

@@ -4,7 +4,7 @@ It comes before all that decides whether a call may be made: LangGraph runs a no
 line whenever it goes on, so finished calls come again, and nobody is to be asked about them twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,14 +13,24 @@ from sqlalchemy import Connection
 from penstock.checkpoints import gates, ledger
 from penstock.contracts.effect import Effect, EffectStatus
 from penstock.contracts.gate import Gate
-from penstock.contracts.ids import IdempotencyKey, RunId
 from penstock.contracts.outcome import Outcome, Refused
+from penstock.contracts.policy import Decided
 from penstock.nodes.acting import Acting
 from penstock.nodes.amend import amended
 from penstock.nodes.call import Doubted, Next, ToolCall
 from penstock.nodes.known import outcome_of
 
-_Found = tuple[tuple[Effect, datetime] | None, Sequence[Gate]]
+Ahead = Callable[[Connection, ToolCall], Decided | Refused]
+"""Asks what a call's policy says, in the look that finds out whether it has to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    effect: Effect | None
+    now: datetime | None
+    """What the database's clock shows; only where there is an effect."""
+    asked: Sequence[Gate]
+    ahead: Decided | Refused | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +38,21 @@ class Recall:
     """Answers from the ledger what is known."""
 
     acting: Acting
+    ahead: Ahead
 
     async def __call__(self, call: ToolCall, following: Next) -> Outcome:
         """Return what was recorded; let the call go on where nothing was, or it may be repeated.
 
         It goes on with the arguments that a person has put in place of its own, where one has.
         """
-        key, run_id = call.effect.key, self.acting.run.id
-        found, asked = await self.acting.store.read(
-            lambda connection: _look(connection, key, run_id)
-        )
-        edited = amended(self.acting, call, asked)
+        found = await self.acting.store.read(lambda connection: self._look(connection, call))
+        edited = amended(self.acting, call, found.asked)
         if isinstance(edited, Refused):
             return edited
-        call = replace(edited, asked=asked)
-        if found is None:
-            return await following(call)
-        effect, now = found
+        call = replace(edited, asked=found.asked)
+        effect, now = found.effect, found.now
+        if effect is None or now is None:
+            return await following(replace(call, ahead=found.ahead))
         is_same = effect.digest == call.effect.digest
         match effect.status:
             case EffectStatus.STARTED if is_same:
@@ -57,7 +65,12 @@ class Recall:
             case _:
                 return outcome_of(call, effect)
 
-
-def _look(connection: Connection, key: IdempotencyKey, run_id: RunId) -> _Found:
-    asked = gates.approvals_of(connection, key, run_id=run_id)
-    return ledger.find_with_clock(connection, key), asked
+    def _look(self, connection: Connection, call: ToolCall) -> _Found:
+        key = call.effect.key
+        asked = gates.approvals_of(connection, key, run_id=self.acting.run.id)
+        found = ledger.find_with_clock(connection, key)
+        if found is not None:
+            return _Found(effect=found[0], now=found[1], asked=asked, ahead=None)
+        # One that waits at a gate may be made with other arguments.
+        ahead = None if asked else self.ahead(connection, call)
+        return _Found(effect=None, now=None, asked=asked, ahead=ahead)
