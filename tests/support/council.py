@@ -92,6 +92,11 @@ class Council:
             )
         )
 
+    @staticmethod
+    def approvals_of(store: Store, council: "Council") -> Approvals:
+        """Return what decides at the council's gates through another store."""
+        return Approvals(store, Catalog.of(council.graph), people=council.staff)
+
     async def start(
         self,
         note: str = "one",

@@ -85,6 +85,15 @@ def get(connection: Connection, run_id: RunId) -> Run:
     return _run(row)
 
 
+def lock(connection: Connection, run_id: RunId) -> None:
+    """Have nobody else change a run until this transaction is over.
+
+    Who is about to lock a gate locks its run first, as a worker does that begins a call: in another
+    order each could wait for the other. On SQLite whoever writes is alone.
+    """
+    connection.execute(select(runs.c.id).where(runs.c.id == run_id).with_for_update())
+
+
 def find(
     connection: Connection,
     *,

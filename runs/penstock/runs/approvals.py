@@ -158,6 +158,7 @@ class Approvals:
         at = self._clock.now()
 
         def change(connection: Connection) -> Gate:
+            runs.lock(connection, run.id)
             gate, now = gates.locked(connection, gate_id)
             gates.require_open(gate, binding, now=now)
             gates.seat_of(connection, gate, by, has=self._has(gate), now=now)
@@ -246,7 +247,9 @@ class Approvals:
         at = self._clock.now()
 
         def change(connection: Connection) -> Gate:
-            has = self._has(gates.get(connection, gate_id))
+            found = gates.get(connection, gate_id)
+            has = self._has(found)
+            runs.lock(connection, found.run_id)
             gate, is_decided = cast(connection, gate_id, ballot, has=has, at=at)
             if is_decided:
                 run = runs.wake(connection, gate.run_id, at=at, actor=ballot.person)
