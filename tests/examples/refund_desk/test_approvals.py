@@ -75,6 +75,18 @@ async def test_a_rejected_payment_is_declined_and_the_reason_stays_in_the_house(
     assert world.evidence.problems() == []
 
 
+async def test_words_in_place_of_a_payment_decline_it(world: World) -> None:
+    with desk() as office:
+        run, gate = await _asked(office)
+        words = "ask for the serial number first"
+        await office.approvals.respond(gate.id, words, by="fay", binding=gate.binding or "")
+        ended = await finish(office, run)
+    assert ended["outcome"] == "declined"
+    assert f"no refund: {words}." in ended["summary"]
+    assert words not in _letter(world)
+    assert world.evidence.problems() == []
+
+
 async def test_an_order_whose_payment_was_rejected_can_be_refunded_later(world: World) -> None:
     with desk() as office:
         run, gate = await _asked(office)
@@ -178,6 +190,21 @@ async def test_a_worker_killed_after_an_approval_pays_once_and_asks_nobody_again
     assert ended["outcome"] == "refunded"
     assert [each.reference for each in world.evidence.refunds()] == [KEY]
     assert world.evidence.mail_counts() == {ESPRESSO: 1}
+    assert world.evidence.problems() == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_worker_killed_after_an_edit_pays_the_edited_amount_once(
+    world: World, when: str
+) -> None:
+    with desk() as office:
+        run, gate = await _asked(office)
+        edited = await _edit(office, gate, cents=300_00)
+        await office.approvals.approve(edited.id, by="finn", binding=edited.binding or "")
+        await asyncio.to_thread(be_killed, "refund", when)
+        ended = await finish(office, run, ask_nobody)
+    assert ended["refunded_cents"] == 300_00
+    assert [each.cents for each in world.evidence.refunds()] == [300_00]
     assert world.evidence.problems() == []
 
 
