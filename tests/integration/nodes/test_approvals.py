@@ -24,7 +24,7 @@ from penstock.checkpoints.schema import gates as gates_table
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import GateClosed, GateNotReady, VoteRefused
 from penstock.contracts.gate import Gate, GateKind, GateStatus
-from penstock.contracts.outcome import InDoubt, Outcome
+from penstock.contracts.outcome import InDoubt, Outcome, Refused
 from penstock.contracts.policy import Principal
 from penstock.contracts.run import FailureCode, Run, RunMode, RunStatus
 from penstock.graphs import Graph, declare
@@ -283,6 +283,7 @@ async def test_a_run_fails_where_the_policy_says_so_and_a_redrive_asks_again(
         run = await at.shop.until(run, RunStatus.FAILED)
     assert run.failure is not None
     assert run.failure.code is FailureCode.GATE_EXPIRED
+    assert run.epoch == 1, "it failed where it waited"
     run = await at.shop.runtime.redrive(run.id, by="olga")
     run = await at.shop.go_on(run)
     assert run.status is RunStatus.WAITING, run.failure
@@ -814,6 +815,26 @@ async def test_an_approval_counts_for_every_attempt_of_its_call(store: Store) ->
     council.staff.in_group["finance"].remove("bob")
     effect, is_begun = await council.claim(call, gate)
     assert (effect.attempt, is_begun) == (2, True)
+
+
+async def test_an_edit_asks_all_who_were_asked_before_it(store: Store) -> None:
+    council = Council(store)
+    gate = await council.gate(await council.start("two"))
+    edited = await council.approvals.edit(
+        gate.id, {"amount": 900, "note": "one"}, by="bob", binding=gate.binding or ""
+    )
+    assert edited.approvals == {"finance": 2}
+
+
+async def test_what_was_refused_stays_refused_though_others_were_asked_about(store: Store) -> None:
+    council = Council(store)
+    call = await council.start()
+    gate = await council.gate(call)
+    await council.approvals.reject(gate.id, by="bob", binding=gate.binding or "", reason="no")
+    await council.gate(replace(call, arguments={"amount": 901, "note": "one"}))
+    outcome = await council.through(call, nothing)
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "rejected"
 
 
 async def test_the_last_edit_counts_where_one_before_was_used_up(
