@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from penstock.contracts.errors import (
     VoteRefused,
 )
 from penstock.contracts.gate import Channel, Gate, Question
-from penstock.contracts.ids import GateId
+from penstock.contracts.ids import GateId, IdempotencyKey
 from penstock.contracts.policy import PolicySource
 from penstock.contracts.run import RunStatus
 from penstock.contracts.signals import LeaseLost
@@ -765,16 +765,30 @@ async def _(at: Council) -> Attack:
 @refusal("a call begins with the approval of another", ConsentVoid, "not what is called")
 async def _(at: Council) -> Attack:
     _, other = await approved(at)
-    call, gate = await asked(at)
-    return lambda: at.claim(call, other, binding=seen(gate))
+    call, _ = await asked(at)
+    return lambda: at.claim(call, other)
+
+
+@refusal("a call begins with other arguments", ConsentVoid, "not what is called")
+async def _(at: Council) -> Attack:
+    call, gate = await approved(at)
+    changed = replace(call, arguments={"amount": 901, "note": "one"})
+    return lambda: at.claim(changed, gate)
+
+
+@refusal("a call begins with the approval of its like", ConsentVoid, "not what is called")
+async def _(at: Council) -> Attack:
+    call, gate = await approved(at)
+    like = replace(call, key=IdempotencyKey("f" * 64))
+    return lambda: at.claim(like, gate)
 
 
 @refusal("a call begins with an approval that another used up", ConsentVoid, "not what is called")
 async def _(at: Council) -> Attack:
     first, other = await approved(at)
     await at.claim(first, other)
-    call, gate = await asked(at)
-    return lambda: at.claim(call, other, binding=seen(gate))
+    call, _ = await asked(at)
+    return lambda: at.claim(call, other)
 
 
 @refusal("a call is begun twice with one approval", None)

@@ -36,8 +36,7 @@ LEDGER = ("tests/integration/test_ledger.py",)
 EFFECTS = "tests/integration/nodes/test_effects.py"
 QUESTIONS = "tests/integration/nodes/test_questions.py"
 APPROVALS = "tests/integration/nodes/test_approvals.py"
-REFUSALS = "tests/integration/test_gate_refusals.py::test_nothing_comes_of_it_when"
-MODEL = ("tests/integration/test_gate_model.py",)
+REFUSED = "tests/integration/test_gate_refusals.py::test_nothing_comes_of_it_when"
 FORMS = ("tests/unit/nodes/test_forms.py",)
 LINKS = ("tests/integration/test_links.py",)
 NOTICES = ("tests/integration/test_notices.py",)
@@ -60,7 +59,7 @@ class Mutant:
 
 def refused(*claims: str) -> Sequence[str]:
     """Return the tests of the table of refusals with these claims."""
-    return [f"{REFUSALS}[sqlite-{claim.replace(' ', '_')}]" for claim in claims]
+    return [f"{REFUSED}[sqlite-{claim.replace(' ', '_')}]" for claim in claims]
 
 
 MUTANTS = [
@@ -1402,8 +1401,15 @@ MUTANTS = [
         "a gate that was not decided in time is not asked again",
         "gates/closing.py",
         "        gates.c.status.in_([GateStatus.CANCELLED, GateStatus.EXPIRED]),\n",
-        "        gates.c.status.in_([GateStatus.CANCELLED]),\n",
+        "        gates.c.status == GateStatus.CANCELLED,\n",
         (f"{APPROVALS}::test_a_run_fails_where_the_policy_says_so_and_a_redrive_asks_again",),
+    ),
+    Mutant(
+        "what was refused is forgotten when something else is asked",
+        "gates/closing.py",
+        "if gate.status is GateStatus.OPEN or gate.is_approved]",
+        "if gate.id]",
+        (f"{APPROVALS}::test_what_was_refused_stays_refused_though_others_were_asked_about",),
     ),
     Mutant(
         "a call begins under a policy that is not any more",
@@ -1434,10 +1440,7 @@ MUTANTS = [
         "binding.py",
         "            digest,\n            decided",
         "            decided",
-        (
-            f"{APPROVALS}::test_an_edited_call_is_made_with_the_new_arguments",
-            *refused("a vote comes at a gate whose call was edited"),
-        ),
+        refused("a call begins with other arguments"),
         NODES,
     ),
     Mutant(
@@ -1445,7 +1448,7 @@ MUTANTS = [
         "binding.py",
         "            decided.effect_key,\n",
         "",
-        MODEL,
+        refused("a call begins with the approval of its like"),
         NODES,
     ),
     Mutant(
@@ -1453,7 +1456,7 @@ MUTANTS = [
         "stages/approve.py",
         "        if gate.status is GateStatus.OPEN:\n            raise parked(",
         "        if gate.status is None:\n            raise parked(",
-        (f"{APPROVALS}::test_a_call_happens_once_all_have_approved",),
+        (f"{APPROVALS}::test_a_call_that_was_approved_happens_once_while_another_waits",),
         NODES,
     ),
     Mutant(
@@ -1593,7 +1596,7 @@ MUTANTS = [
         "approvals.py",
         "    rules = [*asking.rules, *([] if before is None else rules_of(before))]\n",
         "    rules = [*asking.rules] or rules_of(before)  # type: ignore[arg-type]\n",
-        MODEL,
+        (f"{APPROVALS}::test_an_edit_asks_all_who_were_asked_before_it",),
         NODES,
     ),
     Mutant(
@@ -1627,9 +1630,7 @@ MUTANTS = [
         "sweeping.py",
         "    if gate.on_expiry is not OnExpiry.FAIL or run.status is not RunStatus.WAITING:\n",
         "    if run.status is not RunStatus.WAITING or gate.on_expiry:\n",
-        (
-            f"{APPROVALS}::test_a_tool_node_that_swallows_errors_does_not_go_on_past_a_gate_that_fails_the_run",
-        ),
+        (f"{APPROVALS}::test_a_run_fails_where_the_policy_says_so_and_a_redrive_asks_again",),
         RUNS_ROOM,
     ),
     Mutant(

@@ -169,12 +169,7 @@ class Council:
         raise AssertionError(f"nobody was asked: {outcome}")
 
     async def claim(
-        self,
-        asked: Asked,
-        gate: Gate,
-        *,
-        binding: str | None = None,
-        under: str | None = None,
+        self, asked: Asked, gate: Gate, *, under: str | None = None
     ) -> tuple[Effect, bool]:
         """Begin a call with the consent of a gate, as a worker that has read it as approved.
 
@@ -187,7 +182,7 @@ class Council:
             )
         )
         assert not isinstance(decided, Refused), decided
-        consent = Consent(gate_id=gate.id, binding=binding or gate.binding or "")
+        consent = Consent(gate_id=gate.id)
         decided = replace(decided, policy_digest=under or decided.policy_digest)
         ready = replace(call, decided=decided, consent=consent)
         acting, at = self.acting(asked.run), self.clock.now()

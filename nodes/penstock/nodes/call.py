@@ -25,10 +25,9 @@ class Doubted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """An approval, and what it was given for."""
+    """An approval; whether it was given for this call is asked when the call begins."""
 
     gate_id: GateId
-    binding: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from penstock.checkpoints import decisions, gates, ledger, policies
 from penstock.contracts.effect import Effect
 from penstock.nodes.acting import Acting
+from penstock.nodes.binding import binding_of
 from penstock.nodes.call import ToolCall
 
 
@@ -40,11 +41,12 @@ def claim(
         if policies.active_digest(connection, run.graph) != decided.policy_digest:
             raise StaleDecision(decided.policy_digest)
         decisions.record(connection, decided, actor=worker)
-    if call.consent is not None:
+    if call.consent is not None and decided is not None:
+        # Of what begins here, and not of what somebody before has taken it for.
         why = gates.consume(
             connection,
             call.consent.gate_id,
-            call.consent.binding,
+            binding_of(run, call.effect.digest, decided),
             has=lambda group, person: acting.people.has(group, person, run.tenant),
             at=at,
             actor=worker,

@@ -23,12 +23,14 @@ from penstock.checkpoints import Store, gates, migrate, policies
 from penstock.checkpoints.schema import gates as gates_table
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import GateClosed, GateNotReady, VoteRefused
-from penstock.contracts.gate import Gate, GateKind, GateStatus
-from penstock.contracts.outcome import InDoubt, Outcome
-from penstock.contracts.policy import Principal
+from penstock.contracts.gate import Gate, GateKind, GateStatus, NewApproval
+from penstock.contracts.ids import GateId
+from penstock.contracts.outcome import InDoubt, Outcome, Refused
+from penstock.contracts.policy import GateRule, Principal
 from penstock.contracts.run import FailureCode, Run, RunMode, RunStatus
 from penstock.graphs import Graph, declare
 from penstock.nodes import fact, tool
+from penstock.nodes.approvals import covers, terms_of
 from penstock.nodes.call import ToolCall
 from penstock.policies import read_source
 from support.allowing import DESK, OPEN
@@ -283,6 +285,7 @@ async def test_a_run_fails_where_the_policy_says_so_and_a_redrive_asks_again(
         run = await at.shop.until(run, RunStatus.FAILED)
     assert run.failure is not None
     assert run.failure.code is FailureCode.GATE_EXPIRED
+    assert run.epoch == 1, "it failed where it waited"
     run = await at.shop.runtime.redrive(run.id, by="olga")
     run = await at.shop.go_on(run)
     assert run.status is RunStatus.WAITING, run.failure
@@ -814,6 +817,53 @@ async def test_an_approval_counts_for_every_attempt_of_its_call(store: Store) ->
     council.staff.in_group["finance"].remove("bob")
     effect, is_begun = await council.claim(call, gate)
     assert (effect.attempt, is_begun) == (2, True)
+
+
+async def test_a_gate_is_not_enough_that_asks_more_people_than_are_wanted(store: Store) -> None:
+    council = Council(store)
+    gate = await council.gate(await council.start("slow"))
+    rule = GateRule(id="slow", group="finance", escalates_s=3600.0, escalates_to="managers")
+    assert covers(gate, terms_of([rule], "ann"))
+    strict = replace(rule, escalates_s=None, escalates_to=None)
+    assert not covers(gate, terms_of([strict], "ann")), "`managers` are not asked"
+
+
+async def test_what_is_asked_already_is_left_as_it_is(store: Store) -> None:
+    council = Council(store)
+    call = await council.start()
+    gate = await council.gate(call)
+    again = NewApproval(
+        id=GateId("another"),
+        tenant=gate.tenant,
+        run_id=gate.run_id,
+        effect_key=call.key,
+        binding=gate.binding or "",
+        policy_digest=gate.policy_digest or "",
+        question="{}",
+        terms=terms_of([GateRule(id="one", group="security")], "ann"),
+    )
+    found = await store.write(lambda tx: gates.open_approval(tx, again, at=NOW, actor="worker"))
+    assert found == gate
+
+
+async def test_an_edit_asks_all_who_were_asked_before_it(store: Store) -> None:
+    council = Council(store)
+    gate = await council.gate(await council.start("two"))
+    edited = await council.approvals.edit(
+        gate.id, {"amount": 900, "note": "one"}, by="bob", binding=gate.binding or ""
+    )
+    assert edited.approvals == {"finance": 2}
+
+
+async def test_what_was_refused_stays_refused_though_others_were_asked_about(store: Store) -> None:
+    council = Council(store)
+    call = await council.start()
+    gate = await council.gate(call)
+    await council.approvals.reject(gate.id, by="bob", binding=gate.binding or "", reason="no")
+    await council.gate(replace(call, arguments={"amount": 901, "note": "one"}))
+    outcome = await council.through(call, nothing)
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "rejected"
 
 
 async def test_the_last_edit_counts_where_one_before_was_used_up(

@@ -63,8 +63,7 @@ class Approve:
         if gate.status is GateStatus.OPEN:
             raise parked(gate.id, f"{call.tool.name} needs an approval")
         try:
-            consent = Consent(gate_id=gate.id, binding=asking.binding)
-            return await following(replace(call, consent=consent))
+            return await following(replace(call, consent=Consent(gate_id=gate.id)))
         except ConsentVoid:
             again = await self._ask(call, asking, gate)
             raise parked(again.id, f"{call.tool.name} needs another approval") from None
