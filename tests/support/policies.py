@@ -103,6 +103,7 @@ QUIET: Mapping[str, object] = {
     "saw_untrusted": False,
     "saw_private": False,
     "given": [],
+    "all_given": False,
 }
 """The runtime's facts on a Monday morning on which nothing happened."""
 

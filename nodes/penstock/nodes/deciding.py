@@ -1,5 +1,6 @@
 """Deciding about a call: what its policy says, on the grounds that the runtime knows."""
 
+import json
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -125,6 +126,8 @@ class Deciding:
         """Return what is known of a call, but for the facts that its own contract names."""
         run = self._run
         args = without_fields(checked.canonical, tool.contract.sensitive)
+        # What nobody is to be shown as well: without it, the rest of an argument might be given.
+        said = json.loads(checked.canonical)
         taints = found.taints | self._taints
         facts: dict[str, object] = {
             "now": now.isoformat(timespec="milliseconds"),
@@ -133,7 +136,8 @@ class Deciding:
             "calls_last_minute": found.calls_last_minute,
             "saw_untrusted": Taint.UNTRUSTED in taints,
             "saw_private": Taint.PRIVATE in taints,
-            "given": self._given.names(args),
+            "given": self._given.names(said),
+            "all_given": self._given.has_all(said, tool.contract.arguments_schema),
         }
         return Request(
             tool=tool.name,

@@ -22,6 +22,8 @@ class RuntimeFact(StrEnum):
     """Whether the run has read what must not leave the house."""
     GIVEN = "given"
     """Names of the arguments whose values stand word for word in the run's own input."""
+    ALL_GIVEN = "all_given"
+    """Whether every argument of the call is one of them, and there is one."""
 
 
 class RuntimeType(StrEnum):
@@ -42,6 +44,7 @@ RUNTIME_FACTS: Mapping[RuntimeFact, RuntimeType] = MappingProxyType(
         RuntimeFact.SAW_UNTRUSTED: RuntimeType.TRUTH,
         RuntimeFact.SAW_PRIVATE: RuntimeType.TRUTH,
         RuntimeFact.GIVEN: RuntimeType.TEXTS,
+        RuntimeFact.ALL_GIVEN: RuntimeType.TRUTH,
     }
 )
 """Every call has all of them."""
