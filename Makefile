@@ -8,8 +8,8 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal -
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check lint types layers unit bench chaos format requirements clean \
-	runtime dev system
+.PHONY: help demo test check lint types layers unit bench agentdojo chaos format requirements clean \
+	runtime dev system dojo
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ unit: dev
 bench: dev ## Measure, and print the numbers the documentation quotes
 	$(BIN)/python -m bench
 
+agentdojo: dojo ## Measure policies against AgentDojo's attacks, in an environment of its own
+	.venv-agentdojo/bin/python -m bench.agentdojo
+
 chaos: dev ## Run the long storm of kills and restarts
 	$(BIN)/pytest -m chaos_long --timeout=1800
 
@@ -51,14 +54,15 @@ requirements: dev ## Pin the dependencies anew (UPGRADE=--upgrade takes newer on
 	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra postgres --group demo --group dev requirements/build.in \
 		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml requirements/agentdojo.in -o requirements/agentdojo.txt
 	$(COMPILE) requirements/uv.in -c requirements/dev.txt -o requirements/uv.txt
 
 clean: ## Remove everything that these tasks make
-	rm -rf .venv .tools build dist htmlcov .coverage .coverage.* .hypothesis
+	rm -rf .venv .venv-agentdojo .tools build dist htmlcov .coverage .coverage.* .hypothesis
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# These do nothing while `.venv` fits what it was made from.
+# These do nothing while an environment fits what it was made from.
 runtime:
 	@$(PYTHON) scripts/setup.py runtime
 
@@ -67,3 +71,6 @@ dev:
 
 system:
 	@$(PYTHON) scripts/setup.py dev --system-packages
+
+dojo:
+	@$(PYTHON) scripts/setup.py agentdojo

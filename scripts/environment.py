@@ -1,6 +1,7 @@
 """What `setup.py` does once it runs on a Python that is new enough.
 
-uv makes `.venv` from the pinned and hashed requirements and installs the checkout in editable form.
+uv makes `.venv`, or an environment apart from it, from the pinned and hashed requirements and
+installs the checkout in editable form.
 A stamp, written last, holds a digest of everything the environment was made from: while it fits
 there is nothing to do, and an interrupted set-up leaves none.
 """
@@ -27,13 +28,16 @@ INTERPRETER = Path(sys.executable).resolve()
 PROFILES = {
     "runtime": (REQUIREMENTS / "build.txt", REQUIREMENTS / "runtime.txt"),
     "dev": (REQUIREMENTS / "build.txt", REQUIREMENTS / "dev.txt"),
+    "agentdojo": (REQUIREMENTS / "build.txt", REQUIREMENTS / "agentdojo.txt"),
 }
+# What Penstock neither needs nor shall stumble over is kept out of `.venv`.
+APART = {"agentdojo": ROOT / ".venv-agentdojo"}
 OLDEST_UV = (0, 11)
 
 
 def main() -> None:
     """Read the command line and bring the environment up to date."""
-    parser = argparse.ArgumentParser(prog="scripts/setup.py", description="Make `.venv`.")
+    parser = argparse.ArgumentParser(prog="scripts/setup.py", description="Make an environment.")
     parser.add_argument("profile", choices=PROFILES)
     parser.add_argument(
         "--system-packages",
@@ -51,30 +55,31 @@ def main() -> None:
 
 
 def make_environment(profile: str) -> None:
-    """Make `.venv` hold exactly what `profile` pins, unless it does already."""
-    if read_stamp(VENV, profile) == digest(profile):
+    """Make an environment hold exactly what `profile` pins, unless it does already."""
+    venv = APART.get(profile, VENV)
+    if read_stamp(venv, profile) == digest(profile):
         return
-    if (VENV / "dev.stamp").exists():
+    if venv == VENV and (VENV / "dev.stamp").exists():
         # Once made for development, it is kept so: `make demo` takes no tools away.
         profile = "dev"
-    was_finished = any(VENV.glob("*.stamp"))
-    for stale in VENV.glob("*.stamp"):
+    was_finished = any(venv.glob("*.stamp"))
+    for stale in venv.glob("*.stamp"):
         stale.unlink()
 
     uv = find_uv()
-    say(f"setting up .venv for {profile} with Python {sys.version.split()[0]}")
-    python = VENV / "bin" / "python"
+    say(f"setting up {venv.name} for {profile} with Python {sys.version.split()[0]}")
+    python = venv / "bin" / "python"
     if not was_finished or not is_made_from(python, INTERPRETER):
         # Whatever an interrupted set-up left may be half a package that looks whole.
-        shutil.rmtree(VENV, ignore_errors=True)
-        run(uv, "venv", "--quiet", "--clear", "--no-project", "--python", INTERPRETER, VENV)
+        shutil.rmtree(venv, ignore_errors=True)
+        run(uv, "venv", "--quiet", "--clear", "--no-project", "--python", INTERPRETER, venv)
     run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", *PROFILES[profile])
     editable = ("--no-deps", "--no-build-isolation", "--editable", ROOT)
     run(uv, "pip", "install", "--quiet", "--python", python, *editable)
 
     # The development environment serves the runtime's purposes too.
-    for made in {"runtime", profile}:
-        (VENV / f"{made}.stamp").write_text(digest(made))
+    for made in {profile} if profile in APART else {"runtime", profile}:
+        (venv / f"{made}.stamp").write_text(digest(made))
 
 
 def install_system_packages() -> None:
