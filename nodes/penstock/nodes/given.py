@@ -81,12 +81,10 @@ class Given:
         return bool(said) and all(self._has(value) for value in said.values())
 
     def _has(self, value: object) -> bool:
-        count = 0
-        for part in _parts(value):
-            count += 1
-            if part is None or count > MOST_PARTS or not self._has_part(part):
+        for place, part in enumerate(_parts(value)):
+            if part is None or place >= MOST_PARTS or not self._has_part(part):
                 return False
-        return count > 0
+        return True
 
     def _has_part(self, part: str | Decimal) -> bool:
         if isinstance(part, Decimal):

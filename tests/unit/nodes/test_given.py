@@ -51,6 +51,7 @@ UNSURE: list[tuple[Any, object]] = [
     ("pay 1.000", 1),
     ("pay 1.000", 1000),
     ("pay 1 000", 1),
+    ("pay 1 234", 234),
     ("pay 1\u00a0000", 1),
     ("pay 1'000", 1),
     ("pay 1e3", 1000),
@@ -88,6 +89,8 @@ UNSURE: list[tuple[Any, object]] = [
     ("invite Jos\u00e9", "Jose\u0301"),
     ("invite Jose\u0301", "Jose"),
     ("invite Alice", "Alice "),
+    ("invite: Alice  ", "Alice "),
+    ("to:      ", "   "),
     ("invite Alice", "Alice\n"),
     ("invite \uff21lice", "Alice"),
     # other words, put together or cut out
