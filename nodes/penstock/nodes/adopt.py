@@ -52,13 +52,14 @@ def adopt(
     version: str = "1",
     scopes: Collection[str] = (),
     tags: Collection[str] = (),
-    taints: Collection[Taint | TaintName] = (),
+    taints: Collection[Taint | TaintName] = tuple(Taint),
     facts: Mapping[str, Extractor] | None = None,
     timeout_s: float = 30.0,
     retry: RetryPlan | None = None,
 ) -> Tool[Carried]:
     """Put a LangChain tool under a contract; the worst one, unless more is said.
 
+    So its results carry every taint, and one that reads nothing of an outsider's says `taints=()`.
     Its result is recorded as the message it makes, its artifact as JSON; a `Command` as it is.
 
     Raises:

@@ -12,6 +12,7 @@ from langgraph.types import Command
 
 from penstock.contracts.errors import InvalidContract
 from penstock.contracts.outcome import MessageCall, Refused
+from penstock.contracts.policy import Taint
 from penstock.contracts.tool import EffectClass, RetryAfter, RetryPlan
 from penstock.nodes import Carried, adopt, tool
 from support.calls import DirectCalls
@@ -80,6 +81,8 @@ def test_its_contract_is_the_worst() -> None:
     contract = adopt(search).contract
     assert contract.effect is EffectClass.UNSAFE
     assert (contract.timeout_s, contract.retry.attempt_limit) == (30.0, 1)
+    assert contract.taints == frozenset(Taint)
+    assert not adopt(search, taints=()).contract.taints
     assert (contract.name, contract.description) == ("search", "Search for a word.")
 
 
