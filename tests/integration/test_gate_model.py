@@ -283,7 +283,8 @@ class GateMachine(RuleBasedStateMachine):
         amount=st.sampled_from([900] * 5 + [700]),
         plan=PLANS,
         count=st.sampled_from([*[MANY] * 6, 1, 2, 3, 4, 5, 6]),
-        is_approved=st.sampled_from([True, True, False]),
+        votes=st.sampled_from(["for", "for", "for", "against", "none"]),
+        then=st.sampled_from(["bob leaves", "eve leaves", "free", *["nothing"] * 4]),
     )
     def execute(
         self,
@@ -292,14 +293,29 @@ class GateMachine(RuleBasedStateMachine):
         amount: int,
         plan: str,
         count: int,
-        is_approved: bool,  # noqa: FBT001  (Hypothesis gives names)
+        votes: str,
+        then: str,
     ) -> None:
-        """The run comes to a call, which some have just approved, and may stop on the way."""
-        if is_approved:
-            waits = [gate for gate in self.gates(GateStatus.OPEN) if gate.effect_key == key]
-            people = data.draw(st.permutations(APPROVING))
-            for gate in waits:
+        """People vote on a call, something changes, and the run comes to it; it may stop there."""
+        waits = [gate for gate in self.gates(GateStatus.OPEN) if gate.effect_key == key]
+        people = data.draw(st.permutations(APPROVING))
+        for gate in waits:
+            if votes == "for":
                 self.approve(gate, people)
+            elif votes == "against":
+                binding = gate.binding or ""
+                self.acts(
+                    lambda gate=gate, binding=binding: self.council.approvals.reject(
+                        gate.id, by="bob", binding=binding, reason="no"
+                    )
+                )
+        match then:
+            case "bob leaves" | "eve leaves":
+                self.staff.in_group["finance"].discard(then.split(maxsplit=1)[0])
+            case "free":
+                self.activate("free")
+            case _:
+                pass
         self.begun(key, amount, plan, count=count)
 
     def begun(self, key: str, amount: int, plan: str, *, count: int) -> None:
