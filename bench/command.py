@@ -17,11 +17,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import calls, growth, load, recovery, runs, tables, takeover, targets, throughput
+from bench import calls, cancel, growth, load, recovery, runs, tables, takeover, targets, throughput
 from bench.contestants import penstock_on_postgres
 from bench.targets import Verdict
 
-PARTS = ("throughput", "growth", "recovery", "runs", "calls", "takeover")
+PARTS = ("throughput", "growth", "recovery", "runs", "calls", "takeover", "cancel")
 
 _DISTRIBUTIONS = (
     "langgraph",
@@ -57,6 +57,7 @@ def main() -> None:
             "runs": lambda: measure.runs(verdicts),
             "calls": lambda: measure.calls(verdicts),
             "takeover": lambda: measure.takeover(verdicts),
+            "cancel": lambda: measure.cancel(verdicts),
         }
         for part in PARTS if options.part == "all" else (options.part,):
             results[part] = parts[part]()
@@ -172,6 +173,14 @@ class _Measure:
             found = takeover.measure(plan, self._folder, done=done)
         self._console.print(tables.of_takeover(found))
         verdicts += targets.of_takeover(found)
+        return [asdict(sample) for sample in found.samples]
+
+    def cancel(self, verdicts: list[Verdict]) -> list[dict[str, Any]]:
+        plan = cancel.plan(quick=self._quick)
+        with self._progress("cancel", 2 * plan.rounds) as done:
+            found = cancel.measure(plan, self._folder, done=done)
+        self._console.print(tables.of_cancel(found))
+        verdicts += targets.of_cancel(found)
         return [asdict(sample) for sample in found.samples]
 
     @contextmanager

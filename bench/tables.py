@@ -6,6 +6,7 @@ from rich.table import Table
 
 from bench import throughput
 from bench.calls import CONCURRENCIES, READ, UNSAFE, Calls
+from bench.cancel import ELSEWHERE, HERE, Cancel
 from bench.contestants import ASYNC_SQLITE, MEMORY, NOTHING, PENSTOCK, THREADED_SQLITE
 from bench.growth import Growth
 from bench.recovery import Recovery
@@ -190,6 +191,18 @@ def of_takeover(found: Takeover) -> Table:
         f"takeover: {len(found.samples)} kills, {pace}",
         ["measured"],
         [["s from SIGKILL to the other's claim", found.claimed_s().text(".1f")]],
+    )
+
+
+def of_cancel(found: Cancel) -> Table:
+    """Return the table of cancellations."""
+    return _table(
+        "cancel: ms until a run is cancelled in the middle of a tool call",
+        ["p50", "p99"],
+        [
+            [f"its worker is {where}", *(f"{found.ms(where, percent):.0f}" for percent in (50, 99))]
+            for where in (HERE, ELSEWHERE)
+        ],
     )
 
 

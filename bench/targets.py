@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.calls import CONCURRENCIES, UNSAFE, Calls
+from bench.cancel import ELSEWHERE, Cancel
 from bench.contestants import ASYNC_SQLITE, MEMORY, PENSTOCK, STOCK, THREADED_SQLITE
 from bench.growth import LONG, Growth
 from bench.runs import Runs
@@ -21,6 +22,7 @@ DECISION_P50_MS = 25
 COMMITS_PER_EFFECT = 2
 CALL_CPU_MS, CALL_CPU_AIM_MS = 1.5, 0.6
 TAKEOVER_S = 8
+CANCEL_P99_MS = 1000
 LONG_MAX_BYTES = 4_000_000
 LONG_AIM_BYTES = 2_000_000
 LONG_TIMES_BELOW_STOCK = 40
@@ -141,4 +143,15 @@ def of_takeover(found: Takeover) -> Iterator[Verdict]:
         measured=f"{claimed.greatest:.1f}",
         target=f"≤ {TAKEOVER_S}",
         is_held=claimed.greatest <= TAKEOVER_S,
+    )
+
+
+def of_cancel(found: Cancel) -> Iterator[Verdict]:
+    """Compare the slow cancellations: the worker's beat counts for more than the machine."""
+    slow = found.ms(ELSEWHERE, 99)
+    yield Verdict(
+        what="ms until a run that another process drives is cancelled, p99",
+        measured=f"{slow:.0f}",
+        target=f"≤ {CANCEL_P99_MS}",
+        is_held=slow <= CANCEL_P99_MS,
     )

@@ -60,6 +60,14 @@ def test_whoever_is_killed_over_a_tool_call_it_happens_once_or_somebody_is_asked
     assert len(re.findall(r"^[a-z-]+: ", told, re.MULTILINE)) == count, told
 
 
+@pytest.mark.timeout(120)
+def test_a_worker_killed_while_it_cancels_leaves_no_call_that_nobody_asks_about(
+    database_url: str, tmp_path: Path
+) -> None:
+    told = run("cancel_points", database_url, tmp_path)
+    assert len(re.findall(r"^[a-z-]+: ", told, re.MULTILINE)) == 11, told
+
+
 @pytest.mark.timeout(300)
 def test_whoever_is_killed_over_an_approval_what_was_approved_happens_once(
     database_url: str, tmp_path: Path

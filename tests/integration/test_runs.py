@@ -205,3 +205,49 @@ def test_a_claim_finds_what_is_live_on_a_thread_by_its_index(sqlite_url: str) ->
         told = store.read_blocking(plan)
     assert "ix_runs_live_thread_id (thread_id=?)" in told, told
     assert "SCAN older" not in told
+
+
+@pytest.mark.parametrize("status", RunStatus)
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_a_cancellation_of_a_run_in_each_state(
+    store: Store, *, status: RunStatus, is_paused: bool
+) -> None:
+    fence = store.write_blocking(lambda connection: put(connection, status))
+    if is_paused:
+        paused = tables.runs.update().where(tables.runs.c.id == fence.run_id)
+        store.write_blocking(
+            lambda connection: connection.execute(paused.values(pause_by="bob", pause_at=NOW))
+        )
+
+    def ask(connection: Connection) -> None:
+        cancel(connection, fence.run_id, at=NOW, by="ann", reason="wrong order")
+
+    if status in {RunStatus.SUCCEEDED, RunStatus.FAILED}:
+        with pytest.raises(IllegalTransition):
+            store.write_blocking(ask)
+    else:
+        store.write_blocking(ask)
+    found = store.read_blocking(lambda connection: runs.get(connection, fence.run_id))
+    wanted = {
+        RunStatus.QUEUED: (RunStatus.CANCELLED, "ann", NOW, "wrong order"),
+        RunStatus.WAITING: (RunStatus.CANCELLED, "ann", NOW, "wrong order"),
+        # Whoever drives it sees the flag.
+        RunStatus.RUNNING: (RunStatus.RUNNING, "ann", NOW, "wrong order"),
+        RunStatus.SUCCEEDED: (RunStatus.SUCCEEDED, None, None, None),
+        RunStatus.FAILED: (RunStatus.FAILED, None, None, None),
+        RunStatus.CANCELLED: (RunStatus.CANCELLED, None, None, None),
+    }[status]
+    assert (found.status, found.cancel_by, found.cancel_at, found.cancel_reason) == wanted
+
+
+def test_who_cancelled_first_is_kept(store: Store, runs: Runs) -> None:
+    fence = runs.start("t")
+
+    def ask(connection: Connection) -> list[str | None]:
+        return [
+            cancel(connection, fence.run_id, at=NOW, by=by, reason=by).cancel_reason
+            for by in ("ann", "eve")
+        ]
+
+    assert store.write_blocking(ask) == ["ann", "ann"]
+    assert runs.told(fence).count("run.cancel_asked") == 1

@@ -34,6 +34,8 @@ CHECKPOINTER = ("tests/integration/test_checkpointer.py",)
 LANES = ("tests/unit/test_lanes.py", *CHECKPOINTER)
 LEDGER = ("tests/integration/test_ledger.py",)
 EFFECTS = "tests/integration/nodes/test_effects.py"
+CANCELLING = "tests/integration/nodes/test_cancelling.py"
+PAUSING = "tests/integration/test_pausing.py"
 QUESTIONS = "tests/integration/nodes/test_questions.py"
 APPROVALS = "tests/integration/nodes/test_approvals.py"
 REFUSED = "tests/integration/test_gate_refusals.py::test_nothing_comes_of_it_when"
@@ -1722,6 +1724,62 @@ MUTANTS = [
         "        return [reviews[0].allowed_decisions for _ in reviews]\n",
         FORMS,
         NODES,
+    ),
+    # ---- cancellations, pauses, deadlines ----
+    Mutant(
+        "a cancelled run waits for its calls",
+        "driving.py",
+        "        if why in _HALTING:\n",
+        "        if why in _HALTING and not why.name:\n",
+        (f"{CANCELLING}::test_a_running_async_tool_is_stopped_and_in_doubt",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a call begins after its run was cancelled",
+        "run_calls.py",
+        "        if halt.is_asked:\n",
+        "        if halt.is_asked and not halt.why:\n",
+        (f"{CANCELLING}::test_a_call_that_comes_after_its_run_was_cancelled_is_not_begun",),
+        NODES,
+    ),
+    Mutant(
+        "a function is called that was to stop before it began",
+        "stages/execute.py",
+        "        if halt.is_asked:\n",
+        "        if halt.is_asked and not halt.why:\n",
+        (f"{CANCELLING}::test_a_call_that_was_begun_and_not_started_has_failed",),
+        NODES,
+    ),
+    Mutant(
+        "what goes on after its run was cancelled is never settled",
+        "stages/execute.py",
+        "            if stopped.running is not None:\n",
+        "            if stopped.running is not None and not halt.why:\n",
+        (f"{CANCELLING}::test_what_blocks_a_thread_goes_on_and_settles_when_it_ends",),
+        NODES,
+    ),
+    Mutant(
+        "nobody asks about a call whose worker died and whose run was cancelled",
+        "cancelled.py",
+        "    if run.status is RunStatus.CANCELLED:\n",
+        "    if run.status is RunStatus.CANCELLED and not run.id:\n",
+        (f"{CANCELLING}::test_a_call_of_a_queued_run_is_in_doubt_when_that_is_cancelled",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a worker goes on with a run that was paused",
+        "worker.py",
+        "    return Why.PAUSED if held.is_paused else None\n",
+        "    return None\n",
+        (f"{PAUSING}::test_a_run_that_is_paused_while_it_is_driven_goes_back_to_the_queue",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "time at a gate counts for the deadline",
+        "runs.py",
+        "    _put_off(connection, run, by=at - run.changed_at)\n",
+        "",
+        (f"{PAUSING}::test_time_at_a_gate_does_not_count",),
     ),
 ]
 

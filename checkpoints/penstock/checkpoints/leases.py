@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Dialect,
     Integer,
@@ -44,6 +45,8 @@ class Held:
     fence: Fence
     cancel_by: str | None
     """Who asked for it to be cancelled."""
+    is_paused: bool
+    """Whether it is to go back to the queue, and to stay there."""
 
 
 def claim(
@@ -77,18 +80,16 @@ def beat(
     """
     rows = connection.execute(
         update(runs)
-        .where(
-            runs.c.worker_id == worker,
-            runs.c.status == RunStatus.RUNNING,
-            runs.c.id.in_(driven),
-        )
+        .where(_is_held(worker), runs.c.id.in_(driven))
         .values(lease_expires_at=database_now(connection.dialect, plus_s=lease_s))
-        .returning(runs.c.id, runs.c.epoch, runs.c.cancel_by)
+        .returning(*_HELD)
     )
-    return [
-        Held(fence=Fence(run_id=run_id, epoch=epoch), cancel_by=cancel_by)
-        for run_id, epoch, cancel_by in rows
-    ]
+    return [_held(*row) for row in rows]
+
+
+def look(connection: Connection, worker: WorkerId) -> Sequence[Held]:
+    """Return the runs that `worker` holds, and what was asked of them; nothing is prolonged."""
+    return [_held(*row) for row in connection.execute(select(*_HELD).where(_is_held(worker)))]
 
 
 def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: str) -> Sequence[Run]:
@@ -124,6 +125,18 @@ def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: str) 
     return swept
 
 
+_HELD = (runs.c.id, runs.c.epoch, runs.c.cancel_by, runs.c.pause_by)
+
+
+def _is_held(worker: WorkerId) -> ColumnElement[bool]:
+    return and_(runs.c.worker_id == worker, runs.c.status == RunStatus.RUNNING)
+
+
+def _held(run_id: RunId, epoch: int, cancel_by: str | None, pause_by: str | None) -> Held:
+    fence = Fence(run_id=run_id, epoch=epoch)
+    return Held(fence=fence, cancel_by=cancel_by, is_paused=pause_by is not None)
+
+
 @lru_cache(maxsize=16)
 def _waiting(graphs: tuple[tuple[str, str], ...]) -> Prepared:
     """Return what finds `most` queued runs of `graphs` whose thread nobody else is on."""
@@ -143,7 +156,12 @@ def _waiting(graphs: tuple[tuple[str, str], ...]) -> Prepared:
     def waiting(_: Dialect) -> Select[Any]:
         return (
             select(runs.c.id)
-            .where(runs.c.status == RunStatus.QUEUED, or_(false(), *known), free)
+            .where(
+                runs.c.status == RunStatus.QUEUED,
+                runs.c.pause_by.is_(None),
+                or_(false(), *known),
+                free,
+            )
             .order_by(runs.c.changed_at, runs.c.id)
             .limit(bindparam("most", type_=Integer))
             .with_for_update(skip_locked=True, of=runs)

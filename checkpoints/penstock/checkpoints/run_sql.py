@@ -16,6 +16,7 @@ from penstock.contracts.run import TRANSITIONS, RunStatus, sources
 @prepared(
     *("id", "tenant", "key", "thread_id", "graph", "graph_version", "fingerprint", "input"),
     *("mode", "principal", "status", "epoch", "lost_count", "created_at", "changed_at"),
+    *("deadline_ms", "deadline_at"),
 )
 def add(dialect: Dialect) -> ReturningInsert[Any]:
     """Add a run, if none has its key yet, and return it."""
@@ -30,10 +31,14 @@ def find(_: Dialect) -> Select[Any]:
 
 @prepared()
 def claim(dialect: Dialect) -> ReturningUpdate[Any]:
-    """Take the run `run_id`, if it is queued, for `worker` and `lease_s` seconds."""
+    """Take the run `run_id`, if it is queued and not paused, for `worker` and `lease_s` seconds."""
     return (
         update(runs)
-        .where(runs.c.id == bindparam("run_id"), runs.c.status == RunStatus.QUEUED)
+        .where(
+            runs.c.id == bindparam("run_id"),
+            runs.c.status == RunStatus.QUEUED,
+            runs.c.pause_by.is_(None),
+        )
         .values(
             status=RunStatus.RUNNING,
             epoch=runs.c.epoch + 1,

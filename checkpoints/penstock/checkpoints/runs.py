@@ -5,13 +5,13 @@ read first and believed later. Each writes its audit event beside it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, text, update
 
 from penstock.checkpoints import audit, gates, run_sql
-from penstock.checkpoints.schema import runs
+from penstock.checkpoints.schema import one_of, runs
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.errors import IllegalTransition, RunKeyReused, ThreadBusy, UnknownRun
 from penstock.contracts.gate import Question
@@ -61,6 +61,8 @@ def create(
             "lost_count": 0,
             "created_at": at,
             "changed_at": at,
+            "deadline_ms": None if run.deadline_s is None else round(run.deadline_s * 1000),
+            "deadline_at": _deadline(run.deadline_s, at),
         },
     )
     if added is None:
@@ -172,7 +174,8 @@ def move(
     if row is None:
         raise _refusal(get(connection, fence.run_id), fence, to)
     run = _run(row)
-    _tell(connection, run, f"run.{to}", at=at, actor=actor, lost=lost)
+    reason = run.cancel_reason if to is RunStatus.CANCELLED else None
+    _tell(connection, run, f"run.{to}", at=at, actor=actor, lost=lost, reason=reason)
     if to in ENDED:
         gates.cancel_open(connection, run.id, at=at, actor=actor)
     return run
@@ -209,41 +212,97 @@ def park(
 
 
 def wake(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -> Run:
-    """Queue a run that waits; one that does not is left as it is."""
+    """Queue a run that waits; one that does not is left as it is.
+
+    The time at the gate does not count for its deadline.
+    """
     run = get(connection, run_id)
     if run.status is not RunStatus.WAITING:
         return run
-    fence = Fence(run_id=run.id, epoch=run.epoch)
-    return move(connection, fence, RunStatus.QUEUED, at=at, actor=actor)
+    _put_off(connection, run, by=at - run.changed_at)
+    return move(connection, run.fence, RunStatus.QUEUED, at=at, actor=actor)
 
 
-def cancel(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> Run:
+def cancel(
+    connection: Connection, run_id: RunId, *, at: datetime, by: str, reason: str | None = None
+) -> Run:
     """Cancel a run: at once where nobody drives it, else as soon as its worker sees it.
+
+    Who asked first, when and why is kept, also where it is asked again.
 
     Raises:
         IllegalTransition: the run is over and was not cancelled.
         UnknownRun: there is no such run.
     """
+    _hold(connection, run_id)
+    asked = {"cancel_by": by, "cancel_at": at, "cancel_reason": reason}
     flagged = connection.execute(
         update(runs)
-        .where(runs.c.id == run_id, runs.c.status == RunStatus.RUNNING)
-        .values(cancel_by=by),
+        .where(runs.c.id == run_id, runs.c.status == RunStatus.RUNNING, runs.c.cancel_by.is_(None))
+        .values(**asked),
     )
     run = get(connection, run_id)
     if flagged.rowcount == 1:
-        _tell(connection, run, "run.cancel_asked", at=at, actor=by)
+        _tell(connection, run, "run.cancel_asked", at=at, actor=by, reason=reason)
         return run
-    if run.status is RunStatus.CANCELLED:
+    if run.status in {RunStatus.RUNNING, RunStatus.CANCELLED}:
         return run
-    connection.execute(update(runs).where(runs.c.id == run_id).values(cancel_by=by))
-    fence = Fence(run_id=run.id, epoch=run.epoch)
-    return move(connection, fence, RunStatus.CANCELLED, at=at, actor=by)
+    connection.execute(update(runs).where(runs.c.id == run_id).values(**asked))
+    return move(connection, run.fence, RunStatus.CANCELLED, at=at, actor=by)
+
+
+def pause(
+    connection: Connection, run_id: RunId, *, at: datetime, by: str, reason: str | None = None
+) -> Run:
+    """Keep a run from being claimed until it is resumed; one that is driven is given back.
+
+    Who paused it first, when and why is kept. Its gates stay open, and may be decided.
+
+    Raises:
+        IllegalTransition: the run is over.
+        UnknownRun: there is no such run.
+    """
+    _hold(connection, run_id)
+    paused = connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, text(one_of("status", LIVE)), runs.c.pause_by.is_(None))
+        .values(pause_by=by, pause_at=at, pause_reason=reason)
+    )
+    run = _still_live(get(connection, run_id), "paused")
+    if paused.rowcount == 1:
+        _tell(connection, run, "run.paused", at=at, actor=by, reason=reason)
+    return run
+
+
+def resume(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> Run:
+    """Let a run that was paused go on; one that was not is left as it is.
+
+    What it spent in the queue under its pause does not count for its deadline.
+
+    Raises:
+        IllegalTransition: the run is over.
+        UnknownRun: there is no such run.
+    """
+    _hold(connection, run_id)
+    run = _still_live(get(connection, run_id), "resumed")
+    resumed = connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.pause_by.is_not(None))
+        .values(pause_by=None, pause_at=None, pause_reason=None)
+    )
+    if resumed.rowcount == 0:
+        return run
+    if run.status is RunStatus.QUEUED and run.pause_at is not None:
+        # Time at a gate is put off when the gate is decided, and a worker's counts.
+        _put_off(connection, run, by=at - max(run.pause_at, run.changed_at))
+    _tell(connection, run, "run.resumed", at=at, actor=by)
+    return get(connection, run_id)
 
 
 def redrive(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> Run:
     """Queue a failed run again; it goes on from its last checkpoint.
 
-    A cancellation that its failure overtook is forgotten.
+    A cancellation or a pause that its failure overtook is forgotten, and its time begins anew.
 
     Raises:
         IllegalTransition: it has not failed, or a redrive cannot help it.
@@ -256,9 +315,21 @@ def redrive(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> 
     if run.status is not RunStatus.FAILED:
         msg = f"run `{run_id}` is {run.status}; only a failed run can be redriven"
         raise IllegalTransition(msg)
-    fence = Fence(run_id=run.id, epoch=run.epoch)
-    connection.execute(update(runs).where(runs.c.id == run_id).values(lost_count=0, cancel_by=None))
-    return move(connection, fence, RunStatus.QUEUED, at=at, actor=by)
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id)
+        .values(
+            lost_count=0,
+            cancel_by=None,
+            cancel_at=None,
+            cancel_reason=None,
+            pause_by=None,
+            pause_at=None,
+            pause_reason=None,
+            deadline_at=_deadline(run.deadline_s, at),
+        )
+    )
+    return move(connection, run.fence, RunStatus.QUEUED, at=at, actor=by)
 
 
 def _named(connection: Connection, run: NewRun) -> Run:
@@ -294,6 +365,34 @@ def _refuse_busy(connection: Connection, run: NewRun) -> None:
         raise ThreadBusy(msg)
 
 
+def _hold(connection: Connection, run_id: RunId) -> None:
+    """Have a run stay as it is found until the transaction's end, where writers run at once."""
+    connection.execute(select(runs.c.id).where(runs.c.id == run_id).with_for_update())
+
+
+def _still_live(run: Run, what: str) -> Run:
+    if run.status in LIVE:
+        return run
+    raise IllegalTransition(
+        f"run `{run.id}` is {run.status} and cannot be {what}: only a run that is not over can"
+    )
+
+
+def _deadline(deadline_s: float | None, at: datetime) -> datetime | None:
+    return None if deadline_s is None else at + timedelta(seconds=deadline_s)
+
+
+def _put_off(connection: Connection, run: Run, *, by: timedelta) -> None:
+    """Put a run's deadline off by a time that does not count."""
+    if run.deadline_at is None or by <= timedelta():
+        return
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run.id, runs.c.deadline_at == run.deadline_at)
+        .values(deadline_at=run.deadline_at + by)
+    )
+
+
 def _refusal(run: Run, fence: Fence, to: RunStatus) -> LeaseLost | IllegalTransition:
     if run.epoch != fence.epoch:
         return LeaseLost(f"run `{run.id}` is at epoch {run.epoch}, not at {fence.epoch} any more")
@@ -311,7 +410,9 @@ def _tell(
     at: datetime,
     actor: str,
     lost: WorkerId | None = None,
+    reason: str | None = None,
 ) -> None:
+    why = {} if reason is None else {"reason": reason}
     code = None if run.failure is None else str(run.failure.code)
     lost_worker = {} if lost is None else {"lost_worker": lost}
     audit.append(
@@ -322,7 +423,7 @@ def _tell(
             actor=actor,
             action=action,
             run_id=run.id,
-            detail={"epoch": run.epoch, "failure": code, **lost_worker},
+            detail={"epoch": run.epoch, "failure": code, **lost_worker, **why},
         ),
     )
 
@@ -331,6 +432,8 @@ def _run(row: Mapping[str, Any]) -> Run:
     values: dict[str, Any] = dict(row)
     code = values.pop("failure_code")
     message, redrivable = values.pop("failure_message"), values.pop("failure_redrivable")
+    deadline_ms = values.pop("deadline_ms")
+    values["deadline_s"] = None if deadline_ms is None else deadline_ms / 1000
     values["status"], values["mode"] = RunStatus(values["status"]), RunMode(values["mode"])
     values["failure"] = (
         None

@@ -220,6 +220,12 @@ class ProjectExists(PenstockError):
     code = "project_exists"
 
 
+class TooManyRuns(PenstockError):
+    """More runs fit a filter than are acted on unasked; nothing was changed."""
+
+    code = "too_many_runs"
+
+
 class UnstorableValue(PenstockError):
     """A channel of a graph's state holds something that a checkpoint cannot keep."""
 

@@ -142,6 +142,8 @@ class NewRun:
     mode: RunMode = RunMode.LIVE
     principal: str = ""
     """The user whom it acts for."""
+    deadline_s: float | None = None
+    """How long it may take, without the time at gates and in a pause; None for no end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +174,20 @@ class Run:
     """How many workers were lost with it since it last came to a gate or an end."""
     cancel_by: str | None
     """Who asked for it to be cancelled."""
+    cancel_at: datetime | None
+    """When that was asked; a run has it with `cancel_by`."""
+    cancel_reason: str | None
+    """Why, in the words of whoever asked."""
+    pause_by: str | None
+    """Who paused it; no worker claims it as long as somebody has."""
+    pause_at: datetime | None
+    """When it was paused; a run has it with `pause_by`."""
+    pause_reason: str | None
+    """Why, in the words of whoever paused it."""
+    deadline_s: float | None
+    """How long it may take, without the time at gates and in a pause; None for no end."""
+    deadline_at: datetime | None
+    """When that time is over; later by each wait at a gate and each pause."""
     created_at: datetime
     changed_at: datetime
     """When the state last changed."""

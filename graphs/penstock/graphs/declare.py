@@ -39,6 +39,8 @@ class Graph:
     """Each node's kind by its path from the top, subgraphs' nodes as `outer|inner`."""
     progress_s: float | None
     """A run of which nothing is heard for so long fails; the worker's own time if none."""
+    deadline_s: float | None
+    """How long a run of it may take, without the time at gates; None for no end."""
     policy: Path | None
     """The folder of its policy; None for the one that stands where a graph names none."""
     taints: frozenset[Taint]
@@ -67,6 +69,7 @@ def declare(
     version: str = FIRST_VERSION,
     description: str = "",
     progress_s: float | None = None,
+    deadline_s: float | None = None,
     tools: Iterable["BaseTool"] = (),
     policy: Path | str | None = None,
     taints: Iterable[Taint | str] = (),
@@ -75,7 +78,8 @@ def declare(
 
     What is added to a builder afterwards is not in the declared graph. The tools in its `ToolNode`s
     are found; `tools` names those that nodes call themselves. A run of which nothing is heard for
-    `progress_s` fails: no step begins or ends, and no node writes to its stream. `policy` is the
+    `progress_s` fails: no step begins or ends, and no node writes to its stream. So does one that
+    takes longer than `deadline_s`, without the time at gates and in a pause. `policy` is the
     folder with its Cedar policies; it is read when a worker starts. A graph whose input is written
     by somebody outside says so: `taints={"untrusted"}`.
 
@@ -91,11 +95,15 @@ def declare(
             raise InvalidGraph(
                 f"A graph was declared with the {what} {text!r}. Give it one that can be read."
             )
-    if progress_s is not None and not progress_s > 0:
-        raise InvalidGraph(
-            f"Graph `{name}` was declared with `progress_s={progress_s}`. Wanted are seconds, more "
-            "than 0, in which a step of it begins or ends; or leave it out."
-        )
+    for setting, given_s, within in (
+        ("progress_s", progress_s, "in which a step of it begins or ends"),
+        ("deadline_s", deadline_s, "in which a run of it is over"),
+    ):
+        if given_s is not None and not given_s > 0:
+            raise InvalidGraph(
+                f"Graph `{name}` was declared with `{setting}={given_s}`. Wanted are seconds, more"
+                f" than 0, {within}; or leave it out."
+            )
     try:
         compiled = compiled_form(graph)
     except ValueError as error:
@@ -112,6 +120,7 @@ def declare(
         fingerprint=fingerprint(compiled, name=name, version=version),
         kinds=step_kinds(compiled),
         progress_s=progress_s,
+        deadline_s=deadline_s,
         policy=None if policy is None else Path(policy),
         taints=_taints(name, taints),
         tools=tools_of(compiled, tools),

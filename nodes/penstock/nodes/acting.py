@@ -1,11 +1,12 @@
 """Who makes the calls of a segment, and where they are recorded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from penstock.checkpoints import Store
 from penstock.contracts.clock import Clock
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Run
+from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import Pool
 from penstock.nodes.secrets import Source, environment
 from penstock.policies import People
@@ -24,5 +25,7 @@ class Acting:
     """Runs the tools that want processes of their own."""
     people: People
     """Who may do what, and who decides."""
+    halt: Halt = field(default_factory=Halt)
+    """Tells the calls to stop."""
     secrets: Source = environment
     """Returns secrets by their names."""

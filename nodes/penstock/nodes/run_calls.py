@@ -72,6 +72,7 @@ class RunCalls:
             acting=acting,
             carry=Execute(acting=acting, late=stragglers.watch, questions=questions),
             questions=questions,
+            closing=acting.halt.closing,
         )
         stages = [
             Recall(acting, deciding.decide_call),
@@ -81,7 +82,7 @@ class RunCalls:
             Authorize(acting, deciding),
             Approve(acting),
         ]
-        self._once_through = chain(stages, self._attempts)
+        self._once_through = chain(stages, self._begin)
 
     async def call(
         self,
@@ -125,8 +126,11 @@ class RunCalls:
             return self._counts[place] - 1
 
     async def ended(self) -> None:
-        """Wait until what is under way has been settled; each call has its deadline."""
-        self._attempts.closing.set()
+        """Wait until what is under way has been settled; each call has its deadline.
+
+        Where the segment was told to halt, that is soon.
+        """
+        self._acting.halt.closing.set()
         while self._in_flight:
             await asyncio.wait([each.task for each in self._in_flight.values()])
 
@@ -157,6 +161,15 @@ class RunCalls:
             code="policy_unsettled",
             message=f"its policy changed {POLICY_CHANGES} times while it was to begin",
         )
+
+    async def _begin(self, call: ToolCall) -> Outcome:
+        """Make the attempts of a call, unless the segment is to halt."""
+        halt = self._acting.halt
+        if halt.is_asked:
+            return Failed(
+                code="stopped", message=f"it was not begun, because {halt.why}", retryable=True
+            )
+        return await self._attempts(call)
 
     def _forget(self, key: IdempotencyKey, task: "asyncio.Task[Outcome]") -> None:
         self._in_flight.pop(key, None)

@@ -48,6 +48,8 @@ class BlockingRuntime:
     history = _blocking(Runtime.history)
     decide = _blocking(Runtime.decide)
     cancel = _blocking(Runtime.cancel)
+    pause = _blocking(Runtime.pause)
+    resume = _blocking(Runtime.resume)
     redrive = _blocking(Runtime.redrive)
     wait = _blocking(Runtime.wait)
     result = _blocking(Runtime.result)

@@ -1,12 +1,14 @@
 """One segment of a run: from a claim to its gates or its end."""
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphRecursionError, UnknownInterruptError
+from langgraph.errors import GraphRecursionError, NodeTimeoutError, UnknownInterruptError
 from langgraph.types import StateSnapshot
 from pydantic_core import from_json
+from sqlalchemy import Connection
 
 from penstock.checkpoints import Checkpointer, Store, fenced, gates, runs
 from penstock.contracts.clock import Clock
@@ -24,11 +26,13 @@ from penstock.graphs import Graph
 from penstock.nodes import with_calls
 from penstock.nodes.acting import Acting
 from penstock.nodes.deciding import Deciding
+from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import Pool
 from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stragglers import Stragglers
 from penstock.policies import People
+from penstock.runs.cancelled import leave_calls
 from penstock.runs.hearing import heard
 from penstock.runs.policing import rulebook_of
 from penstock.runs.questions import STRICT_RESUME_KEY, answers, interrupts, questions, waits
@@ -62,20 +66,24 @@ class Driver:
         self._graphs: dict[str, Any] = {}
         self._rulebooks: dict[str, Rulebook] = {}
 
-    async def drive(self, graph: Graph, run: Run, segment: Segment) -> Run:
+    async def drive(self, graph: Graph, run: Run, segment: Segment, halt: Halt) -> Run:
         """Drive `run`, as it was claimed, until it waits or ends; return it as it is then.
 
-        `segment` hears of what happens meanwhile.
+        `segment` hears of what happens meanwhile. Whoever cancels this and does not want to wait
+        for the calls that are under way asks `halt` first.
 
         Raises:
             LeaseLost: somebody else drives it now; nothing was recorded.
             StoreError: the store failed; the run goes on when its lease has run out.
         """
         try:
-            state, parked = await self._advance(graph, run, segment)
+            state, parked = await self._advance(graph, run, segment, halt)
         except (StoreError, ThreadBusy):
             raise
         except Exception as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                # What a node makes of being stopped is not why its run ends.
+                raise asyncio.CancelledError from error
             segment.write_running()
             return await self._fail(run, _failure(error))
         except GateExpired as signal:
@@ -87,11 +95,14 @@ class Driver:
             known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
             asked = questions(run.id, state, known)
             others = sorted({*waits(state, known), *parked})
-            return await self._store.write(
-                lambda connection: runs.park(
+
+            def park(connection: Connection) -> Run:
+                parked = runs.park(
                     connection, run.fence, asked, others=others, at=at, actor=self._worker
                 )
-            )
+                return leave_calls(connection, parked, at=at, actor=self._worker)
+
+            return await self._store.write(park)
         if state.tasks:
             names = ", ".join(f"`{task.name}`" for task in state.tasks)
             stopped = Failure(
@@ -107,7 +118,7 @@ class Driver:
         )
 
     async def _advance(
-        self, graph: Graph, run: Run, segment: Segment
+        self, graph: Graph, run: Run, segment: Segment, halt: Halt
     ) -> tuple[StateSnapshot, Collection[GateId]]:
         """Run the graph as far as it goes; return where it stands, and where its calls wait."""
         compiled = self._compiled(graph)
@@ -118,6 +129,7 @@ class Driver:
             worker=self._worker,
             pool=self._pool,
             people=self._people,
+            halt=halt,
         )
         deciding = Deciding(
             run, self._rulebook(graph), self._people, self._clock, taints=graph.taints
@@ -201,6 +213,16 @@ def _failure(error: Exception) -> Failure:
         return Failure(
             code=FailureCode.TOOL_FAILED,
             message=f"{error}; mend what it says and redrive the run",
+            redrivable=True,
+        )
+    if isinstance(error, NodeTimeoutError):
+        return Failure(
+            code=FailureCode.DEADLINE_EXCEEDED,
+            message=(
+                f"`{error.node}` took longer than the {error.timeout:g} s of its {error.kind}"
+                " timeout; look at what takes so long, or give the node more time, and redrive the"
+                " run"
+            ),
             redrivable=True,
         )
     if isinstance(error, GraphRecursionError):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from penstock.contracts.run import Failure, FailureCode, Fence
+from penstock.nodes.halt import Halt
 from penstock.runs.segment import Segment
 
 
@@ -15,6 +16,15 @@ class Why(Enum):
     CANCELLED = auto()
     DRAINED = auto()
     SILENT = auto()
+    PAUSED = auto()
+    LATE = auto()
+
+
+_HALTING = {
+    Why.CANCELLED: "its run was cancelled",
+    Why.LATE: "the time of its run was over",
+}
+"""What cannot wait for the calls that are under way, and what these are told."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,20 +34,37 @@ class Driving:
     fence: Fence
     segment: Segment
     progress_s: float
+    halt: Halt
     task: "asyncio.Task[None]"
     why: Why | None = None
     """Set before the task is cancelled."""
+    _timer: asyncio.TimerHandle | None = None
 
     def stop(self, why: Why) -> None:
-        """Stop driving it; the first reason is the one that counts."""
+        """Stop driving it; the first reason is the one that counts.
+
+        A run that is cancelled, or late, does not wait for its calls either, whatever came first.
+        """
+        if why in _HALTING:
+            self.halt.ask(_HALTING[why])
         if self.why is None:
             self.why = why
             self.task.cancel()
 
+    def end_after(self, left_s: float) -> None:
+        """Stop driving it as late when its time is over."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(max(left_s, 0.0), self.stop, Why.LATE)
+
+    def over(self) -> None:
+        """Forget its time: it is not driven any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
 
 def silence(driving: Driving) -> Failure:
     """Return what a run fails with of which nothing is heard."""
-    nodes = ", ".join(f"`{node}`" for node in driving.segment.running) or "its graph"
+    nodes = _where(driving)
     return Failure(
         code=FailureCode.DEADLINE_EXCEEDED,
         message=(
@@ -47,3 +74,21 @@ def silence(driving: Driving) -> Failure:
         ),
         redrivable=True,
     )
+
+
+def lateness(driving: Driving, deadline_s: float | None) -> Failure:
+    """Return what a run fails with whose time is over."""
+    allowed = "its deadline" if deadline_s is None else f"its deadline of {deadline_s:g} s"
+    return Failure(
+        code=FailureCode.DEADLINE_EXCEEDED,
+        message=(
+            f"{allowed} came in {_where(driving)}; look at what takes so long, and redrive the run:"
+            " it goes on from its last checkpoint, and its time begins anew. Where it is right that"
+            " it takes longer, give its graph or the next run a longer `deadline_s`"
+        ),
+        redrivable=True,
+    )
+
+
+def _where(driving: Driving) -> str:
+    return ", ".join(f"`{node}`" for node in driving.segment.running) or "its graph"

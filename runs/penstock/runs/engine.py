@@ -33,6 +33,10 @@ class Taker(Protocol):
         """Claim and drive up to `limit` of the runs that wait longest; return how many."""
         ...
 
+    def heed(self) -> None:
+        """See now what was asked of the runs that it drives. From any thread."""
+        ...
+
 
 class Engine(Protocol):
     """Hands queued runs to the workers of every process that shares the store."""
@@ -43,6 +47,13 @@ class Engine(Protocol):
 
     def wake(self) -> None:
         """Have the workers of this process look now: a run was queued here. From any thread."""
+        ...
+
+    def heed(self) -> None:
+        """Have the workers of this process see now what was asked here of runs that are driven.
+
+        From any thread. Those of other processes see it with their next look.
+        """
         ...
 
     async def work(self, taker: Taker) -> None:

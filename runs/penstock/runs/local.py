@@ -19,6 +19,7 @@ class LocalEngine:
     def __init__(self) -> None:
         """Serve the workers of this process."""
         self._bells: set[_Bell] = set()
+        self._takers: set[Taker] = set()
 
     def enqueue(self, connection: Connection, run: Run) -> None:
         """Do nothing: the run's row says that it is queued."""
@@ -31,10 +32,16 @@ class LocalEngine:
         for bell in tuple(self._bells):
             bell.ring()
 
+    def heed(self) -> None:
+        """Have the workers of this process see now what was asked of runs. From any thread."""
+        for taker in tuple(self._takers):
+            taker.heed()
+
     async def work(self, taker: Taker) -> None:
         """Hand the oldest queued runs to a worker as long as it takes any."""
         bell = _Bell()
         self._bells.add(bell)
+        self._takers.add(taker)
         try:
             while not taker.is_draining:
                 bell.hush()
@@ -44,6 +51,7 @@ class LocalEngine:
                 await bell.wait(taker.poll_s)
         finally:
             self._bells.discard(bell)
+            self._takers.discard(taker)
 
 
 class _Bell:

@@ -11,12 +11,14 @@ from penstock.checkpoints import Checkpointer, Store, audit, gates, ledger, runs
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.effect import Effect, EffectStatus, Report
+from penstock.contracts.errors import InvalidInput
 from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId, new_run_id
 from penstock.contracts.run import ENDED, NewRun, Run, RunMode, RunStatus, WhenBusy
 from penstock.contracts.step import Step
 from penstock.graphs import Catalog, validate_input
 from penstock.policies import OpenDirectory, People
+from penstock.runs.cancelled import leave_calls
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
 from penstock.runs.questions import check_answer, read_doubt, require_answerer
@@ -64,19 +66,26 @@ class Runtime:
         when_busy: WhenBusy = WhenBusy.WAIT,
         mode: RunMode = RunMode.LIVE,
         tenant: str = TENANT,
+        deadline_s: float | None = None,
     ) -> Run:
         """Queue a run of `graph` with the input `given` and return it.
 
         With a `key`, the same call again returns the same run. Without a `thread_id` the run has
-        a thread of its own. In mode `simulate` its tools only read.
+        a thread of its own. In mode `simulate` its tools only read. After `deadline_s`, or what its
+        graph says, it fails, wherever it is; time at gates and in a pause does not count.
 
         Raises:
             UnknownGraph: there is no such graph.
-            InvalidInput: the input does not fit the graph; nothing was queued.
+            InvalidInput: the input does not fit the graph, or the deadline is no time; nothing was
+                queued.
             RunKeyReused: the key names a run with another graph, thread, input or mode.
             ThreadBusy: the thread's last run is not over, and the new one is not to wait.
         """
         known = self._catalog.get(graph)
+        if deadline_s is not None and not deadline_s > 0:
+            raise InvalidInput(
+                f"`deadline_s` is {deadline_s:g}; wanted are seconds, more than 0, or leave it out"
+            )
         earlier = () if thread_id is None else await self.list(thread_id=thread_id, limit=1)
         checked = validate_input(known, given, continues=bool(earlier))
         at = self._clock.now()
@@ -93,6 +102,7 @@ class Runtime:
             input=to_json(checked).decode(),
             mode=mode,
             principal=actor,
+            deadline_s=known.deadline_s if deadline_s is None else deadline_s,
         )
 
         def change(connection: Connection) -> Run:
@@ -232,17 +242,61 @@ class Runtime:
         self._engine.wake()
         return decided
 
-    async def cancel(self, run_id: RunId, *, by: str) -> Run:
-        """Cancel a run: at once if nobody drives it, else within a beat of its worker.
+    async def cancel(self, run_id: RunId, *, by: str, reason: str | None = None) -> Run:
+        """Cancel a run: at once if nobody drives it, else as soon as its worker sees it.
+
+        A worker in this process that shares the `engine` sees it now, another within a second. What
+        a tool may have done by then is not taken back: such a call is settled, or in doubt.
 
         Raises:
             IllegalTransition: it is over already.
             UnknownRun: there is no such run.
         """
         at = self._clock.now()
-        return await self._store.write(
-            lambda connection: runs.cancel(connection, run_id, at=at, by=by)
+
+        def change(connection: Connection) -> Run:
+            run = runs.cancel(connection, run_id, at=at, by=by, reason=reason)
+            return leave_calls(connection, run, at=at, actor=by)
+
+        run = await self._store.write(change)
+        self._engine.heed()
+        return run
+
+    async def pause(self, run_id: RunId, *, by: str, reason: str | None = None) -> Run:
+        """Keep a run from going on until it is resumed.
+
+        One that is driven goes back to the queue at its last checkpoint, when the calls that are
+        under way have been settled. Its gates stay open and may be decided.
+
+        Raises:
+            IllegalTransition: it is over.
+            UnknownRun: there is no such run.
+        """
+        at = self._clock.now()
+        run = await self._store.write(
+            lambda connection: runs.pause(connection, run_id, at=at, by=by, reason=reason)
         )
+        self._engine.heed()
+        return run
+
+    async def resume(self, run_id: RunId, *, by: str) -> Run:
+        """Let a run that was paused go on; one that was not is left as it is.
+
+        Raises:
+            IllegalTransition: it is over.
+            UnknownRun: there is no such run.
+        """
+        at = self._clock.now()
+
+        def change(connection: Connection) -> Run:
+            run = runs.resume(connection, run_id, at=at, by=by)
+            if run.status is RunStatus.QUEUED:
+                self._engine.enqueue(connection, run)
+            return run
+
+        run = await self._store.write(change)
+        self._engine.wake()
+        return run
 
     async def redrive(self, run_id: RunId, *, by: str) -> Run:
         """Queue a failed run again, to go on from its last checkpoint.

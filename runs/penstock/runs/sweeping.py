@@ -11,6 +11,7 @@ from penstock.contracts.gate import Gate
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.policy import OnExpiry
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
+from penstock.runs.cancelled import leave_calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,10 @@ class Swept:
 
 def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: WorkerId) -> Swept:
     """Look after everything once, so much of each as one transaction should hold."""
-    lost = leases.sweep(connection, lost_limit=lost_limit, at=at, actor=actor)
+    lost = [
+        leave_calls(connection, run, at=at, actor=actor)
+        for run in leases.sweep(connection, lost_limit=lost_limit, at=at, actor=actor)
+    ]
     gates.escalate(connection, limit=leases.SWEEP_LIMIT, at=at, actor=actor)
     expired = gates.expire(connection, limit=leases.SWEEP_LIMIT, at=at, actor=actor)
     woken = [_end_waiting(connection, gate, at=at, actor=actor) for gate in expired]

@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,17 +14,19 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import Checkpointer, Store, leases, runs
 from penstock.contracts.clock import Clock, SystemClock
-from penstock.contracts.errors import PenstockError
+from penstock.contracts.errors import PenstockError, StoreError
 from penstock.contracts.ids import RunId, WorkerId, new_worker_id
 from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import IsolationTier
 from penstock.graphs import Catalog
+from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import NotStarted, Pool
 from penstock.policies import OpenDirectory, People
 from penstock.runs import policing
+from penstock.runs.cancelled import leave_calls
 from penstock.runs.driver import Driver
-from penstock.runs.driving import Driving, Why, silence
+from penstock.runs.driving import Driving, Why, lateness, silence
 from penstock.runs.engine import Engine
 from penstock.runs.links import Links
 from penstock.runs.local import LocalEngine
@@ -39,6 +42,9 @@ IDLE_TOOL_PROCESSES = 2
 
 LAST_NOTICES_S = 1.0
 """When a worker ends, what is being sent has so much longer; then it is left to another worker."""
+
+LOOKS_PER_BEAT = 2
+"""So often a worker looks for what was asked of its runs; each beat is one of the looks."""
 
 _STUCK_BEATS = 5
 """A run that should have failed so many beats ago, and has not, is left to other workers."""
@@ -79,6 +85,7 @@ class Worker:
         self._driving: dict[RunId, Driving] = {}
         self._draining = threading.Event()
         self._over = threading.Event()
+        self._stirred = threading.Event()
         self.id: WorkerId = new_worker_id(socket.gethostname(), os.getpid())
         """Its name in leases and audit events."""
         self._pool = Pool(preload=_isolated(catalog), idle_count=IDLE_TOOL_PROCESSES)
@@ -101,6 +108,7 @@ class Worker:
         await self._load_policies()
         loop = asyncio.get_running_loop()
         self._over.clear()
+        self._stirred.clear()
         with ThreadPoolExecutor(1, thread_name_prefix="penstock-beat") as beater:
             try:
                 if _isolated(self._catalog):
@@ -119,9 +127,9 @@ class Worker:
                     sweeping.cancel()
                     await asyncio.wait([telling], timeout=LAST_NOTICES_S)
                     telling.cancel()
-                    self._over.set()
+                    self._end_beats()
             finally:
-                self._over.set()
+                self._end_beats()
                 self._driver.close()
                 await self._pool.close()
 
@@ -188,14 +196,22 @@ class Worker:
         for run in claimed:
             log.info("run %s of %s is claimed, epoch %d", run.id, run.graph, run.epoch)
             graph = self._catalog.get(run.graph)
-            segment = Segment(self._store, self._clock, run, graph.kinds)
-            self._driving[run.id] = Driving(
+            segment, halt = Segment(self._store, self._clock, run, graph.kinds), Halt()
+            driving = self._driving[run.id] = Driving(
                 fence=run.fence,
                 segment=segment,
                 progress_s=graph.progress_s or self._pace.progress_s,
-                task=asyncio.create_task(self._drive(run, segment), name=f"run {run.id}"),
+                halt=halt,
+                task=asyncio.create_task(self._drive(run, segment, halt), name=f"run {run.id}"),
             )
+            if run.deadline_at is not None:
+                left_s = (run.deadline_at - self._clock.now()).total_seconds()
+                driving.end_after(left_s)
         return len(claimed)
+
+    def heed(self) -> None:
+        """See now what was asked of the runs that are driven. From any thread."""
+        self._stirred.set()
 
     # ---- signs of life ----
 
@@ -203,10 +219,20 @@ class Worker:
         """Prolong the leases, in a thread: a node that blocks the loop must not lose them all.
 
         A run of which nothing is heard long after it should have failed is not prolonged. Its loop
-        is blocked, so it can only be taken over.
+        is blocked, so it can only be taken over. Between two beats, and when somebody asks for it,
+        it only looks at what was asked of the runs: that is no commit.
         """
         grace_s = _STUCK_BEATS * self._pace.beat_s
-        while not self._over.wait(self._pace.beat_s):
+        next_s = time.monotonic() + self._pace.beat_s
+        while not self._over.is_set():
+            self._stirred.wait(self._pace.beat_s / LOOKS_PER_BEAT)
+            self._stirred.clear()
+            if self._over.is_set():
+                return
+            if time.monotonic() < next_s:
+                self._look(loop)
+                continue
+            next_s = time.monotonic() + self._pace.beat_s
             driven = {
                 run_id: driving
                 for run_id, driving in tuple(self._driving.items())
@@ -220,14 +246,33 @@ class Worker:
             if not self._over.is_set():
                 loop.call_soon_threadsafe(self._heed, driven, held)
 
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        asked = dict(self._driving)
+        if not asked:
+            return
+        try:
+            held = self._store.read_blocking(lambda connection: leases.look(connection, self.id))
+        except StoreError as error:
+            # The next beat sees it too, and says so if the store is gone for good.
+            log.warning("what was asked of the runs could not be seen: %s", error)
+            return
+        known = {one.fence: one for one in held}
+        for driving in asked.values():
+            if (one := known.get(driving.fence)) is not None and (why := _asked(one)) is not None:
+                loop.call_soon_threadsafe(driving.stop, why)
+
+    def _end_beats(self) -> None:
+        self._over.set()
+        self._stirred.set()
+
     def _heed(self, driven: dict[RunId, Driving], held: Sequence[leases.Held]) -> None:
-        """Stop what was lost or cancelled or has come to nothing since the last beat."""
+        """Stop what was lost, is unwanted or has come to nothing since the last beat."""
         known = {one.fence: one for one in held}
         for driving in driven.values():
             if driving.fence not in known:
                 driving.stop(Why.LOST)
-            elif known[driving.fence].cancel_by is not None:
-                driving.stop(Why.CANCELLED)
+            elif (why := _asked(known[driving.fence])) is not None:
+                driving.stop(why)
             elif driving.segment.silent_s > driving.progress_s:
                 driving.stop(Why.SILENT)
             else:
@@ -264,10 +309,10 @@ class Worker:
 
     # ---- one run ----
 
-    async def _drive(self, run: Run, segment: Segment) -> None:
+    async def _drive(self, run: Run, segment: Segment, halt: Halt) -> None:
         try:
             graph = self._catalog.get(run.graph)
-            left = await self._driver.drive(graph, run, segment)
+            left = await self._driver.drive(graph, run, segment, halt)
             log.info("run %s is %s", run.id, left.status)
         except asyncio.CancelledError:
             await self._let_go(run)
@@ -277,7 +322,8 @@ class Worker:
             # The lease runs out by itself; whoever can drive the run then takes it over.
             log.exception("run %s is left to be taken over", run.id)
         finally:
-            self._driving.pop(run.id, None)
+            if (driving := self._driving.pop(run.id, None)) is not None:
+                driving.over()
             self._engine.wake()
 
     async def _let_go(self, run: Run) -> None:
@@ -291,6 +337,8 @@ class Worker:
             to = RunStatus.CANCELLED
         elif driving.why is Why.SILENT:
             to, failure = RunStatus.FAILED, silence(driving)
+        elif driving.why is Why.LATE:
+            to, failure = RunStatus.FAILED, lateness(driving, run.deadline_s)
         at = self._clock.now()
 
         def change(connection: Connection) -> None:
@@ -302,6 +350,7 @@ class Worker:
             is_unwanted = to is RunStatus.QUEUED and found.cancel_by is not None
             goal = RunStatus.CANCELLED if is_unwanted else to
             moved = runs.move(connection, run.fence, goal, at=at, actor=self.id, failure=failure)
+            leave_calls(connection, moved, at=at, actor=self.id)
             self._enqueue(connection, moved)
 
         try:
@@ -320,6 +369,13 @@ class Worker:
             log.warning("run %s is driven by another worker now", run.id)
         else:
             log.info("run %s is %s", run.id, found.status)
+
+
+def _asked(held: leases.Held) -> Why | None:
+    """Return what was asked of a run that is driven."""
+    if held.cancel_by is not None:
+        return Why.CANCELLED
+    return Why.PAUSED if held.is_paused else None
 
 
 def _isolated(catalog: Catalog) -> Sequence[str]:

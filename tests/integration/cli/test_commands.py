@@ -317,3 +317,58 @@ def test_the_same_commands_work_on_postgresql(
     assert cli.json("show", run_id[:12])["run"]["status"] == "queued"
     durability = {check["name"]: check for check in cli("doctor", "--json").data["checks"]}
     assert "synchronous_commit" in durability["durability"]["found"]
+
+
+def test_a_cancellation_is_shown_with_who_when_and_why(cli: CommandLine) -> None:
+    run_id = cli.start("chain")
+    cli("cancel", run_id, "--reason", "wrong order")
+    told = cli.json("show", run_id)["run"]
+    assert (told["cancel_by"], told["cancel_reason"]) == ("ann", "wrong order")
+    assert told["cancel_at"] is not None
+    shown = cli("show", run_id).out
+    assert "cancelled by" in shown
+    assert "Z: wrong order" in shown
+
+
+def test_a_paused_run_is_not_driven_until_it_is_resumed(cli: CommandLine) -> None:
+    run_id = cli.start("chain")
+    paused = cli("pause", run_id, "--reason", "lunch").out
+    assert paused == f"run {run_id} is queued, and paused\nnext: penstock resume {run_id}\n"
+    assert "queued, paused" in cli("runs").out
+    cli("run", "chain", "--wait")
+    told = cli.json("show", run_id)["run"]
+    assert (told["status"], told["pause_by"], told["pause_reason"]) == ("queued", "ann", "lunch")
+    assert "paused by" in cli("show", run_id).out
+    assert cli("resume", run_id).out.startswith(f"run {run_id} is queued, and not paused\n")
+    cli("run", "chain", "--wait")
+    assert cli.json("show", run_id)["run"]["status"] == "succeeded"
+
+
+def test_a_dry_run_lists_what_would_be_cancelled_and_changes_nothing(cli: CommandLine) -> None:
+    started = [cli.start("chain") for _ in range(2)]
+    told = cli.json("cancel", "--graph", "chain", "--dry-run")
+    assert (told["would"], told["count"]) == ("cancel", 2)
+    assert {run["id"] for run in told["runs"]} == set(started)
+    said = cli("cancel", "--graph", "chain", "--dry-run").out
+    assert said.endswith("would cancel 2 runs; nothing was changed\n")
+    assert {run["status"] for run in cli.json("runs")["runs"]} == {"queued"}
+
+
+def test_what_fits_a_filter_is_cancelled_and_nothing_else(cli: CommandLine) -> None:
+    old, new, other = cli.start("chain"), cli.start("chain"), cli.start("failing")
+    done = cli("cancel", "--graph", "chain", "--before", new, "--reason", "too old")
+    assert done.out == "1 run cancelled\n"
+    assert "1 of 1" in done.err
+    told = {run["id"]: run["status"] for run in cli.json("runs")["runs"]}
+    assert told == {old: "cancelled", new: "queued", other: "queued"}
+    assert cli.json("show", old)["run"]["cancel_reason"] == "too old"
+    assert cli("cancel", "--status", "succeeded").out == "0 runs cancelled\n"
+
+
+def test_all_failed_runs_are_redriven(cli: CommandLine) -> None:
+    failed = cli("run", "failing", "--wait", "--json").data["run"]["id"]
+    queued = cli.start("chain")
+    told = cli.json("redrive", "--status", "failed")
+    assert [run["id"] for run in told["runs"]] == [failed]
+    assert {run["status"] for run in cli.json("runs")["runs"]} == {"queued"}
+    assert queued in {run["id"] for run in cli.json("runs")["runs"]}

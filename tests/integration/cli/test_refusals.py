@@ -175,3 +175,22 @@ def test_a_setting_that_cannot_be_used_is_named(
 )
 def test_a_command_line_that_makes_no_sense_ends_with_2(cli: CommandLine, typed: list[str]) -> None:
     assert cli(*typed).code == 2
+
+
+def test_more_runs_than_a_hundred_are_cancelled_only_by_who_means_it(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.ui.cli.bulk.MOST", 1)
+    for _ in range(2):
+        cli.start("chain")
+    refused = cli("cancel", "--graph", "chain", "--json")
+    assert (refused.code, refused.error["code"]) == (3, "too_many_runs")
+    assert {run["status"] for run in cli.json("runs")["runs"]} == {"queued"}
+    assert cli.json("cancel", "--graph", "chain", "--yes")["count"] == 2
+
+
+@pytest.mark.parametrize(
+    "typed", [["cancel"], ["redrive", "--yes"], ["cancel", "0f", "--graph", "g"]]
+)
+def test_one_run_or_a_filter_is_wanted(cli: CommandLine, typed: list[str]) -> None:
+    assert cli(*typed).code == 2

@@ -936,28 +936,6 @@ async def test_a_blocking_call_without_a_margin_may_land_as_long_as_it_goes_on(
     assert (await shop.values(run))["said"] == "receipt 5"
 
 
-async def test_a_cancelled_run_does_not_say_that_what_may_have_happened_did_not(
-    store: Store,
-) -> None:
-    entered, go_on = asyncio.Event(), asyncio.Event()
-
-    @tool(effect="unsafe")
-    async def pay(amount: int) -> str:
-        """Pay."""
-        entered.set()
-        await go_on.wait()
-        return f"receipt {amount}"
-
-    shop = Shop(store, chain_of(State, calling((pay, {"amount": 5}))))
-    run = await shop.runtime.start("chain", {}, actor="ann")
-    async with shop.worker():
-        await entered.wait()
-        await shop.runtime.cancel(run.id, by="ann")
-        asyncio.get_running_loop().call_later(0.2, go_on.set)
-        run = await shop.until(run, RunStatus.CANCELLED)
-    assert await effects(shop, run) == [("pay", EffectStatus.SUCCEEDED, 1)]
-
-
 # ---- copies of threads ----
 
 

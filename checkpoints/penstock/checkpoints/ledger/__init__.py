@@ -9,6 +9,7 @@ make it less true.
 """
 
 from penstock.checkpoints.ledger.begin import begin
+from penstock.checkpoints.ledger.leave import leave
 from penstock.checkpoints.ledger.lineage import descend, forget, lineage_of
 from penstock.checkpoints.ledger.reading import (
     elsewhere,
@@ -37,6 +38,7 @@ __all__ = [
     "gate_of",
     "get",
     "keys",
+    "leave",
     "lineage_of",
     "listed",
     "looked_up",

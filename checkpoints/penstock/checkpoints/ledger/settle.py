@@ -93,6 +93,28 @@ def doubt(
     actor: str,
 ) -> Effect:
     """Record that nobody knows whether an attempt happened, and ask people."""
+    return put_in_doubt(
+        connection,
+        effect,
+        answer_schema=new.answer_schema,
+        can_be_looked_up=new.can_be_looked_up,
+        why=why,
+        at=at,
+        actor=actor,
+    )
+
+
+def put_in_doubt(
+    connection: Connection,
+    effect: Effect,
+    *,
+    answer_schema: str,
+    can_be_looked_up: bool,
+    why: tuple[str, str],
+    at: datetime,
+    actor: str,
+) -> Effect:
+    """Record that nobody knows whether an attempt happened, and ask people what this allows."""
     code, message = why
     values = {"error_code": code, "error_message": message}
     to = EffectStatus.IN_DOUBT
@@ -103,8 +125,8 @@ def doubt(
         connection,
         gate_of(moved),
         moved,
-        answer_schema=new.answer_schema,
-        wakes_at=moved.settles_at if new.can_be_looked_up else None,
+        answer_schema=answer_schema,
+        wakes_at=moved.settles_at if can_be_looked_up else None,
         at=at,
     )
     return moved

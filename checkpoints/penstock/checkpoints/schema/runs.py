@@ -43,6 +43,13 @@ runs = Table(
     Column("failure_redrivable", Integer),
     Column("mode", Text, nullable=False, server_default=RunMode.LIVE),
     Column("principal", Text, nullable=False, server_default=""),
+    Column("cancel_at", UtcDateTime),
+    Column("cancel_reason", Text),
+    Column("pause_by", Text),
+    Column("pause_at", UtcDateTime),
+    Column("pause_reason", Text),
+    Column("deadline_ms", BigInteger),
+    Column("deadline_at", UtcDateTime),
     CheckConstraint(one_of("status", RunStatus), name="status"),
     UniqueConstraint("tenant", "key"),
     CheckConstraint(

@@ -114,6 +114,7 @@ class ClearUp:
                 keywords,
                 is_async=probe.signature.is_async,
                 timeout_s=call.tool.contract.timeout_s,
+                halt=self.acting.halt,
             )
             if isinstance(told, Happened):
                 call.tool.results.dump(told.result)

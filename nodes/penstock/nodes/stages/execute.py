@@ -9,6 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp, is_invalid_resume
 from sqlalchemy.exc import OperationalError
 
+from penstock.contracts.attempt import Attempt
 from penstock.contracts.errors import InvalidResult
 from penstock.contracts.outcome import Failed, InDoubt
 from penstock.contracts.tool import EffectClass, IsolationTier, RetryAfter
@@ -24,6 +25,9 @@ from penstock.nodes.redact import Redaction
 from penstock.nodes.secrets import SecretValues, no_secrets, resolve
 from penstock.nodes.supplies import Supplies, Supply
 from penstock.nodes.transaction import RolledBack, once
+
+BURY_S = 10.0
+"""How long the end of a process that was killed is waited for; the pool itself waits less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +53,16 @@ class Execute:
 
     async def __call__(self, attempted: Attempted) -> Ending | Asks:
         """Run it, and say what is known of it now."""
-        contract = attempted.call.tool.contract
+        contract, halt = attempted.call.tool.contract, self.acting.halt
+        if halt.is_asked:
+            why = f"it was never started, because {halt.why}"
+            return Failed(code="stopped", message=why, retryable=True)
         asking = await self.questions.asking(attempted.call)
-        attempted = replace(attempted, call=_asking(attempted.call, asking))
+        attempted = replace(
+            attempted,
+            call=_asking(attempted.call, asking),
+            attempt=self._in_time_of_run(attempted.attempt),
+        )
         found = resolve(contract.secrets, self.acting.secrets)
         # That none is missing was found out when the call came in.
         secrets = found if isinstance(found, SecretValues) else no_secrets()
@@ -61,6 +72,15 @@ class Execute:
         try:
             with asking.here():
                 result = await self._run(underway)
+        except functions.Stopped as stopped:
+            if stopped.running is not None:
+                self.late(underway, stopped.running, self)
+            goes_on = ", and goes on: what blocks cannot be stopped"
+            why = (
+                f"attempt {attempted.attempt.number} was to stop, because {halt.why}"
+                f"{'' if stopped.running is None else goes_on}"
+            )
+            return _unknown(underway, "stopped", why)
         except functions.TooLate as late:
             if late.running is not None:
                 self.late(underway, late.running, self)
@@ -97,7 +117,7 @@ class Execute:
     async def _run(self, underway: Underway) -> object:
         """Return the result, as it is or as it was recorded where it was made."""
         call, attempt = underway.attempted.call, underway.attempted.attempt
-        tool, timeout_s = call.tool, call.tool.contract.timeout_s
+        tool, timeout_s = call.tool, self._timeout_s(call)
         if tool.contract.isolation is IsolationTier.SUBPROCESS:
             job = Job(
                 import_path=tool.import_path or "",
@@ -107,11 +127,18 @@ class Execute:
                 call_id=_call_id(call),
                 secrets=underway.secrets,
             )
-            return Produced(text=await self.acting.pool.run(job))
+            # The pool keeps the deadline itself, and is not left before the process is dead.
+            text = await functions.task(
+                self.acting.pool.run(job),
+                timeout_s=None,
+                grace_s=BURY_S,
+                halt=self.acting.halt,
+            )
+            return Produced(text=cast(str, text))
         if tool.database is not None:
             writing = functions.in_thread(_transaction, {"underway": underway})
             try:
-                return await functions.within(writing, timeout_s=timeout_s)
+                return await functions.within(writing, timeout_s=timeout_s, halt=self.acting.halt)
             except RolledBack as undone:
                 if isinstance(undone.__cause__, GraphBubbleUp):
                     # It asks something, and what it had done before was undone.
@@ -122,7 +149,26 @@ class Execute:
             tool.keywords(call.checked, _supplies(underway)),
             is_async=tool.is_async,
             timeout_s=timeout_s,
+            halt=self.acting.halt,
         )
+
+    def _in_time_of_run(self, attempt: Attempt) -> Attempt:
+        ends_at = self.acting.run.deadline_at
+        if ends_at is None or attempt.deadline_at <= ends_at:
+            return attempt
+        return replace(attempt, deadline_at=ends_at)
+
+    def _timeout_s(self, call: ToolCall) -> float:
+        """Return how long a function may take: never longer than its run.
+
+        The run's own end comes first where it can, and stops the call. This is for a loop that is
+        blocked, and for processes that are killed without it.
+        """
+        timeout_s, ends_at = call.tool.contract.timeout_s, self.acting.run.deadline_at
+        if ends_at is None:
+            return timeout_s
+        left_s = (ends_at - self.acting.clock.now()).total_seconds()
+        return min(timeout_s, max(left_s, 0.0) + functions.GRACE_S)
 
     async def _verify(self, underway: Underway, given: object) -> str | None:
         """Return what the contract's own check finds wrong with a result."""
@@ -135,7 +181,8 @@ class Execute:
                 verify.function,
                 verify.bind(call.checked.values, _supplies(underway), first=given),
                 is_async=verify.signature.is_async,
-                timeout_s=call.tool.contract.timeout_s,
+                timeout_s=self._timeout_s(call),
+                halt=self.acting.halt,
             )
         except functions.TooLate:
             return "the check of its result did not end in time"

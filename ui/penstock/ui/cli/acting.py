@@ -1,4 +1,4 @@
-"""`penstock cancel` and `redrive`: a person acts on a run."""
+"""`penstock cancel`, `redrive`, `pause` and `resume`: a person acts on a run."""
 
 import asyncio
 
@@ -9,18 +9,19 @@ from penstock.ui.cli.desk import Desk, open_desk
 from penstock.ui.cli.output import Output
 
 
-def cancel(settings: Settings, output: Output, *, typed: str) -> None:
+def cancel(settings: Settings, output: Output, *, typed: str, reason: str | None) -> None:
     """Cancel a run: at once, or as soon as its worker sees it."""
 
     async def change(desk: Desk) -> Run:
-        return await desk.runtime.cancel((await desk.run(typed)).id, by=desk.person())
+        person = desk.person()
+        return await desk.runtime.cancel((await desk.run(typed)).id, by=person, reason=reason)
 
     with open_desk(settings) as desk:
         run = asyncio.run(change(desk))
     now = (
         f"run {run.id} is {run.status}"
         if run.status is RunStatus.CANCELLED
-        else f"run {run.id} is to be cancelled: its worker sees it within a beat"
+        else f"run {run.id} is to be cancelled: its worker sees it within a second"
     )
     output.answer({"run": words.of_run(run)}, now)
 
@@ -36,5 +37,37 @@ def redrive(settings: Settings, output: Output, *, typed: str) -> None:
     output.answer(
         {"run": words.of_run(run)},
         f"run {run.id} is {run.status} again and goes on from its last checkpoint",
+        f"next: penstock show {run.id}",
+    )
+
+
+def pause(settings: Settings, output: Output, *, typed: str, reason: str | None) -> None:
+    """Keep a run from going on until it is resumed."""
+
+    async def change(desk: Desk) -> Run:
+        person = desk.person()
+        return await desk.runtime.pause((await desk.run(typed)).id, by=person, reason=reason)
+
+    with open_desk(settings) as desk:
+        run = asyncio.run(change(desk))
+    now = (
+        f"run {run.id} is to pause: it goes back to the queue when its calls have been settled"
+        if run.status is RunStatus.RUNNING
+        else f"run {run.id} is {run.status}, and paused"
+    )
+    output.answer({"run": words.of_run(run)}, now, f"next: penstock resume {run.id}")
+
+
+def resume(settings: Settings, output: Output, *, typed: str) -> None:
+    """Let a run that was paused go on."""
+
+    async def change(desk: Desk) -> Run:
+        return await desk.runtime.resume((await desk.run(typed)).id, by=desk.person())
+
+    with open_desk(settings) as desk:
+        run = asyncio.run(change(desk))
+    output.answer(
+        {"run": words.of_run(run)},
+        f"run {run.id} is {run.status}, and not paused",
         f"next: penstock show {run.id}",
     )

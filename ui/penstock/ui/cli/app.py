@@ -18,6 +18,7 @@ from penstock.ui.cli.gate_app import gate_app
 from penstock.ui.cli.options import AsJson, Limit, RunArgument, settings
 from penstock.ui.cli.output import Output
 from penstock.ui.cli.policy_app import policy_app
+from penstock.ui.cli.run_app import run_app
 
 STRICT = "LANGGRAPH_STRICT_MSGPACK"
 """LangGraph's switch: what is read from a checkpoint must not be able to run code."""
@@ -31,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(gate_app)
+app.add_typer(run_app)
 app.add_typer(policy_app)
 
 
@@ -155,24 +157,6 @@ def show(*, run_id: RunArgument, as_json: AsJson = False) -> None:
     from penstock.ui.cli import showing
 
     showing.show(settings(), Output(as_json=as_json), typed=run_id)
-
-
-@app.command()
-@answering
-def cancel(*, run_id: RunArgument, as_json: AsJson = False) -> None:
-    """Cancel a run."""
-    from penstock.ui.cli import acting
-
-    acting.cancel(settings(), Output(as_json=as_json), typed=run_id)
-
-
-@app.command()
-@answering
-def redrive(*, run_id: RunArgument, as_json: AsJson = False) -> None:
-    """Queue a failed run again, to go on from its last checkpoint."""
-    from penstock.ui.cli import acting
-
-    acting.redrive(settings(), Output(as_json=as_json), typed=run_id)
 
 
 @app.command()

@@ -47,7 +47,7 @@ def runs(
             rows=[
                 (
                     run.id,
-                    words.status_text(run.status),
+                    words.run_status_text(run),
                     run.graph,
                     # A run that has its thread for itself shares its id with it.
                     "" if run.thread_id == run.id else run.thread_id,

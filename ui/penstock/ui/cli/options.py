@@ -11,6 +11,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, f
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="The run's id, or its beginning if no other's is so.")
 ]
+Reason = Annotated[str | None, typer.Option(help="Why; kept with the run, and shown.")]
 GateArgument = Annotated[
     str, typer.Argument(metavar="GATE", help="The gate's id; its beginning while it is open.")
 ]

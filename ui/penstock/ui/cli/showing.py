@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.effect import Effect
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import Gate
-from penstock.contracts.run import Run, RunMode, RunStatus
+from penstock.contracts.run import LIVE, Run, RunMode, RunStatus
 from penstock.contracts.step import Step
 from penstock.runs.settings import Settings
 from penstock.ui.cli import gate_words, texts, words
@@ -113,7 +114,13 @@ def _header(run: Run) -> Any:
         "mode": run.mode if run.mode is not RunMode.LIVE else None,
         "epoch": str(run.epoch),
         "worker": run.worker_id,
-        "cancel asked by": run.cancel_by,
+        "cancelled by": _who(run.cancel_by, run.cancel_at, run.cancel_reason),
+        "paused by": _who(run.pause_by, run.pause_at, run.pause_reason)
+        if run.status in LIVE
+        else None,
+        "deadline": None
+        if run.deadline_at is None or run.status not in LIVE
+        else texts.instant(run.deadline_at),
         "created": texts.instant(run.created_at),
         "ended": texts.instant(run.ended_at),
         "failure": None if failure is None else f"{failure.code}: {failure.message}",
@@ -121,6 +128,12 @@ def _header(run: Run) -> Any:
     shown = table("", "", rows=[(name, value) for name, value in rows.items() if value])
     shown.show_header = False
     return shown
+
+
+def _who(by: str | None, at: datetime | None, reason: str | None) -> str | None:
+    if by is None:
+        return None
+    return f"{by}, {texts.instant(at)}{'' if reason is None else f': {reason}'}"
 
 
 def _steps(steps: Sequence[Step]) -> list[tuple[Any, ...]]:

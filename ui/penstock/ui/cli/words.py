@@ -9,7 +9,7 @@ from rich.text import Text
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.effect import Effect, Report
 from penstock.contracts.gate import Gate
-from penstock.contracts.run import Run
+from penstock.contracts.run import LIVE, Run, RunStatus
 from penstock.contracts.step import Step
 
 _STYLES = {
@@ -45,6 +45,13 @@ def of_run(run: Run) -> dict[str, Any]:
         "worker_id": run.worker_id,
         "lost_count": run.lost_count,
         "cancel_by": run.cancel_by,
+        "cancel_at": run.cancel_at,
+        "cancel_reason": run.cancel_reason,
+        "pause_by": run.pause_by,
+        "pause_at": run.pause_at,
+        "pause_reason": run.pause_reason,
+        "deadline_s": run.deadline_s,
+        "deadline_at": run.deadline_at,
         "created_at": run.created_at,
         "changed_at": run.changed_at,
         "ended_at": run.ended_at,
@@ -147,6 +154,16 @@ def of_event(event: AuditEvent) -> dict[str, Any]:
 def status_text(status: str) -> Text:
     """Return a state in its colour."""
     return Text(status, style=_STYLES.get(status, ""))
+
+
+def run_status_text(run: Run) -> Text:
+    """Return the state of a run in its colour, and whether it is paused or to be cancelled."""
+    told = status_text(run.status)
+    if run.status is RunStatus.RUNNING and run.cancel_by is not None:
+        told.append(", to be cancelled")
+    elif run.status in LIVE and run.pause_by is not None:
+        told.append(", paused")
+    return told
 
 
 def about_failure(run: Run) -> Sequence[str]:
