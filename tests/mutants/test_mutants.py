@@ -467,16 +467,16 @@ MUTANTS = [
     Mutant(
         "a run is claimed twice",
         "run_sql.py",
-        '.where(runs.c.id == bindparam("run_id"), runs.c.status == RunStatus.QUEUED)',
-        '.where(runs.c.id == bindparam("run_id"))',
+        "            runs.c.status == RunStatus.QUEUED,\n            runs.c.pause_by.is_(None),\n",
+        "            runs.c.pause_by.is_(None),\n",
         RUNS,
     ),
     # ---- runs ----
     Mutant(
         "two runs of a thread are driven at once",
         "leases.py",
-        "or_(false(), *known), free)",
-        "or_(false(), *known))",
+        "                free,\n",
+        "",
         RUNTIME,
     ),
     Mutant(
@@ -496,8 +496,8 @@ MUTANTS = [
     Mutant(
         "a worker that lives keeps a run that it has given up",
         "leases.py",
-        "            runs.c.id.in_(driven),\n",
-        "",
+        ".where(_is_held(worker), runs.c.id.in_(driven))",
+        ".where(_is_held(worker))",
         RUNTIME,
     ),
     Mutant(
@@ -517,21 +517,21 @@ MUTANTS = [
     ),
     Mutant(
         "a decision that comes while the run parks is not heard",
-        "runs.py",
+        "runs/moving.py",
         "if gates.any_closed(connection, waits_for):",
         "if not questions and gates.any_closed(connection, []):",
         RUNTIME,
     ),
     Mutant(
         "a cancellation that comes while the run parks is not heard",
-        "runs.py",
+        "runs/moving.py",
         "if run.cancel_by is not None:",
         "if run.cancel_by is not None and not questions:",
         RUNS,
     ),
     Mutant(
         "gates stay open when their run is over",
-        "runs.py",
+        "runs/moving.py",
         "        gates.cancel_open(connection, run.id, at=at, actor=actor)\n",
         "        pass\n",
         RUNTIME,
@@ -1776,8 +1776,8 @@ MUTANTS = [
     ),
     Mutant(
         "time at a gate counts for the deadline",
-        "runs.py",
-        "    _put_off(connection, run, by=at - run.changed_at)\n",
+        "runs/moving.py",
+        "    put_off(connection, run, by=at - run.changed_at)\n",
         "",
         (f"{PAUSING}::test_time_at_a_gate_does_not_count",),
     ),

@@ -1,0 +1,25 @@
+"""Runs in the store. Every function takes a connection first and is one transaction's part.
+
+A change of state is an update that holds its own guard and must touch exactly one row; nothing is
+read first and believed later. Each writes its audit event beside it.
+"""
+
+from penstock.checkpoints.runs.moving import claim, move, park, wake
+from penstock.checkpoints.runs.reading import find, get, lock
+from penstock.checkpoints.runs.starting import create
+from penstock.checkpoints.runs.steering import cancel, pause, redrive, resume
+
+__all__ = [
+    "cancel",
+    "claim",
+    "create",
+    "find",
+    "get",
+    "lock",
+    "move",
+    "park",
+    "pause",
+    "redrive",
+    "resume",
+    "wake",
+]
