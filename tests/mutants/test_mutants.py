@@ -16,6 +16,7 @@ import pytest
 from support.checkout import ROOMS, ROOT
 
 CHECKPOINTS = "checkpoints/penstock/checkpoints"
+CONTRACTS = "contracts/penstock/contracts"
 NODES = "nodes/penstock/nodes"
 RUNS_ROOM = "runs/penstock/runs"
 POLICIES = "policies/penstock/policies"
@@ -40,6 +41,8 @@ QUESTIONS = "tests/integration/nodes/test_questions.py"
 APPROVALS = "tests/integration/nodes/test_approvals.py"
 REFUSED = "tests/integration/test_gate_refusals.py::test_nothing_comes_of_it_when"
 FORMS = ("tests/unit/nodes/test_forms.py",)
+BUDGETS = "tests/integration/test_budgets.py"
+METERING = "tests/integration/nodes/test_metering.py"
 LINKS = ("tests/integration/test_links.py",)
 NOTICES = ("tests/integration/test_notices.py",)
 DELTAS = ("tests/unit/test_deltas.py", *CHECKPOINTER)
@@ -65,6 +68,147 @@ def refused(*claims: str) -> Sequence[str]:
 
 
 MUTANTS = [
+    # ---- budgets ----
+    Mutant(
+        "what does not fit is held",
+        "budget_sql.py",
+        "    fits = taken + given <= cap\n",
+        "    fits = given <= cap\n",
+        (f"{BUDGETS}::test_what_is_held_cannot_be_held_again",),
+    ),
+    Mutant(
+        "what calls under way hold is given away",
+        "budget_sql.py",
+        'budget_accounts.c[f"spent_{unit}"] + budget_accounts.c[f"held_{unit}"]\n',
+        'budget_accounts.c[f"spent_{unit}"]\n',
+        (f"{BUDGETS}::test_what_is_held_cannot_be_held_again",),
+    ),
+    Mutant(
+        "a cap of zero is no cap",
+        "budget_sql.py",
+        "return or_(cap.is_(None), fits)",
+        "return or_(cap.is_(None), cap == 0, fits)",
+        (f"{BUDGETS}::test_a_cap_of_zero_is_zero",),
+    ),
+    Mutant(
+        "another currency counts as that of the cap",
+        "budget_sql.py",
+        "or_(given == 0, budget_accounts",
+        "or_(given >= 0, budget_accounts",
+        (f"{BUDGETS}::test_another_currency_than_that_of_the_cap_does_not_fit",),
+    ),
+    Mutant(
+        "an unknown price fits where money is capped",
+        "budget_sql.py",
+        'bindparam("is_priced", type_=Integer) == 1',
+        'bindparam("is_priced", type_=Integer) >= 0',
+        (f"{BUDGETS}::test_an_unknown_price_is_refused_only_where_money_is_capped",),
+    ),
+    Mutant(
+        "a hold ends twice",
+        "budget_sql.py",
+        '            budget_holds.c.id == bindparam("of_id"),\n'
+        "            budget_holds.c.status == HoldStatus.HELD,\n",
+        '            budget_holds.c.id == bindparam("of_id"),\n',
+        (f"{BUDGETS}::test_a_hold_is_taken_once_and_ends_once",),
+    ),
+    Mutant(
+        "a call that is held still is held twice",
+        "budget_sql.py",
+        "        where=budget_holds.c.status != HoldStatus.HELD,\n",
+        "",
+        (f"{BUDGETS}::test_a_hold_is_taken_once_and_ends_once",),
+    ),
+    Mutant(
+        "one account alone is asked",
+        "budgets.py",
+        "    for account in accounts:\n        while",
+        "    for account in accounts[:1]:\n        while",
+        (f"{BUDGETS}::test_all_accounts_hold_a_call_or_none",),
+    ),
+    Mutant(
+        "a model's call of a lost worker stays held",
+        "budgets.py",
+        "budget_holds.c.epoch < fence.epoch",
+        "budget_holds.c.epoch < 0",
+        (f"{BUDGETS}::test_a_model_call_of_a_lost_worker_counts_as_used",),
+    ),
+    Mutant(
+        "a worker ends what its own models hold",
+        "budgets.py",
+        "budget_holds.c.epoch < fence.epoch",
+        "budget_holds.c.epoch <= fence.epoch",
+        (f"{BUDGETS}::test_a_model_call_of_a_lost_worker_counts_as_used",),
+    ),
+    Mutant(
+        "a tool's call ends with the lease",
+        "budgets.py",
+        "        budget_holds.c.kind == HoldKind.MODEL,\n",
+        "",
+        (f"{BUDGETS}::test_a_tool_call_of_a_lost_worker_stays_held",),
+    ),
+    Mutant(
+        "what is in doubt is given back",
+        "ledger/settle.py",
+        "    if to is not EffectStatus.IN_DOUBT:\n        # What may",
+        "    if to:\n        # What may",
+        (f"{BUDGETS}::test_an_effect_in_doubt_keeps_its_hold_until_somebody_knows",),
+    ),
+    Mutant(
+        "what failed is paid for",
+        "ledger/settle.py",
+        "happened=to is not EffectStatus.FAILED",
+        "happened=bool(to)",
+        (f"{BUDGETS}::test_an_effect_that_failed_spends_nothing_and_may_hold_again",),
+    ),
+    Mutant(
+        "an effect begins without its budget",
+        "claim.py",
+        "    if not call.undoes:\n        # A person",
+        "    if call.undoes:\n        # A person",
+        (f"{METERING}::test_a_tool_call_that_does_not_fit_is_refused_and_the_model_told",),
+        NODES,
+    ),
+    Mutant(
+        "a read that costs is made unasked",
+        "stages/attempt.py",
+        "call.tool.contract.cost is None and call.effect.spend is None",
+        "call.effect.spend is None",
+        (f"{METERING}::test_a_read_that_costs_is_reserved_before_it_is_made",),
+        NODES,
+    ),
+    Mutant(
+        "a model is called all the same",
+        "metering.py",
+        "    raise_error = True\n",
+        "    raise_error = False\n",
+        (f"{METERING}::test_a_model_is_not_called_where_nothing_can_be_reserved",),
+        NODES,
+    ),
+    Mutant(
+        "a graph goes on without a budget",
+        "signals.py",
+        "class BudgetExhausted(ControlSignal):",
+        "class BudgetExhausted(Exception):",
+        (f"{METERING}::test_nothing_in_a_graph_goes_on_without_a_budget",),
+        CONTRACTS,
+    ),
+    Mutant(
+        "what does not say what it used has used nothing",
+        "metering.py",
+        "            self._settle_whole(run_id, happened=True)\n            return\n",
+        "            self._settle_whole(run_id, happened=False)\n            return\n",
+        (f"{METERING}::test_a_model_that_does_not_say_what_it_used_has_used_the_worst",),
+        NODES,
+    ),
+    Mutant(
+        "what a call holds that was never made stays held",
+        "driver.py",
+        "            meter.ended()\n",
+        "            pass\n",
+        (f"{METERING}::test_what_a_call_holds_that_was_never_made_is_settled_with_its_segment",),
+        RUNS_ROOM,
+    ),
     # ---- policies ----
     Mutant(
         "a user of another tenant is let in",

@@ -9,6 +9,7 @@ from typing import Any
 from langgraph.graph import START, StateGraph
 
 from penstock.checkpoints import Checkpointer, Store
+from penstock.contracts.budget import Budget
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import Catalog, Graph, declare
 from penstock.policies import People
@@ -35,12 +36,19 @@ class Shop:
     """A store, a runtime and a worker for one graph."""
 
     def __init__(
-        self, store: Store, graph: Graph, *, policy: Path = OPEN, people: People | None = None
+        self,
+        store: Store,
+        graph: Graph,
+        *,
+        policy: Path = OPEN,
+        people: People | None = None,
+        day_budget: Budget | None = None,
     ) -> None:
         self.store = store
         self.graph = graph
         self.policy = policy
         self.people = people
+        self.day_budget = day_budget
         self.saver = Checkpointer(store)
         self.engine = LocalEngine()
         catalog = Catalog.of(graph)
@@ -59,6 +67,7 @@ class Shop:
             pace=pace,
             people=self.people,
             policy=self.policy,
+            day_budget=self.day_budget,
         )
         working = asyncio.create_task(worker.work())
         yield worker

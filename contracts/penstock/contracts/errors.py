@@ -8,6 +8,7 @@ Control signals (a lost lease, a cancelled run) are not errors: see `signals`.
 
 from typing import ClassVar
 
+from penstock.contracts.budget import Shortfall, Unit
 from penstock.contracts.outcome import Failed, InDoubt, Refused
 
 
@@ -73,6 +74,16 @@ class GateNotReady(PenstockError):
 
     code = "gate_not_ready"
     retryable = True
+
+
+class OverBudget(PenstockError):
+    """A call was to be made that its budget does not hold; nothing was started."""
+
+    code = "over_budget"
+
+    def __init__(self, shortfall: Shortfall, name: str) -> None:
+        super().__init__(_short(shortfall, name))
+        self.shortfall = shortfall
 
 
 class UnknownEffect(PenstockError):
@@ -285,3 +296,24 @@ class WriterStopped(StoreError):
     """The store's writer is closed or has died; nothing more is written by this process."""
 
     code = "writer_stopped"
+
+
+def _short(found: Shortfall, name: str) -> str:
+    """Say what is left, what was wanted, and what to do."""
+    where = f"the budget of the {found.kind}"
+    if not found.is_priced:
+        return (
+            f"`{name}` has no known price, and {where} caps money; name one in `Budget(prices=…)`,"
+            " or leave money without a cap"
+        )
+    of, wanted_of = found.currency or "", found.wanted_currency or found.currency or ""
+    if of != wanted_of:
+        return f"{where} caps {found.unit} in {of}, and `{name}` may take some in {wanted_of}"
+    unit = f"{found.unit} ({_SCALES[found.unit]} {of})" if of else f"{found.unit}"
+    return (
+        f"`{name}` may take {found.wanted} {unit}, and {where} has {found.left} left;"
+        " finish without it, or start a run with a larger budget"
+    )
+
+
+_SCALES = {Unit.MONEY: "millionths of", Unit.TOOL_SPEND: "minor units of"}

@@ -22,6 +22,9 @@ Fingerprint = NewType("Fingerprint", str)
 """What a graph is made of, in 64 hex digits; with equal ones a run goes on where it stands."""
 
 
+AccountId = NewType("AccountId", str)
+"""Names what a budget is kept on: a run, or a tenant on a day."""
+
 IdempotencyKey = NewType("IdempotencyKey", str)
 """Names one tool call to the service that does it; the same in each attempt."""
 

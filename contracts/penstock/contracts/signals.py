@@ -4,9 +4,19 @@ They derive from `BaseException`: an agent's `except Exception`, a tool node tha
 messages and LangGraph's retries would otherwise swallow them and go on acting without a lease.
 """
 
+from penstock.contracts.errors import OverBudget
+
 
 class ControlSignal(BaseException):
     """Tells the driver of a run to stop; never an error of the run."""
+
+
+class BudgetExhausted(ControlSignal):
+    """The budget of this run does not hold the next call of a model: the run is over."""
+
+    def __init__(self, error: OverBudget) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Draining(ControlSignal):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.contracts.budget import Budget
 from penstock.contracts.errors import InvalidGraph
 from penstock.contracts.ids import Fingerprint
 from penstock.contracts.policy import Taint
@@ -45,6 +46,8 @@ class Graph:
     """The folder of its policy; None for the one that stands where a graph names none."""
     taints: frozenset[Taint]
     """What its runs carry from their start: that of their input."""
+    budget: Budget
+    """What each of its runs may use."""
     tools: Mapping[str, "Tool[Any]"] = field(repr=False, compare=False)
     """The tools that are known to be called in it, by their names; each has its `contract`."""
     compiled: "Compiled" = field(repr=False, compare=False)
@@ -73,6 +76,7 @@ def declare(
     tools: Iterable["BaseTool"] = (),
     policy: Path | str | None = None,
     taints: Iterable[Taint | str] = (),
+    budget: Budget | None = None,
 ) -> Graph:
     """Give a LangGraph graph, compiled or not, the name and version that its runs are stored under.
 
@@ -81,7 +85,8 @@ def declare(
     `progress_s` fails: no step begins or ends, and no node writes to its stream. So does one that
     takes longer than `deadline_s`, without the time at gates and in a pause. `policy` is the
     folder with its Cedar policies; it is read when a worker starts. A graph whose input is written
-    by somebody outside says so: `taints={"untrusted"}`.
+    by somebody outside says so: `taints={"untrusted"}`. `budget` is what each run may use; without
+    one, that of `Budget()`.
 
     Raises:
         InvalidGraph: It is not a graph, does not compile, has no name, no version, no time to come
@@ -123,6 +128,7 @@ def declare(
         deadline_s=deadline_s,
         policy=None if policy is None else Path(policy),
         taints=_taints(name, taints),
+        budget=budget or Budget(),
         tools=tools_of(compiled, tools),
         compiled=compiled,
     )

@@ -1,8 +1,11 @@
 """Who makes the calls of a segment, and where they are recorded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 
-from penstock.checkpoints import Store
+from penstock.checkpoints import Store, budgets
+from penstock.contracts.budget import Account, AccountKind, Budget, day_account
 from penstock.contracts.clock import Clock
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Run
@@ -29,3 +32,21 @@ class Acting:
     """Tells the calls to stop."""
     secrets: Source = environment
     """Returns secrets by their names."""
+    budget: Budget = field(default_factory=Budget)
+    """What the run may use, where its account does not say so already; and prices of models."""
+    day_budget: Budget | None = None
+    """What the runs of a tenant may use in a day together; None where that has no caps."""
+
+    def accounts(self) -> Sequence[Account]:
+        """Return what its calls are reserved on, the run's own account first."""
+        own = budgets.account_of(self.run, self.budget)
+        if self.day_budget is None:
+            return (own,)
+        tenant, day = self.run.tenant, self.clock.now().astimezone(UTC).date().isoformat()
+        shared = Account(
+            id=day_account(tenant, day),
+            kind=AccountKind.DAY,
+            tenant=tenant,
+            budget=self.day_budget,
+        )
+        return (own, shared)

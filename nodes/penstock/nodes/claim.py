@@ -1,17 +1,20 @@
 """The claim of a call: all that has to hold when it begins, in the transaction that says it does.
 
-Its approval is used up, its decision written down, and its effect begun, or none of it.
+Its approval is used up, its decision written down, what it may use at most is held on its budgets,
+and its effect begun, or none of it.
 """
 
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import decisions, gates, ledger, policies
+from penstock.checkpoints import budgets, decisions, gates, ledger, policies
+from penstock.contracts.budget import HoldKind
 from penstock.contracts.effect import Effect
 from penstock.nodes.acting import Acting
 from penstock.nodes.binding import binding_of
 from penstock.nodes.call import ToolCall
+from penstock.nodes.costs import worst_of
 
 
 class StaleDecision(Exception):
@@ -30,6 +33,7 @@ def claim(
     Raises:
         StaleDecision: It has to be decided about anew.
         ConsentVoid: It needs another approval.
+        OverBudget: What it may use at most is more than is left.
         LeaseLost: Somebody else drives the run now.
     """
     run, worker = acting.run, acting.worker
@@ -53,4 +57,15 @@ def claim(
         )
         if why is not None:
             raise ConsentVoid(why)
+    if not call.undoes:
+        # A person has decided that it be undone: no budget stands in the way of that.
+        budgets.reserve(
+            connection,
+            effect.key,
+            acting.accounts(),
+            worst_of(call),
+            fence=run.fence,
+            kind=HoldKind.TOOL,
+            name=call.tool.name,
+        )
     return effect, True

@@ -22,6 +22,7 @@ from penstock.nodes.keys import key_of, undoing_key
 from penstock.nodes.known import busy, conflict
 from penstock.nodes.parking import gates_of, parked
 from penstock.nodes.questions import Questions
+from penstock.nodes.stages.afford import Afford
 from penstock.nodes.stages.approve import Approve
 from penstock.nodes.stages.attempt import Attempts
 from penstock.nodes.stages.authorize import Authorize
@@ -81,6 +82,7 @@ class RunCalls:
             Lineage(acting),
             Authorize(acting, deciding),
             Approve(acting),
+            Afford(),
         ]
         self._once_through = chain(stages, self._begin)
 

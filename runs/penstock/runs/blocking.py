@@ -42,6 +42,8 @@ class BlockingRuntime:
     list = _blocking(Runtime.list)
     gates = _blocking(Runtime.gates)
     open_gates = _blocking(Runtime.open_gates)
+    budget = _blocking(Runtime.budget)
+    days = _blocking(Runtime.days)
     steps = _blocking(Runtime.steps)
     effects = _blocking(Runtime.effects)
     effect = _blocking(Runtime.effect)

@@ -10,7 +10,8 @@ from langgraph.types import StateSnapshot
 from pydantic_core import from_json
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, fenced, gates, runs
+from penstock.checkpoints import Checkpointer, Store, budgets, fenced, gates, runs
+from penstock.contracts.budget import AccountKind, Budget
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import (
     StoreError,
@@ -20,16 +21,19 @@ from penstock.contracts.errors import (
     UnstorableValue,
 )
 from penstock.contracts.ids import GateId, WorkerId
+from penstock.contracts.outcome import Stage
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
-from penstock.contracts.signals import GateExpired
+from penstock.contracts.signals import BudgetExhausted, GateExpired
 from penstock.graphs import Graph
 from penstock.nodes import with_calls
 from penstock.nodes.acting import Acting
 from penstock.nodes.deciding import Deciding
 from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import Pool
+from penstock.nodes.metering import Meter, metered
 from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.run_calls import RunCalls
+from penstock.nodes.stages.afford import FOR_TODAY
 from penstock.nodes.stragglers import Stragglers
 from penstock.policies import People
 from penstock.runs.cancelled import leave_calls
@@ -54,14 +58,19 @@ class Driver:
         *,
         pool: Pool,
         people: People,
+        day_budget: Budget | None = None,
     ) -> None:
-        """Share the worker's store, checkpointer and people, and the pool that runs some tools."""
+        """Share the worker's store, checkpointer and people, and the pool that runs some tools.
+
+        `day_budget` is what the runs of each tenant may use in a day together.
+        """
         self._store = store
         self._checkpointer = checkpointer
         self._clock = clock
         self._worker = worker
         self._pool = pool
         self._people = people
+        self._day_budget = day_budget
         self._stragglers = Stragglers(store, clock, worker)
         self._graphs: dict[str, Any] = {}
         self._rulebooks: dict[str, Rulebook] = {}
@@ -90,6 +99,9 @@ class Driver:
             segment.write_running()
             expired = Failure(code=FailureCode.GATE_EXPIRED, message=str(signal), redrivable=True)
             return await self._fail(run, expired)
+        except BudgetExhausted as signal:
+            segment.write_running()
+            return await self._fail(run, _exhausted(str(signal), signal.error.shortfall.kind))
         at = self._clock.now()
         if interrupts(state):
             known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
@@ -130,12 +142,17 @@ class Driver:
             pool=self._pool,
             people=self._people,
             halt=halt,
+            budget=graph.budget,
+            day_budget=self._day_budget,
         )
+        if run.epoch > 1:
+            self._store.post(lambda connection: budgets.take_over(connection, run.fence))
+        meter = Meter(acting)
         deciding = Deciding(
             run, self._rulebook(graph), self._people, self._clock, taints=graph.taints
         )
         calls = RunCalls(acting, deciding, self._stragglers, heard=segment.heard)
-        config = with_calls(_config(run), calls)
+        config = metered(with_calls(_config(run), calls), meter)
         given: Any = None
         # Nobody has driven a run that is claimed for the first time.
         state = None if run.epoch == 1 else await compiled.aget_state(config)
@@ -157,6 +174,7 @@ class Driver:
             # LangGraph leaves calls behind when their node has raised, and what has left the
             # process must be settled. Each has its deadline.
             await calls.ended()
+            meter.ended()
         return await compiled.aget_state(config), calls.waits_for
 
     def close(self) -> None:
@@ -209,6 +227,9 @@ def _failure(error: Exception) -> Failure:
     found = f"{type(error).__name__}: {error}"
     if isinstance(error, UnstorableValue):
         return Failure(code=FailureCode.UNSTORABLE, message=str(error), redrivable=True)
+    if isinstance(error, ToolRefused) and error.outcome.stage is Stage.BUDGET:
+        whose = AccountKind.DAY if error.outcome.code == FOR_TODAY else AccountKind.RUN
+        return _exhausted(str(error), whose)
     if isinstance(error, ToolRefused | ToolFailed):
         return Failure(
             code=FailureCode.TOOL_FAILED,
@@ -235,4 +256,13 @@ def _failure(error: Exception) -> Failure:
         code=FailureCode.NODE_FAILED,
         message=f"a node raised {found}; mend what it says and redrive the run",
         redrivable=True,
+    )
+
+
+def _exhausted(message: str, whose: AccountKind) -> Failure:
+    return Failure(
+        code=FailureCode.BUDGET_EXHAUSTED,
+        message=f"{message}; `penstock budget` shows what it was used for",
+        # The next day has an account of its own. That of a run stays as it is.
+        redrivable=whose is AccountKind.DAY,
     )

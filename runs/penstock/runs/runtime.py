@@ -7,8 +7,9 @@ from typing import Any
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, audit, gates, ledger, runs, steps
+from penstock.checkpoints import Checkpointer, Store, audit, budgets, gates, ledger, runs, steps
 from penstock.contracts.audit import AuditEvent
+from penstock.contracts.budget import Budget, Hold, Statement, run_account
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.effect import Effect, EffectStatus, Report
 from penstock.contracts.errors import InvalidInput
@@ -67,12 +68,14 @@ class Runtime:
         mode: RunMode = RunMode.LIVE,
         tenant: str = TENANT,
         deadline_s: float | None = None,
+        budget: Budget | None = None,
     ) -> Run:
         """Queue a run of `graph` with the input `given` and return it.
 
         With a `key`, the same call again returns the same run. Without a `thread_id` the run has
-        a thread of its own. In mode `simulate` its tools only read. After `deadline_s`, or what its
-        graph says, it fails, wherever it is; time at gates and in a pause does not count.
+        a thread of its own. In mode `simulate` its tools only read. It may use what its graph says,
+        and no more than `budget` says. After `deadline_s`, or what its graph says, it fails,
+        wherever it is; time at gates and in a pause does not count.
 
         Raises:
             UnknownGraph: there is no such graph.
@@ -80,6 +83,7 @@ class Runtime:
                 queued.
             RunKeyReused: the key names a run with another graph, thread, input or mode.
             ThreadBusy: the thread's last run is not over, and the new one is not to wait.
+            ValueError: the budget is in another currency than that of the graph.
         """
         known = self._catalog.get(graph)
         if deadline_s is not None and not deadline_s > 0:
@@ -88,6 +92,7 @@ class Runtime:
             )
         earlier = () if thread_id is None else await self.list(thread_id=thread_id, limit=1)
         checked = validate_input(known, given, continues=bool(earlier))
+        allowed = known.budget if budget is None else known.budget.tightened(budget)
         at = self._clock.now()
         run_id = new_run_id(at)
         thread = thread_id or (run_id if key is None else f"{tenant}:{key}")
@@ -108,6 +113,7 @@ class Runtime:
         def change(connection: Connection) -> Run:
             run, is_new = runs.create(connection, new, when_busy=when_busy, at=at, actor=actor)
             if is_new:
+                budgets.open_account(connection, budgets.account_of(run, allowed))
                 self._engine.enqueue(connection, run)
             return run
 
@@ -181,6 +187,24 @@ class Runtime:
         """Return the keys of a tenant's tool calls that begin so; at most two."""
         return await self._store.read(
             lambda connection: ledger.keys(connection, beginning, tenant=tenant, limit=2)
+        )
+
+    async def budget(self, run_id: RunId) -> tuple[Statement | None, Sequence[Hold]]:
+        """Return how a run's budget stands, and what each of its calls holds or has used.
+
+        A run from before there were budgets has none until its next call.
+        """
+        return await self._store.read(
+            lambda connection: (
+                budgets.statement(connection, run_account(run_id)),
+                budgets.holds(connection, run_id),
+            )
+        )
+
+    async def days(self, *, tenant: str, limit: int = PAGE_ROWS) -> Sequence[Statement]:
+        """Return what a tenant's runs have used, day by day, where days have caps."""
+        return await self._store.read(
+            lambda connection: budgets.days(connection, tenant, limit=limit)
         )
 
     async def steps(self, run_id: RunId) -> Sequence[Step]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Checkpointer, Store, leases, runs
+from penstock.contracts.budget import Budget
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import PenstockError, StoreError
 from penstock.contracts.ids import RunId, WorkerId, new_worker_id
@@ -70,12 +71,14 @@ class Worker:
         policy: Path | None = None,
         channels: Channels | None = None,
         links: Links | None = None,
+        day_budget: Budget | None = None,
     ) -> None:
         """Make a worker for the graphs of `catalog`; `work` starts it.
 
         Without `people`, whoever reaches the store may do everything. `policy` is the folder of the
         policy for graphs that name none. Only a worker that is given `channels` tells people about
-        gates, with `links` if there are any.
+        gates, with `links` if there are any. `day_budget` is what the runs of each tenant may use
+        in a day together; every worker of a store is to be given the same.
         """
         self._store = store
         self._catalog = catalog
@@ -92,7 +95,13 @@ class Worker:
         self._people: People = people or OpenDirectory()
         self._policy = policy
         self._driver = Driver(
-            store, checkpointer, self._clock, self.id, pool=self._pool, people=self._people
+            store,
+            checkpointer,
+            self._clock,
+            self.id,
+            pool=self._pool,
+            people=self._people,
+            day_budget=day_budget,
         )
         self._notifier = (
             None if channels is None else Notifier(store, channels, self._clock, links=links)

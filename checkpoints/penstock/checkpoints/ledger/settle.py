@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, select, update
 
-from penstock.checkpoints import gates, runs
+from penstock.checkpoints import budgets, gates, runs
 from penstock.checkpoints.database import database_now
 from penstock.checkpoints.ledger import sql
 from penstock.checkpoints.ledger.reading import gate_id_of, gate_of, get
@@ -211,7 +211,12 @@ def _write(
     undoes = int(to is EffectStatus.COMPENSATED)
     where = {"of_key": key, "of_attempt": attempt, "found": found, "to": to, "undoes": undoes}
     row = sql.settle.first(connection, {**_NOTHING, **where, **values})
-    return None if row is None else effect_of(row)
+    if row is None:
+        return None
+    if to is not EffectStatus.IN_DOUBT:
+        # What may have happened keeps what is held for it until somebody knows.
+        budgets.settle_whole(connection, key, happened=to is not EffectStatus.FAILED)
+    return effect_of(row)
 
 
 def _answer_itself(connection: Connection, effect: Effect, *, at: datetime, actor: str) -> None:

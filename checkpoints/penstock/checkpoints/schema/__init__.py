@@ -5,6 +5,7 @@ and index has a name, so that a migration can speak of it.
 """
 
 from penstock.checkpoints.schema.audit import audit_events
+from penstock.checkpoints.schema.budgets import budget_accounts, budget_holds
 from penstock.checkpoints.schema.checkpoints import (
     checkpoint_namespaces,
     checkpoint_values,
@@ -33,6 +34,8 @@ __all__ = [
     "RowNumber",
     "UtcDateTime",
     "audit_events",
+    "budget_accounts",
+    "budget_holds",
     "checkpoint_namespaces",
     "checkpoint_values",
     "checkpoint_writes",

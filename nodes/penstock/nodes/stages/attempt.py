@@ -74,7 +74,8 @@ class Attempts:
         return await self._doubt(call, tried.effect, tried.outcome)
 
     async def _try(self, call: ToolCall) -> _Tried:
-        if call.effect.effect is EffectClass.READ and call.consent is None:
+        is_free = call.tool.contract.cost is None and call.effect.spend is None
+        if call.effect.effect is EffectClass.READ and call.consent is None and is_free:
             return await self._read(call)
         asked_s, at = time.monotonic(), self.acting.clock.now()
         effect, is_begun = await self.acting.store.write(

@@ -161,6 +161,15 @@ def show(*, run_id: RunArgument, as_json: AsJson = False) -> None:
 
 @app.command()
 @answering
+def budget(*, run_id: RunArgument, as_json: AsJson = False) -> None:
+    """Show what a run may use, has used and holds, and what its calls came to."""
+    from penstock.ui.cli import budgeting
+
+    budgeting.budget(settings(), Output(as_json=as_json), typed=run_id)
+
+
+@app.command()
+@answering
 def effects(
     *,
     key: Annotated[

@@ -1,0 +1,151 @@
+"""The statements with which budgets are reserved and settled, each compiled once."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Dialect, Integer, Text, and_, bindparam, case, or_, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.sql.dml import Insert, ReturningInsert, ReturningUpdate, Update
+
+from penstock.checkpoints.database import database_now, insert_or_keep
+from penstock.checkpoints.schema import budget_accounts, budget_holds
+from penstock.checkpoints.statements import prepared
+from penstock.contracts.budget import HoldStatus, Unit
+
+_OF_ACCOUNT = (
+    *("id", "tenant", "kind", "money_currency", "tool_spend_currency"),
+    *(f"{part}_{unit}" for part in ("cap", "spent", "held") for unit in Unit),
+)
+_OF_HOLD = (
+    *("id", "run_id", "epoch", "kind", "name", "accounts", "is_priced"),
+    *("money_currency", "tool_spend_currency"),
+    *(f"worst_{unit}" for unit in Unit),
+)
+_WITH_CURRENCY = frozenset({Unit.MONEY, Unit.TOOL_SPEND})
+
+
+def _given(name: str) -> ColumnElement[Any]:
+    return bindparam(name, type_=budget_holds.c[name].type)
+
+
+def _currency(unit: Unit) -> ColumnElement[Any]:
+    """Return the currency in which an account keeps a unit: the first one that was used."""
+    column = budget_accounts.c[f"{unit}_currency"]
+    given = bindparam(f"{unit}_currency", type_=Text)
+    return case((column.is_(None), given), else_=column)
+
+
+def _counted(unit: Unit, name: str) -> ColumnElement[Any]:
+    """Return how much of an amount counts: nothing where it is in another currency."""
+    given = bindparam(name, type_=budget_accounts.c.spent_tokens.type)
+    if unit not in _WITH_CURRENCY:
+        return given
+    is_ours = _currency(unit) == bindparam(f"{unit}_currency", type_=Text)
+    return case((is_ours, given), else_=0)
+
+
+def _fits(unit: Unit) -> ColumnElement[bool]:
+    cap, given = budget_accounts.c[f"cap_{unit}"], _given(f"worst_{unit}")
+    taken = budget_accounts.c[f"spent_{unit}"] + budget_accounts.c[f"held_{unit}"]
+    fits = taken + given <= cap
+    if unit in _WITH_CURRENCY:
+        named = bindparam(f"{unit}_currency", type_=Text)
+        fits = and_(fits, or_(given == 0, budget_accounts.c[f"{unit}_currency"] == named))
+    if unit is Unit.MONEY:
+        fits = and_(fits, bindparam("is_priced", type_=Integer) == 1)
+    return or_(cap.is_(None), fits)
+
+
+@prepared(*_OF_ACCOUNT)
+def open_account(dialect: Dialect) -> Insert:
+    """Open an account, if there is none with its id."""
+    return insert_or_keep(dialect, budget_accounts).inline()
+
+
+@prepared()
+def hold(dialect: Dialect) -> ReturningInsert[Any]:
+    """Note what a call holds; nothing if it holds something already."""
+    insert = (sqlite_dialect if dialect.name == "sqlite" else postgresql).insert(budget_holds)
+    insert = insert.values(
+        **{name: _given(name) for name in _OF_HOLD},
+        status=HoldStatus.HELD,
+        held_at=database_now(dialect),
+    )
+    anew = {name: insert.excluded[name] for name in (*_OF_HOLD, "status", "held_at")}
+    return insert.on_conflict_do_update(
+        index_elements=["id"],
+        set_={**anew, "settled_at": None, **{f"used_{unit}": None for unit in Unit}},
+        where=budget_holds.c.status != HoldStatus.HELD,
+    ).returning(budget_holds.c.id)
+
+
+@prepared()
+def reserve(_: Dialect) -> ReturningUpdate[Any]:
+    """Hold the worst case on the account `account`, if all of it fits."""
+    account = budget_accounts.c
+    return (
+        update(budget_accounts)
+        .where(account.id == bindparam("account"), *(_fits(unit) for unit in Unit))
+        .values(
+            **{
+                f"held_{unit}": account[f"held_{unit}"] + _counted(unit, f"worst_{unit}")
+                for unit in Unit
+            },
+            **{f"{unit}_currency": _currency(unit) for unit in _WITH_CURRENCY},
+        )
+        .returning(account.id)
+    )
+
+
+@prepared()
+def settle_whole(dialect: Dialect) -> ReturningUpdate[Any]:
+    """End the hold `of_id`: what it was for has happened, or (`happened` 0) was called for nothing.
+
+    A call counts in either case.
+    """
+    factor = bindparam("happened", type_=Integer)
+    used = {
+        f"used_{unit}": budget_holds.c[f"worst_{unit}"] * factor
+        for unit in Unit
+        if unit is not Unit.TOOL_CALLS
+    }
+    return _settle(dialect, {**used, "used_tool_calls": budget_holds.c.worst_tool_calls})
+
+
+@prepared()
+def settle_used(dialect: Dialect) -> ReturningUpdate[Any]:
+    """End the hold `of_id`: so much was used."""
+    used = {name: _given(name) for name in (f"used_{unit}" for unit in Unit)}
+    return _settle(dialect, used)
+
+
+def _settle(dialect: Dialect, used: dict[str, Any]) -> ReturningUpdate[Any]:
+    return (
+        update(budget_holds)
+        .where(
+            budget_holds.c.id == bindparam("of_id"),
+            budget_holds.c.status == HoldStatus.HELD,
+        )
+        .values(status=HoldStatus.SETTLED, settled_at=database_now(dialect), **used)
+        .returning(*budget_holds.c)
+    )
+
+
+@prepared()
+def spend(_: Dialect) -> Update:
+    """Put what was used on the account `account`, in place of what was held."""
+    account = budget_accounts.c
+    return (
+        update(budget_accounts)
+        .where(account.id == bindparam("account"))
+        .values(
+            **{
+                f"held_{unit}": account[f"held_{unit}"] - _counted(unit, f"worst_{unit}")
+                for unit in Unit
+            },
+            **{
+                f"spent_{unit}": account[f"spent_{unit}"] + _counted(unit, f"used_{unit}")
+                for unit in Unit
+            },
+        )
+    )

@@ -1,0 +1,261 @@
+"""Budgets in the store. Every function is one transaction's part.
+
+What a call may use at most is held on all its accounts or on none, by updates that hold their own
+guards: nothing is read first and believed later, so parallel branches and several workers cannot
+spend the same twice. A hold ends once, whoever ends it and however often.
+
+On PostgreSQL an account that several runs share is changed under one lock, taken before any
+account: of two transactions with many changes each, none then waits for the other.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from penstock.checkpoints import budget_sql
+from penstock.checkpoints.schema import budget_accounts, budget_holds
+from penstock.contracts.budget import (
+    Account,
+    AccountKind,
+    Amounts,
+    Budget,
+    Hold,
+    HoldKind,
+    HoldStatus,
+    Money,
+    Shortfall,
+    Standing,
+    Statement,
+    Unit,
+    run_account,
+)
+from penstock.contracts.errors import OverBudget
+from penstock.contracts.ids import AccountId, RunId
+from penstock.contracts.policy import Spend
+from penstock.contracts.run import Fence, Run
+
+_SHARED_LOCK = 0x62756467
+# PostgreSQL: whoever changes accounts that are shared.
+
+
+def account_of(run: Run, budget: Budget) -> Account:
+    """Return a run's account, to be opened with `budget` where it has none yet."""
+    return Account(id=run_account(run.id), kind=AccountKind.RUN, tenant=run.tenant, budget=budget)
+
+
+def open_account(connection: Connection, account: Account) -> None:
+    """Open an account with the caps of its budget; one that is open is left as it is."""
+    budget = account.budget
+    nothing = {f"{part}_{unit}": 0 for part in ("spent", "held") for unit in Unit}
+    budget_sql.open_account.execute(
+        connection,
+        {
+            **nothing,
+            **{f"cap_{unit}": cap for unit, cap in budget.caps.items()},
+            "id": account.id,
+            "tenant": account.tenant,
+            "kind": account.kind,
+            "money_currency": None if budget.money is None else budget.money.currency,
+            "tool_spend_currency": (
+                None if budget.tool_spend is None else budget.tool_spend.currency
+            ),
+        },
+    )
+
+
+def reserve(
+    connection: Connection,
+    hold_id: str,
+    accounts: Sequence[Account],
+    worst: Amounts,
+    *,
+    fence: Fence,
+    kind: HoldKind,
+    name: str,
+) -> bool:
+    """Hold what a call may use at most; return whether it is held by this, and was not before.
+
+    `name` is that of the tool or the model. Whoever calls this holds the lease of the run.
+
+    Raises:
+        OverBudget: it does not fit on one of the accounts. The transaction, or its savepoint, has
+            to be rolled back.
+    """
+    _lock(connection, len(accounts))
+    given = {
+        "id": hold_id,
+        "run_id": fence.run_id,
+        "epoch": fence.epoch,
+        "kind": kind,
+        "name": name,
+        "accounts": json.dumps([account.id for account in accounts]),
+        "is_priced": int(worst.is_priced),
+        **_params("worst", worst),
+    }
+    if budget_sql.hold.first(connection, given) is None:
+        return False
+    for account in accounts:
+        while budget_sql.reserve.first(connection, {**given, "account": account.id}) is None:
+            found = statement(connection, account.id)
+            if found is None:
+                open_account(connection, account)
+            elif (short := _shortfall(found, worst)) is not None:
+                raise OverBudget(short, name)
+            # Somebody has let go of what was in the way: it is tried again.
+    return True
+
+
+def settle(connection: Connection, hold_id: str, used: Amounts) -> bool:
+    """End a hold: record what was really used, even if that is more than was held.
+
+    Money and tool spend are in the currencies of what was held. Returns whether it was held still.
+    """
+    params = {"of_id": hold_id, **_params("used", used)}
+    return _spend(connection, budget_sql.settle_used.first(connection, params))
+
+
+def settle_whole(connection: Connection, hold_id: str, *, happened: bool = True) -> bool:
+    """End a hold: all that was held was used, or nothing but the call itself.
+
+    Returns whether it was held still.
+    """
+    params = {"of_id": hold_id, "happened": int(happened)}
+    return _spend(connection, budget_sql.settle_whole.first(connection, params))
+
+
+def take_over(connection: Connection, fence: Fence) -> int:
+    """End what models were called for under older epochs, and return how many calls those were.
+
+    Whoever made them is gone, and they may have been answered: what was held counts as used. What
+    is held for tool calls stays until their effects are settled.
+    """
+    left = select(budget_holds.c.id).where(
+        budget_holds.c.run_id == fence.run_id,
+        budget_holds.c.status == HoldStatus.HELD,
+        budget_holds.c.kind == HoldKind.MODEL,
+        budget_holds.c.epoch < fence.epoch,
+    )
+    ids = connection.execute(left).scalars().all()
+    return sum(settle_whole(connection, hold_id) for hold_id in sorted(ids))
+
+
+def statement(connection: Connection, account_id: AccountId) -> Statement | None:
+    """Return how an account stands, if it is open."""
+    found = connection.execute(select(budget_accounts).where(budget_accounts.c.id == account_id))
+    row = found.mappings().first()
+    return None if row is None else _statement(row)
+
+
+def days(connection: Connection, tenant: str, *, limit: int) -> Sequence[Statement]:
+    """Return how a tenant's days stand, the last one first."""
+    rows = connection.execute(
+        select(budget_accounts)
+        .where(budget_accounts.c.tenant == tenant, budget_accounts.c.kind == AccountKind.DAY)
+        .order_by(budget_accounts.c.id.desc())
+        .limit(limit)
+    )
+    return [_statement(row) for row in rows.mappings()]
+
+
+def holds(connection: Connection, run_id: RunId) -> Sequence[Hold]:
+    """Return what the calls of a run hold or have used, in the order in which they were made."""
+    of_run = select(budget_holds).where(budget_holds.c.run_id == run_id)
+    rows = connection.execute(of_run.order_by(budget_holds.c.held_at, budget_holds.c.id))
+    return [_hold(row) for row in rows.mappings()]
+
+
+def _lock(connection: Connection, account_count: int) -> None:
+    if account_count > 1 and connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_SHARED_LOCK)))
+
+
+def _spend(connection: Connection, ended: Mapping[str, Any] | None) -> bool:
+    if ended is None:
+        return False
+    accounts = json.loads(ended["accounts"])
+    _lock(connection, len(accounts))
+    for account in accounts:
+        budget_sql.spend.execute(connection, {**ended, "account": account})
+    return True
+
+
+def _params(part: str, amounts: Amounts) -> Mapping[str, Any]:
+    money, spend = amounts.money, amounts.tool_spend
+    return {
+        f"{part}_{Unit.TOKENS}": amounts.tokens,
+        f"{part}_{Unit.MONEY}": 0 if money is None else money.micros,
+        f"{part}_{Unit.TOOL_CALLS}": amounts.tool_calls,
+        f"{part}_{Unit.TOOL_SPEND}": 0 if spend is None else spend.minor,
+        "money_currency": None if money is None else money.currency,
+        "tool_spend_currency": None if spend is None else spend.currency,
+    }
+
+
+def _shortfall(found: Statement, worst: Amounts) -> Shortfall | None:
+    """Return the first unit of an account that does not hold what is wanted."""
+    wanted = _params("worst", worst)
+    for each in found.standings:
+        if each.left is None:
+            continue
+        amount = wanted[f"worst_{each.unit}"]
+        currency = wanted.get(f"{each.unit}_currency")
+        is_priced = worst.is_priced or each.unit is not Unit.MONEY
+        is_same = amount == 0 or currency == each.currency
+        if amount > each.left or not is_priced or not is_same:
+            return Shortfall(
+                account=found.id,
+                kind=found.kind,
+                unit=each.unit,
+                left=each.left,
+                wanted=amount,
+                currency=each.currency,
+                wanted_currency=currency,
+                is_priced=is_priced,
+            )
+    return None
+
+
+def _statement(row: Mapping[Any, Any]) -> Statement:
+    return Statement(
+        id=AccountId(row["id"]),
+        kind=AccountKind(row["kind"]),
+        standings=tuple(
+            Standing(
+                unit=unit,
+                cap=row[f"cap_{unit}"],
+                spent=row[f"spent_{unit}"],
+                held=row[f"held_{unit}"],
+                currency=row.get(f"{unit}_currency"),
+            )
+            for unit in Unit
+        ),
+    )
+
+
+def _hold(row: Mapping[Any, Any]) -> Hold:
+    status = HoldStatus(row["status"])
+    return Hold(
+        id=row["id"],
+        run_id=RunId(row["run_id"]),
+        epoch=row["epoch"],
+        kind=HoldKind(row["kind"]),
+        name=row["name"],
+        status=status,
+        worst=_amounts(row, "worst"),
+        used=None if status is HoldStatus.HELD else _amounts(row, "used"),
+    )
+
+
+def _amounts(row: Mapping[Any, Any], part: str) -> Amounts:
+    money, spend = row["money_currency"], row["tool_spend_currency"]
+    return Amounts(
+        tokens=row[f"{part}_{Unit.TOKENS}"],
+        money=None if money is None else Money(micros=row[f"{part}_{Unit.MONEY}"], currency=money),
+        is_priced=bool(row["is_priced"]),
+        tool_calls=row[f"{part}_{Unit.TOOL_CALLS}"],
+        tool_spend=(
+            None if spend is None else Spend(minor=row[f"{part}_{Unit.TOOL_SPEND}"], currency=spend)
+        ),
+    )
