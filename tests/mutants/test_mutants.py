@@ -1140,7 +1140,7 @@ MUTANTS = [
         "run_calls.py",
         "return await asyncio.shield(under_way.task)",
         "return await under_way.task",
-        (f"{EFFECTS}::test_a_cancelled_run_does_not_say_that_what_may_have_happened_did_not",),
+        (f"{CANCELLING}::test_what_ends_in_its_own_way_when_it_is_stopped_is_settled",),
         NODES,
     ),
     Mutant(

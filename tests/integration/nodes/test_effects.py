@@ -1054,7 +1054,8 @@ async def test_a_look_up_that_a_person_was_quicker_than_counts_for_nothing(
     probed = Probed(finding, RetryPlan(attempt_limit=1))
     shop = Shop(store, probed.graph())
     run = await shop.run()
-    (gate,) = await shop.runtime.gates(run.id)
+    # On a slow machine it may have been looked up once before the worker ended.
+    *_, gate = await shop.runtime.gates(run.id)
     await asyncio.sleep(0.3)
 
     async def decide_first(self: ClearUp, call: ToolCall, effect: Effect) -> Happened | DidNot:
