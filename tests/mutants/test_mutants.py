@@ -1912,7 +1912,7 @@ MUTANTS = [
     ),
     Mutant(
         "a worker goes on with a run that was paused",
-        "worker.py",
+        "beats.py",
         "    return Why.PAUSED if held.is_paused else None\n",
         "    return None\n",
         (f"{PAUSING}::test_a_run_that_is_paused_while_it_is_driven_goes_back_to_the_queue",),

@@ -5,7 +5,6 @@ import logging
 import os
 import socket
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +14,7 @@ from sqlalchemy import Connection
 from penstock.checkpoints import Checkpointer, Store, leases, runs
 from penstock.contracts.budget import Budget
 from penstock.contracts.clock import Clock, SystemClock
-from penstock.contracts.errors import PenstockError, StoreError
+from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId, WorkerId, new_worker_id
 from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.signals import LeaseLost
@@ -25,6 +24,7 @@ from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import NotStarted, Pool
 from penstock.policies import OpenDirectory, People
 from penstock.runs import policing
+from penstock.runs.beats import Beats
 from penstock.runs.cancelled import leave_calls
 from penstock.runs.driver import Driver
 from penstock.runs.driving import Driving, Why, lateness, silence
@@ -43,12 +43,6 @@ IDLE_TOOL_PROCESSES = 2
 
 LAST_NOTICES_S = 1.0
 """When a worker ends, what is being sent has so much longer; then it is left to another worker."""
-
-LOOKS_PER_BEAT = 2
-"""So often a worker looks for what was asked of its runs; each beat is one of the looks."""
-
-_STUCK_BEATS = 5
-"""A run that should have failed so many beats ago, and has not, is left to other workers."""
 
 
 class Worker:
@@ -87,10 +81,9 @@ class Worker:
         self._clock = clock or SystemClock()
         self._driving: dict[RunId, Driving] = {}
         self._draining = threading.Event()
-        self._over = threading.Event()
-        self._stirred = threading.Event()
         self.id: WorkerId = new_worker_id(socket.gethostname(), os.getpid())
         """Its name in leases and audit events."""
+        self._beats = Beats(store, self.id, self._pace, self._driving)
         self._pool = Pool(preload=_isolated(catalog), idle_count=IDLE_TOOL_PROCESSES)
         self._people: People = people or OpenDirectory()
         self._policy = policy
@@ -116,14 +109,13 @@ class Worker:
         """
         await self._load_policies()
         loop = asyncio.get_running_loop()
-        self._over.clear()
-        self._stirred.clear()
+        self._beats.begin()
         with ThreadPoolExecutor(1, thread_name_prefix="penstock-beat") as beater:
             try:
                 if _isolated(self._catalog):
                     await self._warm_up()
                 async with asyncio.TaskGroup() as group:
-                    beating = loop.run_in_executor(beater, self._beat, loop)
+                    beating = loop.run_in_executor(beater, self._beats.beat, loop)
                     group.create_task(_until(beating))
                     sweeping = group.create_task(self._sweep())
                     telling = group.create_task(self._tell())
@@ -136,9 +128,9 @@ class Worker:
                     sweeping.cancel()
                     await asyncio.wait([telling], timeout=LAST_NOTICES_S)
                     telling.cancel()
-                    self._end_beats()
+                    self._beats.end()
             finally:
-                self._end_beats()
+                self._beats.end()
                 self._driver.close()
                 await self._pool.close()
 
@@ -220,72 +212,9 @@ class Worker:
 
     def heed(self) -> None:
         """See now what was asked of the runs that are driven. From any thread."""
-        self._stirred.set()
+        self._beats.stir()
 
-    # ---- signs of life ----
-
-    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Prolong the leases, in a thread: a node that blocks the loop must not lose them all.
-
-        A run of which nothing is heard long after it should have failed is not prolonged. Its loop
-        is blocked, so it can only be taken over. Between two beats, and when somebody asks for it,
-        it only looks at what was asked of the runs: that is no commit.
-        """
-        grace_s = _STUCK_BEATS * self._pace.beat_s
-        next_s = time.monotonic() + self._pace.beat_s
-        while not self._over.is_set():
-            self._stirred.wait(self._pace.beat_s / LOOKS_PER_BEAT)
-            self._stirred.clear()
-            if self._over.is_set():
-                return
-            if time.monotonic() < next_s:
-                self._look(loop)
-                continue
-            next_s = time.monotonic() + self._pace.beat_s
-            driven = {
-                run_id: driving
-                for run_id, driving in tuple(self._driving.items())
-                if driving.segment.silent_s < driving.progress_s + grace_s
-            }
-            held = self._store.write_blocking(
-                lambda connection, driven=driven: leases.beat(
-                    connection, self.id, list(driven), lease_s=self._pace.lease_s
-                )
-            )
-            if not self._over.is_set():
-                loop.call_soon_threadsafe(self._heed, driven, held)
-
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        asked = dict(self._driving)
-        if not asked:
-            return
-        try:
-            held = self._store.read_blocking(lambda connection: leases.look(connection, self.id))
-        except StoreError as error:
-            # The next beat sees it too, and says so if the store is gone for good.
-            log.warning("what was asked of the runs could not be seen: %s", error)
-            return
-        known = {one.fence: one for one in held}
-        for driving in asked.values():
-            if (one := known.get(driving.fence)) is not None and (why := _asked(one)) is not None:
-                loop.call_soon_threadsafe(driving.stop, why)
-
-    def _end_beats(self) -> None:
-        self._over.set()
-        self._stirred.set()
-
-    def _heed(self, driven: dict[RunId, Driving], held: Sequence[leases.Held]) -> None:
-        """Stop what was lost, is unwanted or has come to nothing since the last beat."""
-        known = {one.fence: one for one in held}
-        for driving in driven.values():
-            if driving.fence not in known:
-                driving.stop(Why.LOST)
-            elif (why := _asked(known[driving.fence])) is not None:
-                driving.stop(why)
-            elif driving.segment.silent_s > driving.progress_s:
-                driving.stop(Why.SILENT)
-            else:
-                driving.segment.write_running()
+    # ---- what every worker looks after ----
 
     async def _sweep(self) -> None:
         def change(connection: Connection) -> Swept:
@@ -378,13 +307,6 @@ class Worker:
             log.warning("run %s is driven by another worker now", run.id)
         else:
             log.info("run %s is %s", run.id, found.status)
-
-
-def _asked(held: leases.Held) -> Why | None:
-    """Return what was asked of a run that is driven."""
-    if held.cancel_by is not None:
-        return Why.CANCELLED
-    return Why.PAUSED if held.is_paused else None
 
 
 def _isolated(catalog: Catalog) -> Sequence[str]:

@@ -1,0 +1,118 @@
+"""Signs of life of a worker: its leases are prolonged, and what was asked of its runs is seen."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+from penstock.checkpoints import Store, leases
+from penstock.contracts.errors import StoreError
+from penstock.contracts.ids import RunId, WorkerId
+from penstock.runs.driving import Driving, Why
+from penstock.runs.pace import Pace
+
+log = logging.getLogger(__name__)
+
+LOOKS_PER_BEAT = 2
+"""So often a worker looks for what was asked of its runs; each beat is one of the looks."""
+
+_STUCK_BEATS = 5
+"""A run that should have failed so many beats ago, and has not, is left to other workers."""
+
+
+class Beats:
+    """Shows that a worker lives, in a thread of its own, and hands what it learns to its loop."""
+
+    def __init__(
+        self, store: Store, worker: WorkerId, pace: Pace, driving: Mapping[RunId, Driving]
+    ) -> None:
+        """Beat for the runs of a worker: those in `driving`, which changes under it."""
+        self._store = store
+        self._worker = worker
+        self._pace = pace
+        self._driving = driving
+        self._over = threading.Event()
+        self._stirred = threading.Event()
+
+    def begin(self) -> None:
+        """Make ready for a worker that begins, perhaps once more."""
+        self._over.clear()
+        self._stirred.clear()
+
+    def stir(self) -> None:
+        """Have it look now. From any thread."""
+        self._stirred.set()
+
+    def end(self) -> None:
+        """Beat no more. From any thread."""
+        self._over.set()
+        self._stirred.set()
+
+    def beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Prolong the leases, in a thread: a node that blocks the loop must not lose them all.
+
+        A run of which nothing is heard long after it should have failed is not prolonged. Its loop
+        is blocked, so it can only be taken over. Between two beats, and when somebody asks for it,
+        it only looks at what was asked of the runs: that is no commit.
+        """
+        grace_s = _STUCK_BEATS * self._pace.beat_s
+        next_s = time.monotonic() + self._pace.beat_s
+        while not self._over.is_set():
+            self._stirred.wait(self._pace.beat_s / LOOKS_PER_BEAT)
+            self._stirred.clear()
+            if self._over.is_set():
+                return
+            if time.monotonic() < next_s:
+                self._look(loop)
+                continue
+            next_s = time.monotonic() + self._pace.beat_s
+            driven = {
+                run_id: driving
+                for run_id, driving in tuple(self._driving.items())
+                if driving.segment.silent_s < driving.progress_s + grace_s
+            }
+            held = self._store.write_blocking(
+                lambda connection, driven=driven: leases.beat(
+                    connection, self._worker, list(driven), lease_s=self._pace.lease_s
+                )
+            )
+            if not self._over.is_set():
+                loop.call_soon_threadsafe(self._heed, driven, held)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        asked = dict(self._driving)
+        if not asked:
+            return
+        try:
+            held = self._store.read_blocking(
+                lambda connection: leases.look(connection, self._worker)
+            )
+        except StoreError as error:
+            # The next beat sees it too, and says so if the store is gone for good.
+            log.warning("what was asked of the runs could not be seen: %s", error)
+            return
+        known = {one.fence: one for one in held}
+        for driving in asked.values():
+            if (one := known.get(driving.fence)) is not None and (why := _asked(one)) is not None:
+                loop.call_soon_threadsafe(driving.stop, why)
+
+    def _heed(self, driven: dict[RunId, Driving], held: Sequence[leases.Held]) -> None:
+        """Stop what was lost, is unwanted or has come to nothing since the last beat."""
+        known = {one.fence: one for one in held}
+        for driving in driven.values():
+            if driving.fence not in known:
+                driving.stop(Why.LOST)
+            elif (why := _asked(known[driving.fence])) is not None:
+                driving.stop(why)
+            elif driving.segment.silent_s > driving.progress_s:
+                driving.stop(Why.SILENT)
+            else:
+                driving.segment.write_running()
+
+
+def _asked(held: leases.Held) -> Why | None:
+    """Return what was asked of a run that is driven."""
+    if held.cancel_by is not None:
+        return Why.CANCELLED
+    return Why.PAUSED if held.is_paused else None
