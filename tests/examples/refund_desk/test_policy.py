@@ -89,6 +89,7 @@ QUIET: Mapping[str, object] = {
     "saw_untrusted": True,
     "saw_private": True,
     "given": [],
+    "all_given": False,
 }
 
 
