@@ -6,6 +6,7 @@ live on without their lease. What begins is held against a judge of its own, in 
 which it begins.
 """
 
+import asyncio
 import contextlib
 import json
 import shutil
@@ -716,8 +717,10 @@ def machine(
     GateMachine.database, GateMachine.clock, GateMachine.sources = database, clock, sources
     GateMachine.connection = database.connect_writer()
     store = cast(Store, _Writes(GateMachine.write, dialect=database.dialect, in_turn=False))
-    GateMachine.council = Council(store, clock=_Shown(clock))
+    still = asyncio.new_event_loop()
+    GateMachine.council = Council(store, clock=_Shown(clock), loop=still)
     yield GateMachine
+    still.close()
     GateMachine.connection.close()
     database.close()
 

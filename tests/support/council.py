@@ -3,6 +3,7 @@
 A council has a call decided about, asks for it and claims it, as a worker would.
 """
 
+import asyncio
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from penstock.nodes.admit import admit
 from penstock.nodes.call import Consent, Next, ToolCall, chain
 from penstock.nodes.claim import claim
 from penstock.nodes.deciding import Deciding
+from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import Pool
 from penstock.nodes.parking import gates_of
 from penstock.nodes.rulebook import Rulebook
@@ -68,9 +70,19 @@ class Asked:
 class Council:
     """The calls of a graph of its own, and the people who decide about them."""
 
-    def __init__(self, store: Store, *, clock: Clock | None = None) -> None:
-        """Load the policy for a graph that is like no other in the store."""
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Clock | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """Load the policy for a graph that is like no other in the store.
+
+        Who goes on with its calls by hand, while no loop runs, names one that stands still.
+        """
         self.store = store
+        self.loop = loop
         self.clock = clock or SystemClock()
         self.staff = Staff()
 
@@ -129,6 +141,7 @@ class Council:
             worker=WorkerId(f"worker-{run.epoch}"),
             pool=Pool(idle_count=0),
             people=self.staff,
+            halt=Halt(self.loop),
         )
 
     def deciding(self, run: Run) -> Deciding:

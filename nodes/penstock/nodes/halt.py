@@ -9,9 +9,9 @@ class Halt:
     What had begun is settled all the same, or is in doubt: stopping says nothing of what happened.
     """
 
-    def __init__(self) -> None:
-        """Stand by on the running loop."""
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Stand by on a loop; on the one that runs, where none is named."""
+        self._loop = loop or asyncio.get_running_loop()
         self._asked: asyncio.Future[None] = self._loop.create_future()
         self.closing = asyncio.Event()
         """Set when no further attempt is to be made in the segment."""
