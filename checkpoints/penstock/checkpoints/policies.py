@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Dialect, Executable, RowMapping, bindparam, func, select
 
 from penstock.checkpoints import audit
+from penstock.checkpoints.database import insert_or_keep
 from penstock.checkpoints.gates import look_again
 from penstock.checkpoints.schema import policy_activations, policy_versions
 from penstock.checkpoints.statements import prepared
@@ -32,23 +33,15 @@ def load(
     same = select(policy_versions.c.number).where(
         policy_versions.c.graph == graph, policy_versions.c.digest == source.digest
     )
-    number = connection.execute(same).scalar()
-    if number is not None:
-        return get(connection, graph, number), False
-    last = select(func.max(policy_versions.c.number)).where(policy_versions.c.graph == graph)
-    number = (connection.execute(last).scalar() or 0) + 1
-    connection.execute(
-        policy_versions.insert().values(
-            graph=graph,
-            number=number,
-            digest=source.digest,
-            source=_dump(source),
-            loaded_at=at,
-            loaded_by=by,
-        )
-    )
-    _tell(connection, "loaded", graph, number, at=at, actor=by)
-    return activate(connection, graph, number, at=at, by=by), True
+    while True:
+        known = connection.execute(same).scalar()
+        if known is not None:
+            return get(connection, graph, known), False
+        number = _add(connection, graph, source, at=at, by=by)
+        # Where writers run at once, another worker that starts may have been quicker: look again.
+        if number is not None:
+            _tell(connection, "loaded", graph, number, at=at, actor=by)
+            return activate(connection, graph, number, at=at, by=by), True
 
 
 def activate(
@@ -121,6 +114,22 @@ def _active(_: Dialect) -> Executable:
     return select(policy_versions.c.number, policy_versions.c.digest).where(
         policy_versions.c.graph == bindparam("of_graph"), policy_versions.c.number == newest
     )
+
+
+def _add(
+    connection: Connection, graph: str, source: PolicySource, *, at: datetime, by: str
+) -> int | None:
+    """Add a version under the next number; nothing where somebody has just added one."""
+    last = select(func.max(policy_versions.c.number)).where(policy_versions.c.graph == graph)
+    added = insert_or_keep(connection.dialect, policy_versions).values(
+        graph=graph,
+        number=(connection.execute(last).scalar() or 0) + 1,
+        digest=source.digest,
+        source=_dump(source),
+        loaded_at=at,
+        loaded_by=by,
+    )
+    return connection.execute(added.returning(policy_versions.c.number)).scalar()
 
 
 def _version(row: RowMapping, *, is_active: bool) -> PolicyVersion:
