@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -36,7 +36,7 @@ from penstock.nodes import (
 )
 from penstock.nodes.call import ToolCall
 from penstock.nodes.stages.clear_up import ClearUp
-from support.shops import Shop, chain_of
+from support.shops import QUICK, Shop, chain_of
 
 AT_ONCE = RetryPlan(attempt_limit=3, first_wait_s=0.001, longest_wait_s=0.001)
 WHATEVER = RetryPlan(
@@ -1053,9 +1053,9 @@ async def test_a_look_up_that_a_person_was_quicker_than_counts_for_nothing(
 ) -> None:
     probed = Probed(finding, RetryPlan(attempt_limit=1))
     shop = Shop(store, probed.graph())
-    run = await shop.run()
-    # On a slow machine it may have been looked up once before the worker ended.
-    *_, gate = await shop.runtime.gates(run.id)
+    # Its worker does not sweep again, so that nothing is looked up before somebody decides.
+    run = await shop.run(replace(QUICK, beat_s=60, lease_s=120))
+    (gate,) = await shop.runtime.gates(run.id)
     await asyncio.sleep(0.3)
 
     async def decide_first(self: ClearUp, call: ToolCall, effect: Effect) -> Happened | DidNot:
