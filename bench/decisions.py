@@ -131,6 +131,7 @@ def _request(to: str, cents: int) -> Request:
             "saw_untrusted": False,
             "saw_private": False,
             "given": ["to"],
+            "all_given": False,
             "cents": cents,
         },
     )
