@@ -482,8 +482,9 @@ async def test_a_transaction_that_was_committed_is_not_made_again(
 class Probed:
     """A tool whose answer is lost, and a service that can be asked."""
 
-    def __init__(self, finding: Any, retry: RetryPlan = AT_ONCE) -> None:
+    def __init__(self, finding: Any, retry: RetryPlan = AT_ONCE, *, timeout_s: float = 0.1) -> None:
         self.done: list[int] = []
+        self.timeout_s = timeout_s
         self.asked: list[str] = []
         self.finding = finding
         self.retry = retry
@@ -495,7 +496,9 @@ class Probed:
             self.asked.append(f"{amount} {key[:0]}")
             return self.finding
 
-        @tool(effect="probe", probe=look_up, timeout_s=0.1, margin_s=0.1, retry=self.retry)
+        @tool(
+            effect="probe", probe=look_up, timeout_s=self.timeout_s, margin_s=0.1, retry=self.retry
+        )
         async def pay(amount: int) -> str:
             """Pay."""
             self.done.append(amount)
@@ -1051,12 +1054,13 @@ async def test_a_simulated_run_reads_and_does_nothing_else(store: Store) -> None
 async def test_a_look_up_that_a_person_was_quicker_than_counts_for_nothing(
     store: Store, finding: Happened | DidNot
 ) -> None:
-    probed = Probed(finding, RetryPlan(attempt_limit=1))
+    # It has one attempt, which a slow machine has to begin in time.
+    probed = Probed(finding, RetryPlan(attempt_limit=1), timeout_s=1.0)
     shop = Shop(store, probed.graph())
     # Its worker does not sweep again, so that nothing is looked up before somebody decides.
     run = await shop.run(replace(QUICK, beat_s=60, lease_s=120))
     (gate,) = await shop.runtime.gates(run.id)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1.2)
 
     async def decide_first(self: ClearUp, call: ToolCall, effect: Effect) -> Happened | DidNot:
         del self, call, effect
