@@ -28,6 +28,20 @@ def test_text_that_was_loaded_before_does_not_decide_again(store: Store) -> None
     assert (again.number, again.is_active, is_new) == (1, False, False)
 
 
+def test_a_version_comes_back_with_its_text(store: Store) -> None:
+    both = make_source(
+        [
+            PolicyFile(set=PolicySetName.GATES, name="a.cedar", text="// g"),
+            PolicyFile(set=PolicySetName.ALLOW, name="a.cedar", text="// ä"),
+        ]
+    )
+    at = SystemClock().now()
+    store.write_blocking(lambda tx: policies.load(tx, "desk", both, at=at, by="ann"))
+    kept = store.read_blocking(lambda tx: policies.active(tx, "desk")).source
+    assert kept == both
+    assert make_source(kept.files).digest == kept.digest
+
+
 def test_workers_that_start_at_once_load_one_version(database_url: str) -> None:
     migrate(database_url)
     found: list[tuple[PolicyVersion, bool]] = []

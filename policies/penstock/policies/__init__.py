@@ -9,7 +9,7 @@ from penstock.policies.people import OpenDirectory, People
 from penstock.policies.reasons import Reason
 from penstock.policies.runtime_facts import RuntimeFact, reserved_facts
 from penstock.policies.shapes import LeftOut
-from penstock.policies.source import dump_source, load_source, make_source, read_source
+from penstock.policies.source import make_source, read_source
 
 __all__ = [
     "Annotation",
@@ -24,8 +24,6 @@ __all__ = [
     "RuntimeFact",
     "builtin_policy",
     "compile_policy",
-    "dump_source",
-    "load_source",
     "make_source",
     "read_source",
     "reserved_facts",

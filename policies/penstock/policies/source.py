@@ -1,11 +1,9 @@
-"""The text of a policy: read from a folder, and kept as one document."""
+"""The text of a policy, read from a folder as one version."""
 
 import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from penstock.contracts.errors import InvalidPolicy
 from penstock.contracts.policy import PolicyFile, PolicySetName, PolicySource
@@ -46,44 +44,6 @@ def make_source(files: Iterable[PolicyFile]) -> PolicySource:
     listed = [[file.set, file.name, file.text] for file in ordered]
     written = json.dumps(listed, ensure_ascii=True, separators=(",", ":"))
     return PolicySource(files=ordered, digest=hashlib.sha256(written.encode()).hexdigest())
-
-
-def dump_source(source: PolicySource) -> str:
-    """Write a policy's text as a JSON document, for the store."""
-    files = [{"set": file.set, "name": file.name, "text": file.text} for file in source.files]
-    return json.dumps({"files": files}, ensure_ascii=False, separators=(",", ":"))
-
-
-def load_source(document: str) -> PolicySource:
-    """Read what `dump_source` wrote; the digest is made anew.
-
-    Raises:
-        InvalidPolicy: It is something else.
-    """
-    try:
-        kept = _Kept.model_validate_json(document)
-    except ValidationError as error:
-        raise InvalidPolicy(
-            f"A stored policy cannot be read: {error.error_count()} of its fields are not what"
-            " `dump_source` writes. Load the policy from its folder again."
-        ) from error
-    return make_source(
-        PolicyFile(set=file.set, name=file.name, text=file.text) for file in kept.files
-    )
-
-
-class _KeptFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    set: PolicySetName
-    name: str
-    text: str
-
-
-class _Kept(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    files: tuple[_KeptFile, ...]
 
 
 def _read(path: Path, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The text of a policy: read from a folder, kept as a document."""
+"""The text of a policy, read from a folder."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from penstock.contracts.errors import InvalidPolicy
 from penstock.contracts.policy import PolicyFile, PolicySetName
-from penstock.policies import dump_source, load_source, make_source, read_source
+from penstock.policies import make_source, read_source
 
 
 @pytest.fixture
@@ -65,17 +65,6 @@ def test_a_file_that_changes_its_set_or_its_name_is_another_version() -> None:
 def test_the_order_in_which_files_are_found_makes_no_version(folder: Path) -> None:
     source = read_source(folder)
     assert make_source(reversed(source.files)) == source
-
-
-def test_a_policy_comes_back_from_its_document(folder: Path) -> None:
-    source = read_source(folder)
-    assert load_source(dump_source(source)) == source
-
-
-@pytest.mark.parametrize("document", ["", "{}", '{"files": [{"set": "other"}]}', "[]"])
-def test_another_document_is_refused(document: str) -> None:
-    with pytest.raises(InvalidPolicy, match="stored policy cannot be read"):
-        load_source(document)
 
 
 def test_what_is_no_folder_is_refused(folder: Path) -> None:

@@ -114,8 +114,8 @@ def _gates_anew() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gates")),
     )
     names = ", ".join(OLD_COLUMNS)
-    # The names are this module's own.
-    op.execute(f"INSERT INTO gates ({names}) SELECT {names} FROM gates_before")  # noqa: S608
+    copied = f"INSERT INTO gates ({names}) SELECT {names} FROM gates_before"  # noqa: S608  (own names)
+    op.execute(copied)
     op.drop_table("gates_before")
     op.create_index("ix_gates_run_id", "gates", ["run_id"])
     op.create_index("ix_gates_status", "gates", ["status", "expires_at"])
