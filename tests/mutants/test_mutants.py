@@ -949,7 +949,7 @@ MUTANTS = [
         "a keyed call is repeated when its key is forgotten",
         "ledger/begin.py",
         "return now < found.first_started_at + left",
-        "return found.first_started_at < now + left",
+        "return now < found.first_started_at + left + timedelta(days=1)",
         LEDGER,
     ),
     Mutant(
