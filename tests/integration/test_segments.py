@@ -273,8 +273,8 @@ def test_a_node_that_blocks_the_loop_keeps_its_leases_and_is_then_taken_over(
             go_on.wait(30)
         return {}
 
-    graph = chain(block, progress_s=1.5)
-    pace = Pace(beat_s=0.1, lease_s=0.5, poll_s=0.02)
+    graph = chain(block, progress_s=3)
+    pace = Pace(beat_s=0.1, lease_s=1.5, poll_s=0.02)
 
     def first_worker() -> None:
         async def work() -> None:
@@ -309,8 +309,8 @@ def test_a_node_that_blocks_the_loop_keeps_its_leases_and_is_then_taken_over(
             go_on.set()
             thread.join()
             assert (found.status, found.epoch) == (RunStatus.SUCCEEDED, 2)
-            # Not when the lease of half a second was over: the process lives.
-            assert taken_s - began_s > 1.5
+            # Not when its lease was over: the process lives.
+            assert taken_s - began_s > 3
             assert runtime.get(run.id) == found
 
 

@@ -90,7 +90,7 @@ def of(*nodes):
     return graph.compile()
 
 
-@tool(effect="unsafe", description="Pay.", timeout_s=0.2, margin_s=0.0)
+@tool(effect="unsafe", description="Pay.", timeout_s=1, margin_s=0.0)
 async def pay(amount: int) -> str:
     raise ConnectionError("the answer was lost")
 

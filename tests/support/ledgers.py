@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, update
 
 from penstock.checkpoints import Store, gates, ledger, runs
-from penstock.checkpoints.schema import metadata
+from penstock.checkpoints.database import database_now
+from penstock.checkpoints.schema import effects, metadata
 from penstock.contracts.effect import Doubt, Effect, EffectStatus, NewEffect
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.ids import IdempotencyKey, ThreadId
@@ -76,6 +77,16 @@ def empty(connection: Connection) -> None:
     """Take everything out of a store."""
     for table in reversed(metadata.sorted_tables):
         connection.execute(table.delete())
+
+
+def lands_no_more(store: Store) -> None:
+    """Have the time be over in which attempts of a store might still have landed."""
+
+    def change(connection: Connection) -> None:
+        over = database_now(connection.dialect, plus_s=-1.0)
+        connection.execute(update(effects).values(settles_at=over))
+
+    store.write_blocking(change)
 
 
 class Book:

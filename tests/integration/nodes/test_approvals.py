@@ -22,7 +22,7 @@ from sqlalchemy import update
 from penstock.checkpoints import Store, gates, migrate, policies
 from penstock.checkpoints.schema import gates as gates_table
 from penstock.contracts.clock import SystemClock
-from penstock.contracts.errors import GateClosed, GateNotReady, VoteRefused
+from penstock.contracts.errors import GateClosed, VoteRefused
 from penstock.contracts.gate import Gate, GateKind, GateStatus, NewApproval
 from penstock.contracts.ids import GateId
 from penstock.contracts.outcome import InDoubt, Outcome, Refused
@@ -35,6 +35,7 @@ from penstock.nodes.call import ToolCall
 from penstock.policies import read_source
 from support.allowing import DESK, OPEN
 from support.council import Council
+from support.ledgers import lands_no_more
 from support.people import Staff
 from support.runs import NOW
 from support.shops import Shop, chain_of
@@ -678,7 +679,7 @@ async def test_nobody_is_asked_once_more_before_a_call_is_undone(
         done.append(f"took back {amount}")
         return "undone"
 
-    @tool(effect="unsafe", timeout_s=0.2, margin_s=0.0, compensate=take_back)
+    @tool(effect="unsafe", compensate=take_back)
     async def pay(amount: int) -> str:
         """Pay somebody."""
         done.append(f"paid {amount}")
@@ -693,14 +694,8 @@ async def test_nobody_is_asked_once_more_before_a_call_is_undone(
     run = await at.shop.go_on(run)
     gate = await at.gate(run)
     assert gate.kind is GateKind.IN_DOUBT
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await at.shop.runtime.decide(gate.id, {"answer": "compensate"}, by="olga")
-            except GateNotReady:
-                await asyncio.sleep(0.05)
-            else:
-                break
+    lands_no_more(store)
+    await at.shop.runtime.decide(gate.id, {"answer": "compensate"}, by="olga")
     run = await at.shop.go_on(run)
     assert run.status is RunStatus.SUCCEEDED, run.failure
     assert done == ["paid 900", "took back 900"]

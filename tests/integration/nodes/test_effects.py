@@ -36,6 +36,7 @@ from penstock.nodes import (
 )
 from penstock.nodes.call import ToolCall
 from penstock.nodes.stages.clear_up import ClearUp
+from support.ledgers import lands_no_more
 from support.shops import QUICK, Shop, chain_of
 
 AT_ONCE = RetryPlan(attempt_limit=3, first_wait_s=0.001, longest_wait_s=0.001)
@@ -142,7 +143,7 @@ async def test_an_untyped_error_of_an_unsafe_tool_puts_it_in_doubt_and_asks(stor
 async def in_doubt(store: Store, world: World, **terms: Any) -> tuple[Shop, Run, Any]:
     """Return a run that waits because nobody knows whether its tool happened."""
 
-    @tool(effect="unsafe", timeout_s=0.2, margin_s=0.0, **terms)
+    @tool(effect="unsafe", **terms)
     async def pay(amount: int) -> str:
         """Pay."""
         world.done.append(f"paid {amount}")
@@ -153,7 +154,7 @@ async def in_doubt(store: Store, world: World, **terms: Any) -> tuple[Shop, Run,
     shop = Shop(store, chain_of(State, calling((pay, {"amount": 5}))))
     run = await shop.run()
     (gate,) = await shop.runtime.gates(run.id)
-    await asyncio.sleep(0.3)
+    lands_no_more(store)
     return shop, run, gate
 
 
@@ -594,12 +595,12 @@ async def test_an_attempt_that_its_worker_begins_too_late_is_not_made(
         begins.append(begun[1])
         if len(begins) == 1:
             # The worker stands still for longer than the attempt may take.
-            threading.Event().wait(0.3)
+            threading.Event().wait(2.2)
         return begun
 
     monkeypatch.setattr(ledger, "begin", slow)
 
-    @tool(effect="unsafe", timeout_s=0.2, retry=AT_ONCE)
+    @tool(effect="unsafe", timeout_s=2, retry=AT_ONCE)
     async def pay(amount: int) -> str:
         """Pay."""
         world.done.append(f"paid {amount}")
@@ -781,17 +782,13 @@ def answers(values: Any) -> dict[str, str]:
 
 async def test_calls_of_one_message_are_each_made_once_though_one_waits(store: Store) -> None:
     world = World()
-    slow = asyncio.Event()
 
-    @tool(effect="unsafe", timeout_s=0.3, margin_s=0.0)
+    @tool(effect="unsafe")
     async def pay(amount: int) -> str:
         """Pay."""
         world.done.append(f"paid {amount}")
         if amount == 13:
             raise ConnectionError("the answer was lost")
-        if amount == 7:
-            async with asyncio.timeout(0.1):
-                await slow.wait()
         return f"receipt {amount}"
 
     graph = talking(
@@ -804,7 +801,7 @@ async def test_calls_of_one_message_are_each_made_once_though_one_waits(store: S
     run = await shop.run(given={"messages": []})
     assert run.status is RunStatus.WAITING, run.failure
     (gate,) = await shop.runtime.gates(run.id)
-    await asyncio.sleep(0.3)
+    lands_no_more(store)
     await shop.runtime.decide(gate.id, {"answer": "happened", "result": "by phone"}, by="bob")
     run = await shop.go_on(run)
     assert run.status is RunStatus.SUCCEEDED, run.failure
@@ -866,7 +863,7 @@ async def test_a_segment_ends_only_when_its_calls_have_been_settled(store: Store
 async def test_a_coroutine_that_does_not_end_in_time_is_stopped_and_in_doubt(store: Store) -> None:
     world = World()
 
-    @tool(effect="unsafe", timeout_s=0.05)
+    @tool(effect="unsafe", timeout_s=1)
     async def pay(amount: int) -> str:
         """Pay."""
         try:
@@ -880,7 +877,7 @@ async def test_a_coroutine_that_does_not_end_in_time_is_stopped_and_in_doubt(sto
     assert run.status is RunStatus.WAITING
     assert world.done == ["stopped 5"]
     (gate,) = await shop.runtime.gates(run.id)
-    assert "did not end within 0.05 s" in gate.question
+    assert "did not end within 1 s" in gate.question
 
 
 async def test_a_blocking_call_that_ends_late_settles_itself_and_the_run_goes_on(
@@ -889,7 +886,7 @@ async def test_a_blocking_call_that_ends_late_settles_itself_and_the_run_goes_on
     world = World()
     go_on = threading.Event()
 
-    @tool(effect="unsafe", timeout_s=0.05, margin_s=0.2)
+    @tool(effect="unsafe", timeout_s=1, margin_s=0.2)
     def pay(amount: int) -> str:
         """Pay."""
         world.done.append(f"paid {amount}")
@@ -901,7 +898,7 @@ async def test_a_blocking_call_that_ends_late_settles_itself_and_the_run_goes_on
     async with shop.worker():
         run = await shop.until(run, RunStatus.WAITING)
         (gate,) = await shop.runtime.gates(run.id)
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.5)
         # Long past its deadline and margin it may still happen, so nobody may say that it did not.
         with pytest.raises(GateNotReady):
             await shop.runtime.decide(gate.id, {"answer": "did_not"}, by="bob")
@@ -916,7 +913,7 @@ async def test_a_blocking_call_without_a_margin_may_land_as_long_as_it_goes_on(
 ) -> None:
     go_on = threading.Event()
 
-    @tool(effect="unsafe", timeout_s=0.05, margin_s=0.0)
+    @tool(effect="unsafe", timeout_s=1, margin_s=0.0)
     def pay(amount: int) -> str:
         """Pay."""
         go_on.wait(20)
@@ -927,7 +924,7 @@ async def test_a_blocking_call_without_a_margin_may_land_as_long_as_it_goes_on(
     async with shop.worker():
         run = await shop.until(run, RunStatus.WAITING)
         (gate,) = await shop.runtime.gates(run.id)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1.2)
         before = store.commit_count
         with pytest.raises(GateNotReady):
             await shop.runtime.decide(gate.id, {"answer": "did_not"}, by="bob")
