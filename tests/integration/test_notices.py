@@ -9,9 +9,12 @@ import pytest
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, gates, notices
+from penstock.checkpoints.runs import get
 from penstock.checkpoints.schema import notices as rows
-from penstock.contracts.gate import Notice, NoticeCounts, NoticeKind
+from penstock.contracts.gate import Notice, NoticeCounts, NoticeKind, Question
+from penstock.contracts.ids import GateId
 from support.approvals import open_approval, pass_time, reject
+from support.ledgers import Book, new_effect
 from support.runs import NOW, Runs
 
 HOUR_S = 3600.0
@@ -56,6 +59,18 @@ def test_each_group_is_told_that_a_gate_opened_and_later_that_it_expires(
         (NoticeKind.EXPIRING, "finance"),
         (NoticeKind.EXPIRING, "legal"),
     }
+
+
+def test_operators_are_told_of_what_no_policy_gives_to_a_group(store: Store, runs: Runs) -> None:
+    fence = runs.start("one")
+    asked = Question(id=GateId("a" * 32), question='"mood?"', answer_schema=None)
+    store.write_blocking(lambda tx: gates.ask(tx, get(tx, fence.run_id), [asked], at=NOW))
+    book = Book.of(store)
+    new = new_effect(fence)
+    book.doubt(book.begun(new, fence), new)
+    opened = take(store)
+    assert [(one.kind, one.group) for one in opened] == [(NoticeKind.OPENED, "operators")] * 2
+    assert len({one.gate_id for one in opened}) == 2
 
 
 @pytest.mark.parametrize(("expires_s", "count"), [(299.0, 1), (301.0, 2)])

@@ -16,8 +16,9 @@ from support.runs import NOW
 
 
 def gate(
-    question: Mapping[str, Any] = QUESTION,
+    question: Mapping[str, Any] | str = QUESTION,
     *,
+    kind: GateKind = GateKind.APPROVAL,
     left: timedelta | None = timedelta(hours=3, minutes=20),
     on_expiry: OnExpiry = OnExpiry.DENY,
 ) -> Gate:
@@ -25,7 +26,7 @@ def gate(
         id=GateId("a" * 32),
         tenant="acme",
         run_id=RunId("run-1"),
-        kind=GateKind.APPROVAL,
+        kind=kind,
         status=GateStatus.OPEN,
         question=json.dumps(question),
         answer_schema=None,
@@ -118,9 +119,35 @@ def test_arguments_are_cut_and_the_message_says_so() -> None:
 
 
 def test_a_question_that_is_not_about_a_call_is_shown_as_it_is() -> None:
-    told = compose(gate({"which": "one"}, left=None), NoticeKind.OPENED, now=NOW, link=None)
-    assert told.title == "To decide: a question of kind approval"
-    assert '"which": "one"' in told.body
+    told = compose(
+        gate({"which": "one"}, kind=GateKind.BUDGET), NoticeKind.OPENED, now=NOW, link=None
+    )
+    assert told.title == "To decide: a question of kind budget, 3 h 20 min left"
+    assert told.body.endswith('Question:\n{\n  "which": "one"\n}')
+
+
+def test_a_question_that_is_one_sentence_is_the_title() -> None:
+    told = compose(
+        gate("Which day?\nTuesday", kind=GateKind.QUESTION, left=None),
+        NoticeKind.OPENED,
+        now=NOW,
+        link=None,
+    )
+    assert told.title == "To decide: Which day?\\nTuesday"
+
+
+def test_of_a_call_in_doubt_no_argument_is_told() -> None:
+    doubt = {
+        "did_it_happen": "pay",
+        "why_in_doubt": "the answer was lost",
+        "arguments": {"card": "4111"},
+    }
+    told = compose(
+        gate(doubt, kind=GateKind.IN_DOUBT, left=None), NoticeKind.OPENED, now=NOW, link=None
+    )
+    assert told.title == "To decide: did pay happen?"
+    assert told.body.startswith("Did it happen: pay\nWhy nobody knows: the answer was lost\n")
+    assert "4111" not in told.body
 
 
 def test_who_edited_the_arguments_is_named() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Update, func, or_, select, upd
 
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import gates, notices
-from penstock.contracts.gate import Gate, GateStatus, Notice, NoticeCounts, NoticeKind
+from penstock.contracts.gate import OPERATORS, Gate, GateStatus, Notice, NoticeCounts, NoticeKind
 from penstock.contracts.ids import GateId
 
 WARNING_SHARE = 0.2
@@ -32,15 +32,16 @@ DROP_LIMIT = 100
 _GIVEN_UP = "given up: "
 
 
-def announce(connection: Connection, gate: Gate, *, expires_s: float) -> None:
-    """Have the groups of a gate be told that it is open, and before it expires.
+def announce(connection: Connection, gate: Gate, *, expires_s: float | None = None) -> None:
+    """Have the groups of a gate be told that it is open, and before it expires, if it ever does.
 
-    Of a gate whose life is so short that the warning would come at its very end, there is none.
+    Of a gate that no group is to approve, the operators are told. Of one whose life is so short
+    that the warning would come at its very end, there is no warning.
     """
-    ahead_s = min(expires_s * WARNING_SHARE, WARNING_S)
-    for group in gate.approvals or {}:
+    ahead_s = min((expires_s or 0.0) * WARNING_SHARE, WARNING_S)
+    for group in gate.approvals or (OPERATORS,):
         _add(connection, gate, NoticeKind.OPENED, group, due_s=0.0)
-        if ahead_s >= LEAST_WARNING_S:
+        if expires_s is not None and ahead_s >= LEAST_WARNING_S:
             _add(connection, gate, NoticeKind.EXPIRING, group, due_s=expires_s - ahead_s)
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never, cast
 
-from penstock.contracts.gate import Gate, NoticeKind
+from penstock.contracts.gate import Gate, GateKind, NoticeKind
 from penstock.contracts.policy import OnExpiry
 
 TEXT_LIMIT = 300
 """A value in a sentence is cut to so many characters."""
 ARGUMENTS_LIMIT = 4000
-"""The arguments are cut to so many characters; the page of the gate has them whole."""
+"""Arguments, or what a graph asks, are cut to so many characters; the gate has them whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,9 @@ class Message:
 
 def compose(gate: Gate, kind: NoticeKind, *, now: datetime, link: str | None) -> Message:
     """Return what people are told about a gate; without a link they are given the command."""
-    question = _question(gate)
-    what = _plain(question.get("may_it_happen", f"a question of kind {gate.kind}"))
+    question: object = json.loads(gate.question)
+    about = _call(gate, question)
+    what = _plain(_what(gate, question, about))
     left = "" if gate.expires_at is None else f", {_span(gate.expires_at - now)} left"
     match kind:
         case NoticeKind.OPENED:
@@ -43,26 +44,36 @@ def compose(gate: Gate, kind: NoticeKind, *, now: datetime, link: str | None) ->
         case _:
             assert_never(kind)
     lines = [
-        *_asked(question),
+        *_asked(about),
         *_terms(gate, now),
         f"Run: {gate.run_id}",
         f"Decide: {_way(gate, link)}",
         "",
-        *_arguments(question),
+        *_whole(gate, question, about),
     ]
     return Message(title=title, body="\n".join(lines))
 
 
-def _question(gate: Gate) -> Mapping[str, Any]:
-    asked: object = json.loads(gate.question)
-    # Whoever is asked something else than about a call is shown it as it is.
-    is_call = isinstance(asked, dict) and "may_it_happen" in asked
-    return cast("Mapping[str, Any]", asked) if is_call else {"arguments": asked}
+def _call(gate: Gate, question: object) -> Mapping[str, Any]:
+    """Return what is asked about a call; empty where something else is asked."""
+    if gate.kind in {GateKind.APPROVAL, GateKind.IN_DOUBT}:
+        return cast("Mapping[str, Any]", question)
+    return {}
 
 
-def _asked(question: Mapping[str, Any]) -> list[str]:
+def _what(gate: Gate, question: object, about: Mapping[str, Any]) -> object:
+    if gate.kind is GateKind.APPROVAL:
+        return about["may_it_happen"]
+    if gate.kind is GateKind.IN_DOUBT:
+        return f"did {about['did_it_happen']} happen?"
+    return question if isinstance(question, str) else f"a question of kind {gate.kind}"
+
+
+def _asked(about: Mapping[str, Any]) -> list[str]:
     named = {
         "may_it_happen": "May it happen",
+        "did_it_happen": "Did it happen",
+        "why_in_doubt": "Why nobody knows",
         "does": "What it does",
         "effect": "Effect",
         "acts_for": "The run acts for",
@@ -70,10 +81,8 @@ def _asked(question: Mapping[str, Any]) -> list[str]:
         "edited_by": "Arguments edited by",
         "why": "Why you are asked",
     }
-    told = [
-        f"{words}: {_plain(question[name])}" for name, words in named.items() if question.get(name)
-    ]
-    rules: list[str] = question.get("rules", [])
+    told = [f"{words}: {_plain(about[name])}" for name, words in named.items() if about.get(name)]
+    rules: list[str] = about.get("rules", [])
     if rules:
         told.append(f"Rules: {_plain(', '.join(rules))}")
     return told
@@ -98,11 +107,15 @@ def _way(gate: Gate, link: str | None) -> str:
     return f"{link} (for whoever follows it first, and after a login), or {command}"
 
 
-def _arguments(question: Mapping[str, Any]) -> list[str]:
-    shown = json.dumps(question.get("arguments"), indent=2, sort_keys=True, ensure_ascii=False)
+def _whole(gate: Gate, question: object, about: Mapping[str, Any]) -> list[str]:
+    if gate.kind is GateKind.IN_DOUBT:
+        # They are those of the ledger, with the fields that nobody is to be shown.
+        return ["The gate shows the arguments."]
+    title, asked = ("Arguments:", about["arguments"]) if about else ("Question:", question)
+    shown = json.dumps(asked, indent=2, sort_keys=True, ensure_ascii=False)
     if len(shown) > ARGUMENTS_LIMIT:
         shown = f"{shown[:ARGUMENTS_LIMIT]}…\n(cut here; the gate has them whole)"
-    return ["Arguments:", *(_printed(line) for line in shown.split("\n"))]
+    return [title, *(_printed(line) for line in shown.split("\n"))]
 
 
 def _plain(value: object) -> str:

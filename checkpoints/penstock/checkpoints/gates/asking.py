@@ -39,6 +39,7 @@ def ask(connection: Connection, run: Run, questions: Sequence[Question], *, at: 
         if added.first() is not None or _reopened(connection, question.id):
             gate = get(connection, question.id)
             tell(connection, gate, "opened", at=at, actor="system")
+            notices.announce(connection, gate)
 
 
 def open_doubt(
@@ -76,7 +77,9 @@ def open_doubt(
         .returning(gates.c.id)
     )
     if added.first() is not None:
-        tell(connection, get(connection, gate_id), "opened", at=at, actor="system")
+        gate = get(connection, gate_id)
+        tell(connection, gate, "opened", at=at, actor="system")
+        notices.announce(connection, gate)
 
 
 def open_approval(connection: Connection, asked: NewApproval, *, at: datetime, actor: str) -> Gate:
