@@ -3,17 +3,18 @@
 The checkout is copied, one line is changed in the copy, and the tests that guard it run there.
 """
 
+import compileall
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 import pytest
 
 from support.checkout import ROOMS, ROOT
+from support.warm import WarmPytest
 
 CHECKPOINTS = "checkpoints/penstock/checkpoints"
 CONTRACTS = "contracts/penstock/contracts"
@@ -1928,54 +1929,57 @@ MUTANTS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def checkout_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@dataclass(frozen=True, slots=True)
+class Copy:
     """A copy of this checkout's rooms and tests."""
+
+    folder: Path
+    pytest: WarmPytest
+
+    def run(self, tests: Sequence[str], *, timeout_s: float = 110) -> tuple[int, str]:
+        """Run tests of the copy on SQLite, and stop at the first that fails."""
+        options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=20")
+        return self.pytest.run([*options, "-k", "not postgresql", *tests], timeout_s=timeout_s)
+
+
+@pytest.fixture(scope="session")
+def checkout_copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
+    """The copy that all mutants are made in, one after another."""
     copy = tmp_path_factory.mktemp("mutant")
     (copy / "examples" / "refund_desk").mkdir(parents=True)
     for folder in (*ROOMS, "tests"):
         shutil.copytree(
             ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "mutants")
         )
+        # Compiled once for all sessions; what a mutant changes is seen by its hash.
+        compileall.compile_dir(
+            copy / folder, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH
+        )
     shutil.copy(ROOT / "pyproject.toml", copy)
-    return copy
-
-
-def run_tests(
-    copy: Path, tests: Sequence[str], *, timeout_s: float = 110
-) -> subprocess.CompletedProcess[str]:
-    """Run tests of the copy on SQLite, and stop at the first that fails."""
-    options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=20")
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-k", "not postgresql", *tests],
-        cwd=copy,
-        env={"PATH": "", "HOME": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=timeout_s,
-        check=False,
-    )
+    env = {"PATH": "", "HOME": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    sessions = WarmPytest(copy, env=env)
+    yield Copy(copy, sessions)
+    sessions.close()
 
 
 @pytest.mark.timeout(1300)
-def test_the_tests_pass_where_nothing_is_broken(checkout_copy: Path) -> None:
+def test_the_tests_pass_where_nothing_is_broken(checkout_copy: Copy) -> None:
     tests = sorted({test for mutant in MUTANTS for test in mutant.tests})
-    done = run_tests(checkout_copy, tests, timeout_s=1200)
-    assert done.returncode == 0, done.stdout
+    code, told = checkout_copy.run(tests, timeout_s=1200)
+    assert code == pytest.ExitCode.OK, told
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: re.sub(r"\W+", "_", mutant.claim))
-def test_a_test_fails_where(checkout_copy: Path, mutant: Mutant) -> None:
-    path = checkout_copy / mutant.folder / mutant.module
+def test_a_test_fails_where(checkout_copy: Copy, mutant: Mutant) -> None:
+    path = checkout_copy.folder / mutant.folder / mutant.module
     whole = path.read_text()
     assert whole.count(mutant.old) == 1, f"`{mutant.old}` stands {whole.count(mutant.old)} times"
     broken = whole.replace(mutant.old, mutant.new)
     compile(broken, path, "exec")
     path.write_text(broken)
     try:
-        done = run_tests(checkout_copy, mutant.tests)
+        code, told = checkout_copy.run(mutant.tests)
     finally:
         path.write_text(whole)
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
-    assert "error" not in done.stdout.splitlines()[-1], done.stdout
+    assert code == pytest.ExitCode.TESTS_FAILED, told
+    assert "error" not in told.splitlines()[-1], told
