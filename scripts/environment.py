@@ -15,7 +15,9 @@ import shutil
 import ssl
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -33,6 +35,30 @@ PROFILES = {
 # What Penstock neither needs nor shall stumble over is kept out of `.venv`.
 APART = {"agentdojo": ROOT / ".venv-agentdojo"}
 OLDEST_UV = (0, 11)
+
+
+def has_postgresql_server() -> bool:
+    """Tell whether tests will find `initdb`, on PATH or where Debian keeps it."""
+    return bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
+
+
+def has_chromium() -> bool:
+    """Tell whether tests will find a Chromium on PATH."""
+    return any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+
+
+class Program(NamedTuple):
+    """A program that tests start, and what to install where it is missing."""
+
+    name: str
+    package: str
+    is_there: Callable[[], bool]
+
+
+PROGRAMS = (
+    Program("PostgreSQL's server", "postgresql", has_postgresql_server),
+    Program("Chromium", "chromium", has_chromium),
+)
 
 
 def main() -> None:
@@ -83,20 +109,22 @@ def make_environment(profile: str) -> None:
 
 
 def install_system_packages() -> None:
-    """Install PostgreSQL's server where it is missing, or say which tests will be left out."""
-    if has_postgresql_server():
-        return
-    if can_install_packages():
-        say("installing PostgreSQL's server, which tests start for themselves")
-        try:
-            install_packages("postgresql")
-        except subprocess.CalledProcessError as error:
-            say(f"apt-get ended with status {error.returncode}")
-    if not has_postgresql_server():
-        say(
-            "PostgreSQL's server is not installed: the tests that need it will be left out, "
-            "and the end of the run counts them. To run them: apt-get install postgresql (as root)"
-        )
+    """Install what tests start and Python cannot bring, or say which tests will be left out."""
+    for program in PROGRAMS:
+        if program.is_there():
+            continue
+        if can_install_packages():
+            say(f"installing {program.name}, which tests start for themselves")
+            try:
+                install_packages(program.package)
+            except subprocess.CalledProcessError as error:
+                say(f"apt-get ended with status {error.returncode}")
+        if not program.is_there():
+            say(
+                f"{program.name} is not installed: the tests that need it will be left out, and "
+                "the end of the run counts them. "
+                f"To run them: apt-get install {program.package} (as root)"
+            )
 
 
 def find_uv() -> str:
@@ -152,11 +180,6 @@ def can_install_packages() -> bool:
 def has_venv() -> bool:
     """Tell whether this Python can make a virtual environment with pip in it."""
     return all(importlib.util.find_spec(name) is not None for name in ("venv", "ensurepip"))
-
-
-def has_postgresql_server() -> bool:
-    """Tell whether tests will find `initdb`, on PATH or where Debian keeps it."""
-    return bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
 
 
 def digest(profile: str) -> str:
