@@ -9,7 +9,7 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal -
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test check lint types layers unit bench agentdojo chaos format requirements clean \
-	runtime dev system dojo
+	runtime dev system dojo phoenix
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ help: ## List the tasks
 demo: runtime ## Set up and run the refund desk, a whole example
 	$(BIN)/python examples/refund_desk/demo.py
 
-test: system dev lint types layers ## Check everything: format, lint, types, layers, all tests, coverage
+test: system dev phoenix lint types layers ## Check everything: format, lint, types, layers, all tests, coverage
 	$(BIN)/pytest --cov
 
 check: dev lint types layers unit ## Check what takes seconds; run it before each commit
@@ -39,6 +39,9 @@ unit: dev
 bench: dev ## Measure, and print the numbers the documentation quotes
 	$(BIN)/python -m bench
 
+phoenix: ## Set up Phoenix, which shows traces, in an environment of its own; `penstock dev` finds it
+	@$(PYTHON) scripts/setup.py phoenix
+
 agentdojo: dojo ## Measure policies against AgentDojo's attacks, in an environment of its own
 	.venv-agentdojo/bin/python -m bench.agentdojo
 
@@ -55,10 +58,11 @@ requirements: dev ## Pin the dependencies anew (UPGRADE=--upgrade takes newer on
 	$(COMPILE) pyproject.toml --extra postgres --group demo --group dev requirements/build.in \
 		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) pyproject.toml requirements/agentdojo.in -o requirements/agentdojo.txt
+	$(COMPILE) requirements/phoenix.in -o requirements/phoenix.txt
 	$(COMPILE) requirements/uv.in -c requirements/dev.txt -o requirements/uv.txt
 
 clean: ## Remove everything that these tasks make
-	rm -rf .venv .venv-agentdojo .tools build dist htmlcov .coverage .coverage.* .hypothesis
+	rm -rf .venv .venv-agentdojo .venv-phoenix .tools build dist htmlcov .coverage .coverage.* .hypothesis
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,7 +1,7 @@
 """What `setup.py` does once it runs on a Python that is new enough.
 
 uv makes `.venv`, or an environment apart from it, from the pinned and hashed requirements and
-installs the checkout in editable form.
+installs the checkout in editable form, where it belongs there.
 A stamp, written last, holds a digest of everything the environment was made from: while it fits
 there is nothing to do, and an interrupted set-up leaves none.
 """
@@ -31,9 +31,11 @@ PROFILES = {
     "runtime": (REQUIREMENTS / "build.txt", REQUIREMENTS / "runtime.txt"),
     "dev": (REQUIREMENTS / "build.txt", REQUIREMENTS / "dev.txt"),
     "agentdojo": (REQUIREMENTS / "build.txt", REQUIREMENTS / "agentdojo.txt"),
+    "phoenix": (REQUIREMENTS / "phoenix.txt",),
 }
 # What Penstock neither needs nor shall stumble over is kept out of `.venv`.
-APART = {"agentdojo": ROOT / ".venv-agentdojo"}
+APART = {"agentdojo": ROOT / ".venv-agentdojo", "phoenix": ROOT / ".venv-phoenix"}
+WITHOUT_PENSTOCK = {"phoenix"}
 OLDEST_UV = (0, 11)
 
 
@@ -100,8 +102,9 @@ def make_environment(profile: str) -> None:
         shutil.rmtree(venv, ignore_errors=True)
         run(uv, "venv", "--quiet", "--clear", "--no-project", "--python", INTERPRETER, venv)
     run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", *PROFILES[profile])
-    editable = ("--no-deps", "--no-build-isolation", "--editable", ROOT)
-    run(uv, "pip", "install", "--quiet", "--python", python, *editable)
+    if profile not in WITHOUT_PENSTOCK:
+        editable = ("--no-deps", "--no-build-isolation", "--editable", ROOT)
+        run(uv, "pip", "install", "--quiet", "--python", python, *editable)
 
     # The development environment serves the runtime's purposes too.
     for made in {profile} if profile in APART else {"runtime", profile}:
