@@ -231,6 +231,12 @@ class ProjectExists(PenstockError):
     code = "project_exists"
 
 
+class PortTaken(PenstockError):
+    """Another program listens where one was to be started."""
+
+    code = "port_taken"
+
+
 class TooManyRuns(PenstockError):
     """More runs fit a filter than are acted on unasked; nothing was changed."""
 

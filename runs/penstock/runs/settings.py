@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     """Where people find the pages; without it messages about gates carry no link."""
     link_secret: SecretStr | None = Field(default=None, min_length=SECRET_LENGTH)
     """What links are signed with, in every process the same; without it there are none."""
+    phoenix_url: str | None = Field(default=None, pattern=r"^https?://")
+    """Where Phoenix is, which shows the traces; without it there are no links to them."""
+    phoenix_env: Path | None = None
+    """The environment that `penstock dev` starts Phoenix from; without one, it looks for one."""
     worker_slot_count: int = Field(default=_PACE.slots, ge=1)
     """Runs that a worker drives at once."""
     worker_beat_s: float = Field(default=_PACE.beat_s, gt=0)

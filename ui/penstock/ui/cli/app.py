@@ -223,6 +223,29 @@ def worker(*, as_json: AsJson = False) -> Exit | None:
 
 @app.command()
 @answering
+def dev(
+    *,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Of the pages, on this machine only.")
+    ] = 8501,
+    phoenix_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Of Phoenix, on this machine only.")
+    ] = 6006,
+    no_ui: Annotated[bool, typer.Option("--no-ui", help="Without the pages.")] = False,
+    no_phoenix: Annotated[bool, typer.Option("--no-phoenix", help="Without Phoenix.")] = False,
+    as_json: AsJson = False,
+) -> Exit | None:
+    """Run everything here: a worker, the pages, and Phoenix where it is installed."""
+    from penstock.ui.dev import command
+
+    wanted = command.Wanted(
+        port=port, phoenix_port=phoenix_port, pages=not no_ui, phoenix=not no_phoenix
+    )
+    return command.dev(settings(), Output(as_json=as_json), wanted=wanted)
+
+
+@app.command()
+@answering
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the store's tables up to date, making it if there is none."""
     from penstock.ui.cli import storing

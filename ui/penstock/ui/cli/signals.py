@@ -13,8 +13,12 @@ KILLED = 128
 
 
 @contextlib.contextmanager
-def stopped_by_signals(stop: Callable[[int], None]) -> Generator[None]:
+def stopped_by_signals(
+    stop: Callable[[int], None], *, at_once: Callable[[], None] = lambda: None
+) -> Generator[None]:
     """Call `stop` in the event loop at the first signal to end; at the second end the process.
+
+    `at_once` is called right before that.
 
     These are handlers of the process, not of the loop: a node that blocks the loop must not keep
     the second signal from being heard.
@@ -24,6 +28,7 @@ def stopped_by_signals(stop: Callable[[int], None]) -> Generator[None]:
 
     def hear(number: int, _: FrameType | None) -> None:
         if heard:
+            at_once()
             os._exit(KILLED + number)
         heard.append(number)
         loop.call_soon_threadsafe(stop, number)

@@ -1,0 +1,1 @@
+"""`penstock dev`: everything that a person needs on one machine, as one command."""
