@@ -29,6 +29,8 @@ def prepare(engine: Engine, *, busy_timeout_s: float) -> None:
         f"busy_timeout = {int(busy_timeout_s * 1000)}",
         "synchronous = FULL",
         "foreign_keys = ON",
+        # Where it writes what a savepoint would take back: in a file, each change would make one.
+        "temp_store = MEMORY",
         f"journal_size_limit = {LOG_LIMIT_BYTES}",
     )
 
