@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import to_json
-
-from penstock.contracts.effect import Doubt, NewEffect
+from penstock.contracts.effect import NewEffect
 from penstock.contracts.ids import IdempotencyKey, ThreadId
 from penstock.contracts.outcome import Refused, Stage
 from penstock.contracts.tool import IsolationTier
@@ -59,26 +57,8 @@ def admit(
         margin_s=contract.margin_s,
         key_lifetime_s=contract.key_lifetime_s,
         can_be_looked_up=tool.probe is not None,
-        answer_schema=answer_schema(tool),
+        answer_schema=tool.doubt_schema,
         taints=contract.taints,
         spend=tool.spend(checked),
     )
     return ToolCall(tool=tool, checked=checked, effect=effect, injected=injected)
-
-
-def answer_schema(tool: Tool[Any]) -> str:
-    """Return the JSON Schema of what a person may answer about a call of the tool in doubt."""
-    answers = [Doubt.DID_NOT, Doubt.RETRY]
-    if tool.compensate is not None:
-        answers.append(Doubt.COMPENSATE)
-    result = dict(tool.contract.result_schema)
-    definitions = result.pop("$defs", None)
-    happened = {
-        "properties": {"answer": {"const": Doubt.HAPPENED}, "result": result},
-        "required": ["answer", "result"],
-    }
-    others = {"properties": {"answer": {"enum": answers}}, "required": ["answer"]}
-    whole: dict[str, object] = {"type": "object", "oneOf": [others, happened]}
-    if definitions is not None:
-        whole["$defs"] = definitions
-    return to_json(whole).decode()

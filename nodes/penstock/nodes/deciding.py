@@ -17,7 +17,7 @@ from penstock.contracts.policy import Decided, Decision, Request, Taint, Verdict
 from penstock.contracts.run import Run
 from penstock.nodes.arguments import Checked
 from penstock.nodes.call import ToolCall
-from penstock.nodes.given import Given
+from penstock.nodes.given import Given, are_all
 from penstock.nodes.masking import without_fields
 from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.tool import Tool
@@ -128,6 +128,7 @@ class Deciding:
         args = without_fields(checked.canonical, tool.contract.sensitive)
         # What nobody is to be shown as well: without it, the rest of an argument might be given.
         said = json.loads(checked.canonical)
+        given = self._given.names(said)
         taints = found.taints | self._taints
         facts: dict[str, object] = {
             "now": now.isoformat(timespec="milliseconds"),
@@ -136,8 +137,8 @@ class Deciding:
             "calls_last_minute": found.calls_last_minute,
             "saw_untrusted": Taint.UNTRUSTED in taints,
             "saw_private": Taint.PRIVATE in taints,
-            "given": self._given.names(said),
-            "all_given": self._given.has_all(said, tool.contract.arguments_schema),
+            "given": given,
+            "all_given": are_all(given, said, tool.contract.arguments_schema),
         }
         return Request(
             tool=tool.name,

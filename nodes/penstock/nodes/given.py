@@ -9,7 +9,7 @@ It is about values, not about what they were said for: in "pay Ann, not Bob" Bob
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
@@ -67,19 +67,6 @@ class Given:
         """Return the names of those arguments, sorted, of which every part was given."""
         return sorted(name for name, value in arguments.items() if self._has(value))
 
-    def has_all(self, arguments: Mapping[str, object], schema: JsonSchema) -> bool:
-        """Tell whether every argument was given, and there is one.
-
-        Left aside is what nobody said: what is null, or as the schema has it by default.
-        """
-        fields = cast("Mapping[str, Any]", schema.get("properties") or {})
-        said = {
-            name: value
-            for name, value in arguments.items()
-            if value is not None and not _is_default(value, fields.get(name))
-        }
-        return bool(said) and all(self._has(value) for value in said.values())
-
     def _has(self, value: object) -> bool:
         for place, part in enumerate(_parts(value)):
             if part is None or place >= MOST_PARTS or not self._has_part(part):
@@ -104,6 +91,20 @@ class Given:
         return any(
             part in text and re.search(pattern, text) for text in self._texts for pattern in wanted
         )
+
+
+def are_all(names: Collection[str], arguments: Mapping[str, object], schema: JsonSchema) -> bool:
+    """Tell whether every argument is among those names, which were given, and there is one.
+
+    Left aside is what nobody said: what is null, or as the schema has it by default.
+    """
+    fields = cast("Mapping[str, Any]", schema.get("properties") or {})
+    said = [
+        name
+        for name, value in arguments.items()
+        if value is not None and not _is_default(value, fields.get(name))
+    ]
+    return bool(said) and set(said) <= set(names)
 
 
 def _parts(value: object) -> Iterator[str | Decimal | None]:

@@ -3,16 +3,19 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, InjectedToolArg
 from langchain_core.tools.base import ArgsSchema
 from pydantic import BaseModel, PrivateAttr, create_model
+from pydantic_core import to_json
 
+from penstock.contracts.effect import Doubt
 from penstock.contracts.outcome import Done, Outcome, Refused
 from penstock.contracts.policy import Spend
-from penstock.contracts.tool import OnFailure, ToolContract
+from penstock.contracts.tool import JsonSchema, OnFailure, ToolContract
 from penstock.nodes.arguments import Checked, digest
 from penstock.nodes.asides import Aside
 from penstock.nodes.blocking import wait_for
@@ -83,7 +86,8 @@ class Tool(BaseTool, Generic[R]):
         """
         return cast(R, await self.ainvoke(arguments))
 
-    @property
+    # Kept, because Pydantic looks a private attribute up in Python, and a call asks often.
+    @cached_property
     def definition(self) -> Definition[R]:
         """All that is known of it, apart from how LangChain calls it."""
         return self._definition
@@ -91,12 +95,12 @@ class Tool(BaseTool, Generic[R]):
     @property
     def contract(self) -> ToolContract:
         """What a policy, a ledger or a person needs to know of it."""
-        return self._definition.contract
+        return self.definition.contract
 
     @property
     def function(self) -> Callable[..., object]:
         """The bare function, for tests and for whatever carries out calls."""
-        return self._definition.function
+        return self.definition.function
 
     @property
     def import_path(self) -> str | None:
@@ -106,32 +110,37 @@ class Tool(BaseTool, Generic[R]):
     @property
     def is_async(self) -> bool:
         """Whether the function is a coroutine function."""
-        return self._definition.signature.is_async
+        return self.definition.signature.is_async
 
     @property
     def signature(self) -> Signature:
         """What the function takes and returns."""
-        return self._definition.signature
+        return self.definition.signature
 
     @property
     def results(self) -> ResultCodec[R]:
         """Writes and reads its results."""
-        return self._definition.results
+        return self.definition.results
 
     @property
     def probe(self) -> Aside | None:
         """Looks up whether a call has happened."""
-        return self._definition.probe
+        return self.definition.probe
 
     @property
     def verify(self) -> Aside | None:
         """Checks a result: returns or raises what is wrong with it."""
-        return self._definition.verify
+        return self.definition.verify
 
     @property
     def compensate(self) -> "Tool[Any] | None":
         """Undoes a call."""
         return self._compensate
+
+    @cached_property
+    def doubt_schema(self) -> str:
+        """JSON Schema of what a person may answer about a call in doubt, as JSON."""
+        return _doubt_schema(self.contract.result_schema, can_be_undone=self.compensate is not None)
 
     @property
     def adopted(self) -> BaseTool | None:
@@ -141,16 +150,16 @@ class Tool(BaseTool, Generic[R]):
     @property
     def database(self) -> Database | None:
         """The user's database in whose transaction it runs, or what gives it."""
-        return self._definition.database
+        return self.definition.database
 
     @property
     def facts(self) -> Mapping[str, Extractor]:
         """What computes the facts that the contract names, by name."""
-        return self._definition.facts
+        return self.definition.facts
 
     def check(self, arguments: Mapping[str, object]) -> Checked | Refused:
         """Check arguments against the contract, or refuse them with all that is wrong."""
-        return self._definition.arguments.check(arguments)
+        return self.definition.arguments.check(arguments)
 
     def digest(self, checked: Checked) -> str:
         """Return what tells this call from one with other arguments, in 64 hex digits."""
@@ -171,7 +180,7 @@ class Tool(BaseTool, Generic[R]):
 
     def business_key(self, checked: Checked) -> str | None:
         """Return the key that protects a call across runs; None when the tool has none."""
-        key = self._definition.key
+        key = self.definition.key
         return None if key is None else key.of(checked.values)
 
     def keywords(self, checked: Checked, supplies: Supplies) -> dict[str, object]:
@@ -180,7 +189,7 @@ class Tool(BaseTool, Generic[R]):
         Raises:
             KeyError: A supply is missing; the error names the parameter.
         """
-        return self._definition.signature.bind(checked.values, supplies)
+        return self.definition.signature.bind(checked.values, supplies)
 
     @property
     def tool_call_schema(self) -> ArgsSchema:
@@ -194,11 +203,11 @@ class Tool(BaseTool, Generic[R]):
 
     async def arun(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Carry out a call, as LangChain does it."""
-        return await super().arun(ask(self._definition, tool_input, kwargs), *args, **kwargs)
+        return await super().arun(ask(self.definition, tool_input, kwargs), *args, **kwargs)
 
     def run(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Carry out a call, as LangChain does it."""
-        return super().run(ask(self._definition, tool_input, kwargs), *args, **kwargs)
+        return super().run(ask(self.definition, tool_input, kwargs), *args, **kwargs)
 
     def _to_args_and_kwargs(
         self, tool_input: str | dict[str, Any], tool_call_id: str | None
@@ -211,14 +220,14 @@ class Tool(BaseTool, Generic[R]):
         return {name: each for name, each in tool_input.items() if name not in self._not_told}
 
     async def _arun(self, asked: Asked, call_id: str | None, config: RunnableConfig) -> Any:
-        request = read_request(self._definition, asked, call_id=call_id, config=config)
+        request = read_request(self.definition, asked, call_id=call_id, config=config)
         outcome = await request.calls.call(
             self, request.arguments, request.origin, request.injected
         )
         return self._answer(outcome, call_id)
 
     def _run(self, asked: Asked, call_id: str | None, config: RunnableConfig) -> Any:
-        request = read_request(self._definition, asked, call_id=call_id, config=config)
+        request = read_request(self.definition, asked, call_id=call_id, config=config)
         work = request.calls.call(self, request.arguments, request.origin, request.injected)
         return self._answer(wait_for(work, request.calls.loop), call_id)
 
@@ -257,3 +266,20 @@ def _read_by_langgraph(annotation: Any) -> Any:
     else:
         parts = (annotation, InjectedToolArg)
     return Annotated[(Any, *parts)]
+
+
+def _doubt_schema(result_schema: JsonSchema, *, can_be_undone: bool) -> str:
+    answers = [Doubt.DID_NOT, Doubt.RETRY]
+    if can_be_undone:
+        answers.append(Doubt.COMPENSATE)
+    result = dict(result_schema)
+    definitions = result.pop("$defs", None)
+    happened = {
+        "properties": {"answer": {"const": Doubt.HAPPENED}, "result": result},
+        "required": ["answer", "result"],
+    }
+    others = {"properties": {"answer": {"enum": answers}}, "required": ["answer"]}
+    whole: dict[str, object] = {"type": "object", "oneOf": [others, happened]}
+    if definitions is not None:
+        whole["$defs"] = definitions
+    return to_json(whole).decode()

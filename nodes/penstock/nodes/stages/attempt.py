@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -9,15 +10,6 @@ from datetime import timedelta
 
 from langgraph.errors import GraphBubbleUp
 from sqlalchemy import Connection
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_result,
-    stop_after_attempt,
-    wait_exponential,
-    wait_random,
-)
-from tenacity.wait import wait_base
 
 from penstock.checkpoints import decisions, ledger
 from penstock.contracts.attempt import Attempt
@@ -36,6 +28,10 @@ Carry = Callable[[Attempted], Awaitable[Ending | Asks]]
 
 _WAITS = Failed(code="asks", message="it waits for an answer", retryable=True)
 """What an attempt comes to that asks: it starts from its first line when that is answered."""
+
+
+_DOUBLINGS = 32
+"""Beyond so many a wait is the longest in any plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +57,10 @@ class Attempts:
     async def __call__(self, call: ToolCall) -> Outcome:
         """Make attempts until one settles the call, or no more may be made."""
         plan = call.tool.contract.retry
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(plan.attempt_limit),
-            wait=_wait(plan),
-            sleep=self._pause,
-            retry=retry_if_result(self._goes_on),
-            retry_error_callback=_last,
-        )
-        tried: _Tried = await retrying(self._try, call)
+        tried, count = await self._try(call), 1
+        while tried.again and count < plan.attempt_limit and not self.closing.is_set():
+            await self._pause(_wait_s(plan, count))
+            tried, count = await self._try(call), count + 1
         if tried.effect is None:
             return tried.outcome
         return await self._doubt(call, tried.effect, tried.outcome)
@@ -191,9 +183,6 @@ class Attempts:
         attempt = Attempt(key=call.effect.key, number=number, deadline_at=deadline_at)
         return Attempted(call=call, attempt=attempt)
 
-    def _goes_on(self, tried: _Tried) -> bool:
-        return tried.again and not self.closing.is_set()
-
     async def _pause(self, seconds: float) -> None:
         if asyncio.get_running_loop() is not self.loop:
             # A synchronous call on the loop's own thread: nobody can tell it to stop meanwhile.
@@ -204,12 +193,8 @@ class Attempts:
                 await self.closing.wait()
 
 
-def _wait(plan: RetryPlan) -> wait_base:
-    doubling = wait_exponential(multiplier=plan.first_wait_s, max=plan.longest_wait_s)
-    return doubling + wait_random(0, plan.first_wait_s / 10)
-
-
-def _last(state: RetryCallState) -> _Tried:
-    if state.outcome is None:
-        raise RuntimeError("tenacity stopped before the first attempt")
-    return state.outcome.result()
+def _wait_s(plan: RetryPlan, count: int) -> float:
+    """Return how long to wait after so many attempts."""
+    doubled = plan.first_wait_s * 2 ** min(count - 1, _DOUBLINGS)
+    jitter_s = random.uniform(0, plan.first_wait_s / 10)  # noqa: S311  (nobody has to guess it)
+    return min(doubled, plan.longest_wait_s) + jitter_s
