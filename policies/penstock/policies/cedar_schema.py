@@ -2,13 +2,19 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TypeVar
 
 from penstock.contracts.policy import Fact, FactType, Taint
 from penstock.contracts.tool import EffectClass, ToolContract
 from penstock.policies.cedar import NAMESPACE
-from penstock.policies.runtime_facts import RUNTIME_FACTS, RuntimeType, reserved_facts
+from penstock.policies.runtime_facts import (
+    RUNTIME_FACTS,
+    RuntimeFact,
+    RuntimeType,
+    reserved_facts,
+)
 from penstock.policies.shapes import (
     Field,
     LeftOut,
@@ -18,6 +24,9 @@ from penstock.policies.shapes import (
     Shape,
     read_arguments,
 )
+
+K = TypeVar("K", bound=str)
+V = TypeVar("V")
 
 ENTITY_TYPES = ("User", "Role", "Group", "Agent", "Tenant")
 """The types of entities that a policy may name, beside `Action`."""
@@ -38,21 +47,18 @@ class ToolShape:
     """The groups of tools that it is in."""
     args: RecordOf
     facts: Mapping[str, Fact]
-    """Those of its contract; those of the runtime are not among them."""
+    """Those of its contract."""
+    runtime_facts: Mapping[RuntimeFact, RuntimeType]
+    """Those that the runtime gives."""
     left_out: tuple[LeftOut, ...]
 
-    def seeing(self, names: Collection[str] | None) -> "ToolShape":
-        """Return the same with these arguments alone; None for all of them."""
-        if names is None:
-            return self
-        kept = {name: each for name, each in self.args.fields.items() if name in names}
-        return ToolShape(
-            name=self.name,
-            scopes=self.scopes,
-            groups=self.groups,
-            args=RecordOf(fields=kept),
-            facts=self.facts,
-            left_out=self.left_out,
+    def seeing(self, args: Collection[str] | None, facts: Collection[str] | None) -> "ToolShape":
+        """Return the same with these arguments and facts alone; None for all of them."""
+        return replace(
+            self,
+            args=RecordOf(fields=_only(self.args.fields, args)),
+            facts=_only(self.facts, facts),
+            runtime_facts=_only(self.runtime_facts, facts),
         )
 
 
@@ -69,6 +75,7 @@ def read_tool(contract: ToolContract) -> ToolShape:
         ),
         args=args.record,
         facts=MappingProxyType(dict(contract.facts)),
+        runtime_facts=RUNTIME_FACTS,
         left_out=args.left_out,
     )
 
@@ -120,7 +127,7 @@ def schema_json(tools: Collection[ToolShape]) -> str:
 
 
 def _context(tool: ToolShape) -> dict[str, object]:
-    facts: dict[str, object] = {name: _fact(kind) for name, kind in RUNTIME_FACTS.items()}
+    facts: dict[str, object] = {name: _fact(kind) for name, kind in tool.runtime_facts.items()}
     for name, fact in tool.facts.items():
         facts[name] = {**_fact(fact.type), "required": not fact.is_optional}
     return _record(
@@ -160,6 +167,12 @@ def _fact(kind: FactType | RuntimeType) -> dict[str, object]:
             return {"type": "Set", "element": {"type": "String"}}
         case RuntimeType.DATETIME:
             return {"type": "Extension", "name": "datetime"}
+
+
+def _only(named: Mapping[K, V], names: Collection[str] | None) -> Mapping[K, V]:
+    if names is None:
+        return named
+    return {name: each for name, each in named.items() if name in names}
 
 
 def _record(attributes: Mapping[str, object]) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,7 +16,6 @@ from penstock.policies.cedar_schema import ToolShape, schema_json
 from penstock.policies.lint import NO_CALL
 from penstock.policies.looks import looks_of, nodes_of, tools_of
 from penstock.policies.reasons import Reason
-from penstock.policies.runtime_facts import RUNTIME_FACTS
 from penstock.policies.statements import Parsed
 from penstock.policies.values import Plain, TooLarge, Unfit, fact_value, record_value
 
@@ -41,17 +40,17 @@ class Judgement:
 class Judge:
     """Judges requests by some policies.
 
-    It gives Cedar no argument that none of the policies looks at: what they do not look at can be
-    as long or as large as it likes.
+    It gives Cedar no argument and no fact that none of the policies looks at: what they do not look
+    at can be as long or as large as it likes, and costs nothing.
     """
 
     def __init__(self, policies: Sequence[Parsed], tools: Sequence[ToolShape]) -> None:
         """Hand policies that were found to be sound to Cedar, once.
 
         Raises:
-            InvalidPolicy: They are not, without the arguments that none of them looks at.
+            InvalidPolicy: They are not, without what none of them looks at.
         """
-        self._tools = {tool.name: tool.seeing(_looked_at(policies, tool)) for tool in tools}
+        self._tools = {tool.name: _seen(policies, tool) for tool in tools}
         self._schema = cedar.Schema.from_json_str(schema_json(tuple(self._tools.values())))
         self._ordered = tuple(policies)
         text = "\n".join(policy.statement.text for policy in policies)
@@ -168,7 +167,7 @@ def _denied(reason: Reason, why: str) -> Judgement:
 
 def _facts(given: Mapping[str, object], tool: ToolShape) -> dict[str, Plain]:
     found: dict[str, Plain] = {}
-    for name, kind in RUNTIME_FACTS.items():
+    for name, kind in tool.runtime_facts.items():
         found[name] = fact_value(given.get(name), kind, f"facts.{name}")
     for name, fact in tool.facts.items():
         value = given.get(name)
@@ -177,15 +176,19 @@ def _facts(given: Mapping[str, object], tool: ToolShape) -> dict[str, Plain]:
     return found
 
 
-def _looked_at(policies: Sequence[Parsed], tool: ToolShape) -> frozenset[str] | None:
-    """Return which arguments of a tool any policy looks at; None for all of them."""
+def _seen(policies: Sequence[Parsed], tool: ToolShape) -> ToolShape:
+    """Return what the policies see of a tool's calls: what any of them looks at."""
+    looks = [looks_of(policy.tree) for policy in policies if tools_of(policy.tree, (tool,))]
+    return tool.seeing(_all(each.args for each in looks), _all(each.facts for each in looks))
+
+
+def _all(looks: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    """Return all these names; None where any looks at everything."""
     names: frozenset[str] = frozenset()
-    for policy in policies:
-        if tools_of(policy.tree, (tool,)):
-            args = looks_of(policy.tree).args
-            if args is None:
-                return None
-            names |= args
+    for each in looks:
+        if each is None:
+            return None
+        names |= each
     return names
 
 

@@ -1,4 +1,4 @@
-"""What a policy looks at: which tools' calls, and which of their arguments."""
+"""What a policy looks at: which tools' calls, and which of their arguments and facts."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -17,15 +17,17 @@ class Looks:
 
     args: frozenset[str] | None
     """Names of arguments; None where it takes them all at once."""
+    facts: frozenset[str] | None
+    """Names of facts; None where it takes them all at once."""
     asked: frozenset[Path]
     """What it asks for with `has`, from `context` or `principal` on."""
 
 
 def looks_of(tree: pst.Template) -> Looks:
     """Return what a policy looks at."""
-    args: set[str] = set()
+    names: dict[str, set[str]] = {"args": set(), "facts": set()}
+    whole: set[str] = set()
     asked: set[Path] = set()
-    takes_all = False
     stack: list[object] = list(tree.clauses)
     while stack:
         node = stack.pop()
@@ -35,12 +37,18 @@ def looks_of(tree: pst.Template) -> Looks:
             continue
         if isinstance(node, pst.HasAttr):
             asked.add(path)
-        # Neither the whole context nor all arguments at once can be told apart by name.
-        if path in {("context",), ("context", "args")}:
-            takes_all = True
-        elif path[:2] == ("context", "args"):
-            args.add(path[2])
-    return Looks(args=None if takes_all else frozenset(args), asked=frozenset(asked))
+        # Neither the whole context nor all arguments or facts at once can be told apart by name.
+        match path:
+            case ("context",):
+                whole.update(names)
+            case ("context", part) if part in names:
+                whole.add(part)
+            case ("context", part, name, *_) if part in names:
+                names[part].add(name)
+            case _:
+                pass
+    found = {part: None if part in whole else frozenset(names[part]) for part in names}
+    return Looks(args=found["args"], facts=found["facts"], asked=frozenset(asked))
 
 
 def tools_of(tree: pst.Template, tools: Iterable[ToolShape]) -> tuple[ToolShape, ...]:

@@ -425,6 +425,24 @@ def test_a_policy_that_takes_all_arguments_at_once_looks_at_each() -> None:
     assert short(policy.decide(fine)) == "deny too_large"
 
 
+def test_a_fact_that_no_policy_looks_at_can_be_what_it_likes() -> None:
+    policy = compiled(
+        allow='@id("a") permit (principal, action == Penstock::Action::"pay", resource);'
+        '@id("b") permit (principal, action == Penstock::Action::"search", resource)'
+        " when { context.facts.spent_today >= 0 };"
+    )
+    assert short(policy.decide(asked(paid("", "", 1, spent_today=2**70)))) == "allow a"
+    assert short(policy.decide(request("search", spent_today=2**70))) == "deny too_large"
+
+
+def test_a_policy_that_takes_all_facts_at_once_looks_at_each() -> None:
+    text = (
+        '@id("all") permit (principal, action, resource) when { context.facts == context.facts };'
+    )
+    case = paid("", "", 1, spent_today=2**70)
+    assert short(compiled(allow=text).decide(asked(case))) == "deny too_large"
+
+
 def test_a_fact_that_is_optional_may_be_absent() -> None:
     facts = {"host": Fact(type=FactType.TEXT, is_optional=True, description="d")}
     tool = contract("fetch", {"url": {"type": "string"}}, optional={"url"}, facts=facts)

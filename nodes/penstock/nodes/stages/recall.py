@@ -49,10 +49,10 @@ class Recall:
         edited = amended(self.acting, call, found.asked)
         if isinstance(edited, Refused):
             return edited
-        call = replace(edited, asked=found.asked)
         effect, now = found.effect, found.now
         if effect is None or now is None:
-            return await following(replace(call, ahead=found.ahead))
+            return await following(replace(edited, asked=found.asked, ahead=found.ahead))
+        call = replace(edited, asked=found.asked)
         is_same = effect.digest == call.effect.digest
         match effect.status:
             case EffectStatus.STARTED if is_same:
