@@ -312,7 +312,7 @@ MUTANTS = [
         "judge.py",
         "        names |= each\n",
         "        names = each\n",
-        DECISIONS,
+        (f"{DECISIONS[0]}::test_what_one_of_several_policies_looks_at_is_looked_at",),
         POLICIES,
     ),
     Mutant(

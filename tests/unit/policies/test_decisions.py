@@ -417,6 +417,18 @@ def test_a_number_beside_one_that_a_policy_looks_at_can_be_what_it_likes() -> No
     assert short(policy.decide(asked(searched("", "", limit=2**70)))) == "deny too_large"
 
 
+def test_what_one_of_several_policies_looks_at_is_looked_at() -> None:
+    policy = compiled(
+        allow='@id("a") permit (principal, action == Penstock::Action::"pay", resource)'
+        ' when { context.args.amount.lessThan(decimal("500.0")) };'
+        '@id("b") forbid (principal, action == Penstock::Action::"pay", resource)'
+        " when { context.facts.spent_today > 5 };"
+    )
+    assert short(policy.decide(asked(paid("", "", 1)))) == "allow a"
+    assert short(policy.decide(asked(paid("", "", 1.23456)))) == "deny too_large"
+    assert short(policy.decide(asked(paid("", "", 1, spent_today=6)))) == "deny b"
+
+
 def test_a_policy_that_takes_all_arguments_at_once_looks_at_each() -> None:
     place = contract("mark", {"latitude": {"type": "number"}, "floor": WHOLE})
     text = '@id("all") permit (principal, action, resource) when { context.args == context.args };'
