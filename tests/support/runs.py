@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from penstock.checkpoints import Store, audit, gates, runs
+from sqlalchemy import Connection
+
+from penstock.checkpoints import Store, audit, gates, leases, runs
 from penstock.contracts.ids import RunId, ThreadId, WorkerId, new_run_id
 from penstock.contracts.run import Fence, NewRun, RunStatus, WhenBusy
 
@@ -68,3 +70,14 @@ class Runs:
         """Return what the audit tells of a run."""
         events = self._store.read_blocking(lambda tx: audit.of_run(tx, fence.run_id))
         return [event.action for event in events]
+
+
+def lose(store: Store, run_id: RunId) -> None:
+    """Have a worker claim a run and be lost with it."""
+
+    def change(connection: Connection) -> None:
+        claimed = runs.claim(connection, run_id, WorkerId("lost-1"), lease_s=-1.0, at=NOW)
+        assert claimed is not None
+        leases.sweep(connection, lost_limit=5, at=NOW, actor="test")
+
+    store.write_blocking(change)

@@ -14,6 +14,7 @@ from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import Catalog, Graph, declare
 from penstock.policies import People
 from penstock.runs import Approvals, LocalEngine, Pace, Runtime, Worker
+from penstock.traces import Tracing
 from support.allowing import OPEN
 
 QUICK = Pace(beat_s=0.02, lease_s=5.0, poll_s=0.02)
@@ -43,12 +44,14 @@ class Shop:
         policy: Path = OPEN,
         people: People | None = None,
         day_budget: Budget | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.store = store
         self.graph = graph
         self.policy = policy
         self.people = people
         self.day_budget = day_budget
+        self.tracing = tracing
         self.saver = Checkpointer(store)
         self.engine = LocalEngine()
         catalog = Catalog.of(graph)
@@ -68,6 +71,7 @@ class Shop:
             people=self.people,
             policy=self.policy,
             day_budget=self.day_budget,
+            tracing=self.tracing,
         )
         working = asyncio.create_task(worker.work())
         yield worker

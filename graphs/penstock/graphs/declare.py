@@ -1,6 +1,6 @@
 """A graph and what the runtime must know of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from penstock.contracts.errors import InvalidGraph
 from penstock.contracts.ids import Fingerprint
 from penstock.contracts.policy import Taint
 from penstock.contracts.step import StepKind
+from penstock.contracts.trace import TraceContent
 from penstock.graphs.fingerprint import fingerprint
 from penstock.graphs.kinds import step_kinds
 
@@ -46,12 +47,19 @@ class Graph:
     """The folder of its policy; None for the one that stands where a graph names none."""
     taints: frozenset[Taint]
     """What its runs carry from their start: that of their input."""
+    trace: TraceContent
+    """What its traces show of texts and arguments."""
     budget: Budget
     """What each of its runs may use."""
     tools: Mapping[str, "Tool[Any]"] = field(repr=False, compare=False)
     """The tools that are known to be called in it, by their names; each has its `contract`."""
     compiled: "Compiled" = field(repr=False, compare=False)
     """The graph as it was found, with the checkpointer it had. Run what `compile` returns."""
+
+    @property
+    def sensitive(self) -> Mapping[str, Collection[str]]:
+        """The arguments that nobody is to be shown, by their tools."""
+        return {name: tool.contract.sensitive for name, tool in self.tools.items()}
 
     def compile(self, checkpointer: "BaseCheckpointSaver[Any]") -> "Compiled":
         """Return the graph on this checkpointer, with its tools under their contracts.
@@ -77,6 +85,7 @@ def declare(
     policy: Path | str | None = None,
     taints: Iterable[Taint | str] = (),
     budget: Budget | None = None,
+    trace: TraceContent | str = TraceContent.REDACTED,
 ) -> Graph:
     """Give a LangGraph graph, compiled or not, the name and version that its runs are stored under.
 
@@ -86,11 +95,13 @@ def declare(
     takes longer than `deadline_s`, without the time at gates and in a pause. `policy` is the
     folder with its Cedar policies; it is read when a worker starts. A graph whose input is written
     by somebody outside says so: `taints={"untrusted"}`. `budget` is what each run may use; without
-    one, that of `Budget()`.
+    one, that of `Budget()`. `trace` says how much of texts and arguments its traces show: `full`,
+    `redacted` or `digests`.
 
     Raises:
         InvalidGraph: It is not a graph, does not compile, has no name, no version, no time to come
-            on in, a node of an unknown kind, two tools of one name, or an unknown taint.
+            on in, a node of an unknown kind, two tools of one name, an unknown taint, or a content
+            of traces that is none.
     """
     from penstock.graphs.compiled import compiled_form  # noqa: PLC0415  (half a second)
     from penstock.graphs.tools import tools_of  # noqa: PLC0415  (likewise)
@@ -129,6 +140,7 @@ def declare(
         policy=None if policy is None else Path(policy),
         taints=_taints(name, taints),
         budget=budget or Budget(),
+        trace=_content(name, trace),
         tools=tools_of(compiled, tools),
         compiled=compiled,
     )
@@ -141,6 +153,16 @@ def _taints(name: str, taints: Iterable[Taint | str]) -> frozenset[Taint]:
         raise InvalidGraph(
             f"Graph `{name}` was declared with what is not known: {error}. Wanted are"
             f" {' and '.join(f'`{taint}`' for taint in Taint)}."
+        ) from error
+
+
+def _content(name: str, trace: TraceContent | str) -> TraceContent:
+    try:
+        return TraceContent(trace)
+    except ValueError as error:
+        raise InvalidGraph(
+            f"Graph `{name}` was declared with `trace={trace!r}`. Wanted is one of"
+            f" {', '.join(f'`{each}`' for each in TraceContent)}."
         ) from error
 
 

@@ -13,6 +13,7 @@ from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import Pool
 from penstock.nodes.secrets import Source, environment
 from penstock.policies import People
+from penstock.traces import SegmentTrace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class Acting:
     """Tells the calls to stop."""
     secrets: Source = environment
     """Returns secrets by their names."""
+    trace: SegmentTrace = field(default_factory=SegmentTrace)
+    """What is seen from outside."""
     budget: Budget = field(default_factory=Budget)
     """What the run may use, where its account does not say so already; and prices of models."""
     day_budget: Budget | None = None

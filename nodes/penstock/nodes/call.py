@@ -1,7 +1,7 @@
 """One tool call on its way through the stages."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from penstock.contracts.attempt import Attempt
@@ -12,6 +12,7 @@ from penstock.contracts.outcome import Failed, InDoubt, Outcome, Refused
 from penstock.contracts.policy import Decided, GateRule
 from penstock.nodes.arguments import Checked
 from penstock.nodes.tool import Tool
+from penstock.traces import OpenSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,10 @@ class ToolCall:
     """What its policy says of it."""
     consent: Consent | None = None
     """What people have said of it; it is used up when the call begins."""
+    provider_id: str | None = None
+    """What a provider calls it, where a model asked for it."""
+    span: OpenSpan = field(default_factory=OpenSpan)
+    """Its span."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

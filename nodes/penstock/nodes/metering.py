@@ -14,16 +14,16 @@ from uuid import UUID  # noqa: TID251  (how LangChain names calls; none is made 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
-from langchain_core.runnables import RunnableConfig
 from sqlalchemy import Connection
 
 from penstock.checkpoints import budgets
 from penstock.checkpoints.fence import require_lease
-from penstock.contracts.budget import Amounts, HoldKind
+from penstock.contracts.budget import Amounts, HoldKind, Statement, Unit
 from penstock.contracts.errors import OverBudget
-from penstock.contracts.signals import BudgetExhausted
+from penstock.contracts.signals import BudgetExhausted, LeaseLost
 from penstock.nodes.acting import Acting
 from penstock.nodes.estimate import input_bound, output_bound, prompt_bound
+from penstock.nodes.model_spans import ModelSpans
 from penstock.nodes.prices import Used, price, worst_price
 
 UNNAMED = "model"
@@ -55,6 +55,7 @@ class Meter(BaseCallbackHandler):
         self._called: dict[UUID, _Called] = {}
         self._calling = threading.Lock()
         self._is_over = False
+        self._spans = ModelSpans(acting.trace)
 
     @property
     def ignore_chain(self) -> bool:
@@ -98,6 +99,7 @@ class Meter(BaseCallbackHandler):
         """
         params: dict[str, Any] = kwargs.get("invocation_params") or {}
         read = sum(input_bound(each, params) for each in messages)
+        self._spans.began(run_id, messages, params, metadata or {})
         self._reserve(run_id, read, params, metadata or {})
 
     def on_llm_start(
@@ -116,6 +118,7 @@ class Meter(BaseCallbackHandler):
         """
         params: dict[str, Any] = kwargs.get("invocation_params") or {}
         read = sum(prompt_bound(each, params) for each in prompts)
+        self._spans.began(run_id, [prompts], params, metadata or {})
         self._reserve(run_id, read, params, metadata or {})
 
     def on_llm_end(
@@ -126,14 +129,16 @@ class Meter(BaseCallbackHandler):
         **kwargs: Any,  # noqa: ARG002  (LangChain's signature)
     ) -> None:
         """Settle what a call has used; where it does not say, that is what was reserved."""
-        called = self._pop(run_id)
+        called, used = self._pop(run_id), _usage(response)
+        money = None
+        if called is not None and used is not None:
+            money = price(called.name, called.provider, used, self._acting.budget.prices)
+        self._spans.ended(run_id, response, used, money)
         if called is None:
             return
-        used = _usage(response)
         if used is None:
             self._settle_whole(run_id, happened=True)
             return
-        money = price(called.name, called.provider, used, self._acting.budget.prices)
         real = Amounts(tokens=used.tokens, money=money, is_priced=called.worst.is_priced)
         self._acting.store.post(
             lambda connection: budgets.settle(connection, _hold_id(run_id), real)
@@ -147,6 +152,7 @@ class Meter(BaseCallbackHandler):
         **kwargs: Any,  # noqa: ARG002  (LangChain's signature)
     ) -> None:
         """Settle a call that failed: nothing was used only where the service refused to begin."""
+        self._spans.failed(run_id, f"{type(error).__name__}: {error}")
         if self._pop(run_id) is not None:
             is_refused = getattr(error, "status_code", None) in _REFUSED
             self._settle_whole(run_id, happened=not is_refused)
@@ -156,6 +162,7 @@ class Meter(BaseCallbackHandler):
         with self._calling:
             self._is_over = True
             left, self._called = self._called, {}
+        self._spans.cut_off()
         for run_id in left:
             self._settle_whole(run_id, happened=True)
 
@@ -168,22 +175,31 @@ class Meter(BaseCallbackHandler):
         worst = Amounts(tokens=most.tokens, money=money, is_priced=money is not None)
         acting = self._acting
 
-        def change(connection: Connection) -> None:
+        def change(connection: Connection) -> int | None:
             require_lease(connection, acting.run.fence)
+            accounts = acting.accounts()
             budgets.reserve(
                 connection,
                 _hold_id(run_id),
-                acting.accounts(),
+                accounts,
                 worst,
                 fence=acting.run.fence,
                 kind=HoldKind.MODEL,
                 name=name or UNNAMED,
             )
+            # Nobody but a trace wants to know what is left.
+            if not acting.trace.is_on:
+                return None
+            return _tokens_left(budgets.statement(connection, accounts[0].id))
 
         try:
-            acting.store.write_blocking(change)
+            acting.trace.tokens_left(acting.store.write_blocking(change))
         except OverBudget as error:
+            self._spans.failed(run_id, str(error))
             raise BudgetExhausted(error) from error
+        except LeaseLost as lost:
+            self._spans.failed(run_id, str(lost))
+            raise
         with self._calling:
             is_over = self._is_over
             if not is_over:
@@ -203,13 +219,14 @@ class Meter(BaseCallbackHandler):
         )
 
 
-def metered(config: RunnableConfig, meter: Meter) -> RunnableConfig:
-    """Return a config in which models are called within the budget, in subgraphs too."""
-    return {**config, "callbacks": [meter]}
-
-
 def _hold_id(run_id: UUID) -> str:
     return f"model:{run_id}"
+
+
+def _tokens_left(account: Statement | None) -> int | None:
+    """Return how many tokens an account has left; None where it has no cap on them."""
+    standings = () if account is None else account.standings
+    return next((each.left for each in standings if each.unit is Unit.TOKENS), None)
 
 
 def _text(metadata: Mapping[str, Any], name: str) -> str | None:

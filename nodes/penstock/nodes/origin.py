@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tools.base import (
     _DirectlyInjectedToolArg,  # pyright: ignore[reportPrivateUsage]  (held by a contract test)
 )
@@ -32,6 +33,16 @@ def execution_of(config: RunnableConfig) -> Execution | None:
     if info is None or not info.task_id:
         return None
     return Execution(task_id=info.task_id, attempt=info.node_attempt)
+
+
+def task_here() -> str | None:
+    """Return LangGraph's id of the execution of the node that this is called in, if it is in one.
+
+    LangChain keeps the config where its own code and tools run, in threads too.
+    """
+    config = var_child_runnable_config.get()
+    execution = None if config is None else execution_of(config)
+    return None if execution is None else execution.task_id
 
 
 def tool_runtime(given: Iterable[object]) -> Any:

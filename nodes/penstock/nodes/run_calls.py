@@ -31,6 +31,7 @@ from penstock.nodes.stages.execute import Execute
 from penstock.nodes.stages.lineage import Lineage
 from penstock.nodes.stages.recall import Recall
 from penstock.nodes.stages.simulate import Simulate
+from penstock.nodes.stages.trace import Trace, trace_refused
 from penstock.nodes.stragglers import Stragglers
 from penstock.nodes.tool import Tool
 
@@ -85,6 +86,7 @@ class RunCalls:
             Afford(),
         ]
         self._once_through = chain(stages, self._begin)
+        self._carry_out = chain([Trace(acting.trace)], self._as_decided)
 
     async def call(
         self,
@@ -102,9 +104,10 @@ class RunCalls:
         key = key_of(self._acting.run.tenant, lineage, origin, tool.contract)
         call = admit(self._acting, tool, arguments, key=key, lineage=lineage, injected=injected)
         if isinstance(call, Refused):
+            trace_refused(self._acting.trace, tool, arguments, call)
             return call
         self._heard()
-        outcome = await self._joined(call)
+        outcome = await self._joined(replace(call, provider_id=origin.provider_id))
         self._heard()
         if isinstance(outcome, InDoubt):
             gate_id = await self._gate(outcome)
@@ -151,7 +154,7 @@ class RunCalls:
             return busy(call.tool.name)
         return await asyncio.shield(under_way.task)
 
-    async def _carry_out(self, call: ToolCall) -> Outcome:
+    async def _as_decided(self, call: ToolCall) -> Outcome:
         """Take a call through its stages, again where its policy changed on the way."""
         for _ in range(POLICY_CHANGES):
             try:

@@ -20,6 +20,7 @@ from penstock.contracts.errors import (
     ToolRefused,
     UnstorableValue,
 )
+from penstock.contracts.gate import GateKind
 from penstock.contracts.ids import GateId, WorkerId
 from penstock.contracts.outcome import Stage
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
@@ -30,7 +31,8 @@ from penstock.nodes.acting import Acting
 from penstock.nodes.deciding import Deciding
 from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import Pool
-from penstock.nodes.metering import Meter, metered
+from penstock.nodes.metering import Meter
+from penstock.nodes.model_spans import Retrievals
 from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stages.afford import FOR_TODAY
@@ -41,6 +43,7 @@ from penstock.runs.hearing import heard
 from penstock.runs.policing import rulebook_of
 from penstock.runs.questions import STRICT_RESUME_KEY, answers, interrupts, questions, waits
 from penstock.runs.segment import Segment
+from penstock.runs.telling import tell_before
 
 STEP_LIMIT = 10_000
 """LangGraph's recursion limit of a run: a stop for graphs that go round for ever."""
@@ -107,6 +110,12 @@ class Driver:
             known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
             asked = questions(run.id, state, known)
             others = sorted({*waits(state, known), *parked})
+            segment.trace.waits_at(
+                {
+                    **{each.id: GateKind.QUESTION for each in asked},
+                    **{each.id: each.kind for each in known if each.id in others},
+                }
+            )
 
             def park(connection: Connection) -> Run:
                 parked = runs.park(
@@ -123,6 +132,7 @@ class Driver:
                 redrivable=True,
             )
             return await self._fail(run, stopped)
+        segment.trace.result(state.values)
         return await self._store.write(
             lambda connection: runs.move(
                 connection, run.fence, RunStatus.SUCCEEDED, at=at, actor=self._worker
@@ -142,17 +152,20 @@ class Driver:
             pool=self._pool,
             people=self._people,
             halt=halt,
+            trace=segment.trace,
             budget=graph.budget,
             day_budget=self._day_budget,
         )
         if run.epoch > 1:
             self._store.post(lambda connection: budgets.take_over(connection, run.fence))
-        meter = Meter(acting)
+        await tell_before(self._store, run, segment.trace)
+        meter, retrievals = Meter(acting), Retrievals(segment.trace)
         deciding = Deciding(
             run, self._rulebook(graph), self._people, self._clock, taints=graph.taints
         )
         calls = RunCalls(acting, deciding, self._stragglers, heard=segment.heard)
-        config = metered(with_calls(_config(run), calls), meter)
+        config = with_calls(_config(run), calls)
+        config["callbacks"] = [meter, retrievals] if segment.trace.is_on else [meter]
         given: Any = None
         # Nobody has driven a run that is claimed for the first time.
         state = None if run.epoch == 1 else await compiled.aget_state(config)
@@ -175,6 +188,7 @@ class Driver:
             # process must be settled. Each has its deadline.
             await calls.ended()
             meter.ended()
+            retrievals.cut_off()
         return await compiled.aget_state(config), calls.waits_for
 
     def close(self) -> None:

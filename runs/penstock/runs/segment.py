@@ -10,6 +10,7 @@ from penstock.checkpoints import Store, steps
 from penstock.contracts.clock import Clock
 from penstock.contracts.run import Run
 from penstock.contracts.step import Step, StepKind, StepStatus
+from penstock.traces import SegmentTrace
 
 ERROR_CHARS = 2_000
 """What is kept of the error of a step."""
@@ -22,8 +23,18 @@ class Segment:
     also while it runs, at the next beat.
     """
 
-    def __init__(self, store: Store, clock: Clock, run: Run, kinds: Mapping[str, StepKind]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        run: Run,
+        kinds: Mapping[str, StepKind],
+        *,
+        trace: SegmentTrace | None = None,
+    ) -> None:
         """Hear of `run`, whose nodes are of these kinds."""
+        self.trace = trace or SegmentTrace()
+        """What is seen of it from outside."""
         self._store = store
         self._clock = clock
         self._run = run
@@ -55,7 +66,13 @@ class Segment:
             self._began(namespace, told)
         elif (step := self._running.pop(told["id"], None)) is not None:
             self._unwritten.discard(step.task_id)
-            self._write(_ended(step, told, at=self._clock.now()))
+            ended = _ended(step, told, at=self._clock.now())
+            self._write(ended)
+            self.trace.step(ended, told["result"])
+
+    def end(self, run: Run) -> None:
+        """Have its trace end with `run` as it was left."""
+        self.trace.end(run, [self._running[task_id] for task_id in sorted(self._running)])
 
     def write_running(self) -> None:
         """Write down the steps that have begun since this was called last, and not ended."""

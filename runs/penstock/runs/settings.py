@@ -12,11 +12,32 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from penstock.runs.links import SECRET_LENGTH, Links
 from penstock.runs.pace import Pace
 from penstock.runs.runtime import TENANT
+from penstock.traces.protocol import Protocol
 
 PREFIX = "PENSTOCK_"
 """What the name of every variable begins with."""
 
 _PACE = Pace()
+
+
+class Otlp(BaseSettings):
+    """The standard variables that say whether traces are exported; OpenTelemetry reads the rest."""
+
+    model_config = SettingsConfigDict(env_prefix="OTEL_", env_ignore_empty=True, frozen=True)
+
+    exporter_otlp_endpoint: str | None = None
+    exporter_otlp_traces_endpoint: str | None = None
+    exporter_otlp_protocol: Protocol = Protocol.HTTP
+    exporter_otlp_traces_protocol: Protocol | None = None
+    traces_exporter: str = "otlp"
+    sdk_disabled: bool = False
+
+    def traces(self) -> Protocol | None:
+        """Return how traces are exported; None where they are not."""
+        endpoint = self.exporter_otlp_traces_endpoint or self.exporter_otlp_endpoint
+        if self.sdk_disabled or endpoint is None or self.traces_exporter != "otlp":
+            return None
+        return self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol
 
 
 def login_name() -> str:
@@ -66,6 +87,9 @@ class Settings(BaseSettings):
     """A run of which nothing is heard for so long fails, unless its graph says another time."""
     worker_lost_limit_count: int = Field(default=_PACE.lost_limit, ge=1)
     """A run that took so many workers down fails as poison."""
+
+    trace_gen_ai: bool = False
+    """Whether spans also have OpenTelemetry's own `gen_ai` attributes."""
 
     def pace(self) -> Pace:
         """Return the pace of a worker."""

@@ -35,6 +35,7 @@ from penstock.runs.notifier import Channels, Notifier
 from penstock.runs.pace import Pace
 from penstock.runs.segment import Segment
 from penstock.runs.sweeping import Swept, sweep
+from penstock.traces import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +67,15 @@ class Worker:
         channels: Channels | None = None,
         links: Links | None = None,
         day_budget: Budget | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """Make a worker for the graphs of `catalog`; `work` starts it.
 
         Without `people`, whoever reaches the store may do everything. `policy` is the folder of the
         policy for graphs that name none. Only a worker that is given `channels` tells people about
         gates, with `links` if there are any. `day_budget` is what the runs of each tenant may use
-        in a day together; every worker of a store is to be given the same.
+        in a day together; every worker of a store is to be given the same. What it drives is traced
+        where `tracing` says so; whoever opened that closes it.
         """
         self._store = store
         self._catalog = catalog
@@ -87,6 +90,7 @@ class Worker:
         self._pool = Pool(preload=_isolated(catalog), idle_count=IDLE_TOOL_PROCESSES)
         self._people: People = people or OpenDirectory()
         self._policy = policy
+        self._tracing = tracing or Tracing()
         self._driver = Driver(
             store,
             checkpointer,
@@ -197,7 +201,11 @@ class Worker:
         for run in claimed:
             log.info("run %s of %s is claimed, epoch %d", run.id, run.graph, run.epoch)
             graph = self._catalog.get(run.graph)
-            segment, halt = Segment(self._store, self._clock, run, graph.kinds), Halt()
+            trace = self._tracing.segment(
+                run, self._clock, content=graph.trace, sensitive=graph.sensitive
+            )
+            segment = Segment(self._store, self._clock, run, graph.kinds, trace=trace)
+            halt = Halt()
             driving = self._driving[run.id] = Driving(
                 fence=run.fence,
                 segment=segment,
@@ -250,7 +258,9 @@ class Worker:
     async def _drive(self, run: Run, segment: Segment, halt: Halt) -> None:
         try:
             graph = self._catalog.get(run.graph)
-            left = await self._driver.drive(graph, run, segment, halt)
+            with segment.trace.here():
+                left = await self._driver.drive(graph, run, segment, halt)
+            segment.end(left)
             log.info("run %s is %s", run.id, left.status)
         except asyncio.CancelledError:
             await self._let_go(run)
@@ -279,20 +289,21 @@ class Worker:
             to, failure = RunStatus.FAILED, lateness(driving, run.deadline_s)
         at = self._clock.now()
 
-        def change(connection: Connection) -> None:
+        def change(connection: Connection) -> Run:
             found = runs.get(connection, run.id)
             # It may have come to a gate or an end in the moment in which it was to be let go.
             if found.status is not RunStatus.RUNNING:
-                return
+                return found
             # Asked for since the last beat: in the queue nobody would hear of it.
             is_unwanted = to is RunStatus.QUEUED and found.cancel_by is not None
             goal = RunStatus.CANCELLED if is_unwanted else to
             moved = runs.move(connection, run.fence, goal, at=at, actor=self.id, failure=failure)
-            leave_calls(connection, moved, at=at, actor=self.id)
+            left = leave_calls(connection, moved, at=at, actor=self.id)
             self._enqueue(connection, moved)
+            return left
 
         try:
-            await self._store.write(change)
+            driving.segment.end(await self._store.write(change))
         except (LeaseLost, PenstockError) as error:
             log.warning("run %s could not be let go: %s", run.id, error)
 
@@ -306,6 +317,7 @@ class Worker:
         if found.epoch != run.epoch or found.status is RunStatus.QUEUED:
             log.warning("run %s is driven by another worker now", run.id)
         else:
+            self._driving[run.id].segment.end(found)
             log.info("run %s is %s", run.id, found.status)
 
 

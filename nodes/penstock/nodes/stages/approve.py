@@ -17,6 +17,7 @@ from penstock.nodes.binding import binding_of
 from penstock.nodes.call import Consent, Next, ToolCall
 from penstock.nodes.claim import ConsentVoid, StaleDecision
 from penstock.nodes.parking import parked
+from penstock.traces import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Approve:
         gate = next((gate for gate in call.asked if gate.binding == asking.binding), None)
         if gate is None or not self._holds(gate, rules):
             gate = await self._ask(call, asking, gate or _edited(call))
+        call.span.set({names.HUMAN_GATE: gate.id})
         refused = _refusal(gate)
         if refused is not None:
             return refused
@@ -87,6 +89,7 @@ class Approve:
             if is_over and gate.binding == binding_of(run, digest, then):
                 refused = _refusal(gate)
                 if refused is not None:
+                    call.span.set({names.HUMAN_GATE: gate.id})
                     return refused
         return None
 

@@ -22,6 +22,8 @@ from penstock.nodes.call import Asks, Attempted, Ending, Produced, ToolCall
 from penstock.nodes.claim import claim
 from penstock.nodes.known import outcome_of
 from penstock.nodes.questions import Questions
+from penstock.nodes.stages.trace import told_of
+from penstock.traces import EventName, names
 
 Carry = Callable[[Attempted], Awaitable[Ending | Asks]]
 """Carries out one attempt."""
@@ -59,6 +61,7 @@ class Attempts:
         plan = call.tool.contract.retry
         tried, count = await self._try(call), 1
         while tried.again and count < plan.attempt_limit and not self.closing.is_set():
+            _trace_failed(call, tried.outcome, count)
             await self._pause(_wait_s(plan, count))
             tried, count = await self._try(call), count + 1
         if tried.effect is None:
@@ -75,6 +78,7 @@ class Attempts:
         )
         if not is_begun:
             return _Tried(outcome=outcome_of(call, effect))
+        call.span.set({names.RETRY_COUNT: effect.attempt - 1})
         if time.monotonic() - asked_s > call.effect.timeout_s:
             # This process stood still meanwhile: for others, the attempt is over already.
             late = Failed(code="too_late", message="it was never started", retryable=True)
@@ -198,3 +202,12 @@ def _wait_s(plan: RetryPlan, count: int) -> float:
     doubled = plan.first_wait_s * 2 ** min(count - 1, _DOUBLINGS)
     jitter_s = random.uniform(0, plan.first_wait_s / 10)  # noqa: S311  (nobody has to guess it)
     return min(doubled, plan.longest_wait_s) + jitter_s
+
+
+def _trace_failed(call: ToolCall, outcome: Outcome, count: int) -> None:
+    told, why = told_of(outcome)
+    call.span.event(
+        EventName.ATTEMPT_FAILED,
+        {names.ATTEMPT: count, names.OUTCOME: told[names.OUTCOME], names.MESSAGE: why},
+    )
+    call.span.set({names.RETRY_COUNT: count})

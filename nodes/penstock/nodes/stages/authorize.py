@@ -11,6 +11,7 @@ from penstock.nodes.acting import Acting
 from penstock.nodes.call import Next, ToolCall
 from penstock.nodes.deciding import Deciding
 from penstock.nodes.known import outcome_of
+from penstock.nodes.stages.trace import trace_decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Authorize:
         decided = call.ahead or await self.acting.store.read(
             lambda connection: self.deciding.decide_call(connection, call)
         )
+        trace_decision(self.acting, call, decided)
         if isinstance(decided, Refused):
             outcome: Outcome = decided
         elif decided.decision.verdict is Verdict.DENY:

@@ -13,8 +13,9 @@ from penstock.contracts.run import Run, RunMode, RunStatus, WhenBusy
 from penstock.graphs import Catalog, Graph
 from penstock.runs.policing import ABOUT_BUILTIN
 from penstock.runs.settings import Settings
+from penstock.traces import Tracing
 from penstock.ui.cli import gate_words, words
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.ui.cli.desk import Desk, load_graphs, open_desk, open_tracing
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.given import read_json
 from penstock.ui.cli.output import Output, dump
@@ -94,7 +95,8 @@ async def _see_through(
                 )
             for name in await desk.policing.unpoliced([graph]):
                 output.note(f"graph `{name}` has {ABOUT_BUILTIN}")
-            await _drive_until(watching, desk, graph)
+            with open_tracing(desk.settings) as tracing:
+                await _drive_until(watching, desk, graph, tracing)
         else:
             await asyncio.wait({watching})
     if watching.cancelled():
@@ -103,12 +105,14 @@ async def _see_through(
     return await _tell(desk, watching.result(), output)
 
 
-async def _drive_until(watching: "asyncio.Task[Run]", desk: Desk, graph: Graph) -> None:
+async def _drive_until(
+    watching: "asyncio.Task[Run]", desk: Desk, graph: Graph, tracing: Tracing
+) -> None:
     """Be a worker for one graph until the watch is over, or the worker fails.
 
     It may take up other runs of that graph; what it has not finished goes back to the queue.
     """
-    worker = desk.worker(Catalog.of(graph))
+    worker = desk.worker(tracing, Catalog.of(graph))
     working = asyncio.create_task(worker.work())
     try:
         await asyncio.wait({watching, working}, return_when=asyncio.FIRST_COMPLETED)

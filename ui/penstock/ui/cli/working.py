@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.traces import Tracing
+from penstock.ui.cli.desk import Desk, load_graphs, open_desk, open_tracing
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.output import Output
 from penstock.ui.cli.signals import stopped_by_signals
@@ -29,15 +30,16 @@ def work(settings: Settings, output: Output) -> Exit:
     with (
         logging_to_stderr(as_json=output.as_json),
         open_desk(settings, catalog) as desk,
+        open_tracing(settings) as tracing,
         redirect_stdout(sys.stderr),
     ):
-        worker_id = asyncio.run(_work(desk))
+        worker_id = asyncio.run(_work(desk, tracing))
     output.answer({"worker_id": worker_id, "ended": "drained"})
     return Exit.OK
 
 
-async def _work(desk: Desk) -> str:
-    worker = desk.worker()
+async def _work(desk: Desk, tracing: Tracing) -> str:
+    worker = desk.worker(tracing)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(desk.settings.worker_slot_count * _NODE_THREADS))
     # What is loaded by now stays: a full collection would stop all runs for a tenth of a second.

@@ -1,0 +1,323 @@
+"""The trace of a segment, as it is recorded."""
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+
+from opentelemetry import context
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    Status,
+    StatusCode,
+    TraceFlags,
+    Tracer,
+    get_current_span,
+    set_span_in_context,
+)
+
+from penstock.contracts.audit import AuditEvent
+from penstock.contracts.clock import Clock
+from penstock.contracts.gate import Gate, GateKind
+from penstock.contracts.ids import GateId
+from penstock.contracts.run import Run, RunStatus
+from penstock.contracts.step import Step, StepStatus
+from penstock.traces import names
+from penstock.traces.before import Lost, lost_before
+from penstock.traces.content import Value, shown_input, shown_output
+from penstock.traces.given_ids import GivenIds
+from penstock.traces.hiding import Hiding
+from penstock.traces.ids import gate_span_id, segment_span_id, step_span_id, trace_id
+from penstock.traces.names import KINDS, EventName, SpanName
+from penstock.traces.segment import OpenSpan, SegmentTrace
+
+LOST = "its worker was lost"
+"""What is said of what a worker did not come to the end of."""
+
+_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class RecordedSegment(SegmentTrace):
+    """Writes the spans of a segment, each as soon as it has ended."""
+
+    is_on = True
+
+    def __init__(
+        self, tracer: Tracer, ids: GivenIds, hiding: Hiding, clock: Clock, run: Run
+    ) -> None:
+        """Begin the segment of `run`, as it was claimed."""
+        self._tracer = tracer
+        self._ids = ids
+        self._hiding = hiding
+        self._clock = clock
+        self._run = run
+        self._tokens_left: int | None = None
+        self._written: set[int] = set()
+        self._common = _common(run)
+        self._root_context = self._context(segment_span_id(run.id, run.epoch))
+        self._root = self._segment(run.epoch, str(run.worker_id), at=clock.now())
+
+    def here(self) -> AbstractContextManager[None]:
+        """Have what is done within be a part of the segment."""
+        return _current(self._root)
+
+    def begin(
+        self,
+        name: SpanName,
+        attributes: Mapping[str, Value],
+        *,
+        step_id: str | None,
+        began_at: datetime | None = None,
+    ) -> OpenSpan:
+        """Begin a span in the tool call, the step or the segment that this is called in."""
+        about = attributes if step_id is None else {names.STEP_ID: step_id, **attributes}
+        around = get_current_span().get_span_context()
+        root = self._root_context
+        if around.trace_id != root.trace_id or around.span_id == root.span_id:
+            around = self._step_context(step_id)
+        span = self._start(name, about, parent=around, at=began_at or self._clock.now())
+        return _Recorded(self, span)
+
+    def plain(self, value: object) -> object:
+        """Return a value as plain data, without what is sensitive in the calls that it asks for."""
+        return self._hiding.plain(value)
+
+    def arguments(self, tool: str, arguments: object) -> object:
+        """Return the arguments of a call as plain data, without what is sensitive."""
+        return self._hiding.arguments(tool, arguments)
+
+    def tokens_left(self, count: int | None) -> None:
+        """Take note of what is left of the run's budget."""
+        self._tokens_left = count
+
+    def step(self, step: Step, result: object) -> None:
+        """Write down a step that has ended, and what it wrote."""
+        shown = "interrupted" if step.status is StepStatus.PARKED else self.plain(result)
+        ended_at = step.ended_at or self._clock.now()
+        self._step(step, shown_output(shown), ended_at=ended_at, error=step.error or "")
+
+    def goes_on(
+        self, events: Sequence[AuditEvent], gates: Sequence[Gate], steps: Sequence[Step]
+    ) -> None:
+        """Write down what nobody could: the waiting at gates, and what a worker left."""
+        lost, since = lost_before(events, self._run.epoch)
+        for each in lost:
+            self._lost(each, steps)
+        if lost:
+            self._root.add_event(EventName.TAKEOVER, {names.WORKER: lost[0].worker}, self._now_ns())
+        for gate in gates:
+            if gate.closed_at is not None and since is not None and gate.closed_at >= since:
+                self._wait(gate, gate.closed_at)
+
+    def result(self, values: object) -> None:
+        """Take note of what the run came to."""
+        self._root.set_attributes(shown_output(self.plain(values)))
+
+    def waits_at(self, gates: Mapping[GateId, GateKind]) -> None:
+        """Take note of the gates at which the segment ends."""
+        kinds = ", ".join(sorted(set(gates.values())))
+        about: dict[str, Value] = {names.HUMAN_GATE: ",".join(sorted(gates))}
+        self._root.set_attributes({**about, **shown_output(f"interrupted: {kinds}")})
+
+    def end(self, run: Run, running: Sequence[Step]) -> None:
+        """End the segment with `run` as it was left, and the steps that have not ended by then."""
+        cut_off = "it was cut off" if run.status is RunStatus.FAILED else ""
+        for step in running:
+            self._step(step, {}, ended_at=self._clock.now(), error=cut_off)
+        told: dict[str, Value] = {names.RUN_STATUS: run.status}
+        error = ""
+        match run.status:
+            case RunStatus.FAILED if run.failure is not None:
+                told[names.FAILURE] = run.failure.code
+                error = f"{run.failure.code}: {run.failure.message}"
+                told |= shown_output(error)
+            case RunStatus.CANCELLED:
+                told |= shown_output(f"cancelled: {run.cancel_reason or run.cancel_by or ''}")
+            case RunStatus.QUEUED:
+                told |= shown_output("given back: another worker goes on from the last checkpoint")
+            case _:
+                pass
+        self.finish(self._root, told, error=error)
+
+    def finish(
+        self, span: Span, attributes: Mapping[str, Value], *, error: str, at: datetime | None = None
+    ) -> None:
+        """End a span, now or at an instant."""
+        if not span.is_recording():
+            return
+        if self._tokens_left is not None:
+            span.set_attribute(names.BUDGET_TOKENS_REMAINING, self._tokens_left)
+        span.set_attributes(attributes)
+        # Phoenix shows a span without a status as one of which nothing is known.
+        span.set_status(Status(StatusCode.ERROR, error) if error else Status(StatusCode.OK))
+        span.end(_ns(at or self._clock.now()))
+
+    def tell(self, span: Span, name: EventName, attributes: Mapping[str, Value]) -> None:
+        """Tell of something that happens in a span now."""
+        span.add_event(name, attributes, _ns(self._clock.now()))
+
+    # ---- what has ids that are known beforehand ----
+
+    def _segment(self, epoch: int, worker: str, *, at: datetime) -> Span:
+        run = self._run
+        about: dict[str, Value] = {
+            names.SEGMENT: epoch,
+            names.WORKER: worker,
+            names.AGENT_NAME: run.graph,
+            names.RETRY_COUNT: run.lost_count,
+            **shown_input(self.plain(json.loads(run.input))),
+        }
+        if run.deadline_s is not None:
+            about[names.TIMEOUT_MS] = _ms(run.deadline_s)
+        span_id = segment_span_id(run.id, epoch)
+        return self._start(SpanName.RUN, about, parent=None, at=at, span_id=span_id)
+
+    def _lost(self, lost: Lost, steps: Sequence[Step]) -> None:
+        """Write a segment whose worker could not."""
+        for step in steps:
+            if step.epoch == lost.epoch and step.status is StepStatus.STARTED:
+                self._step(step, {}, ended_at=lost.ended_at, error=LOST)
+        span = self._segment(lost.epoch, lost.worker, at=lost.began_at)
+        span.add_event(EventName.LEASE_LOST, {names.WORKER: lost.worker}, _ns(lost.ended_at))
+        self.finish(span, {}, error=LOST, at=lost.ended_at)
+
+    def _step(
+        self, step: Step, shown: Mapping[str, Value], *, ended_at: datetime, error: str
+    ) -> None:
+        span_id = step_span_id(step.run_id, step.epoch, step.task_id)
+        outer = step.namespace.rpartition(":")[2] or None
+        about: dict[str, Value] = {
+            names.STEP_ID: step.task_id,
+            names.NODE: step.node,
+            names.STEP_KIND: step.kind,
+            names.STEP_STATUS: step.status,
+        }
+        span = self._start(
+            SpanName.STEP,
+            about,
+            parent=self._step_context(outer, epoch=step.epoch),
+            at=step.started_at,
+            # One that is executed twice in a segment is two spans.
+            span_id=None if span_id in self._written else span_id,
+        )
+        self._written.add(span_id)
+        self.finish(span, shown, error=error, at=ended_at)
+
+    def _wait(self, gate: Gate, closed_at: datetime) -> None:
+        about: dict[str, Value] = {
+            names.HUMAN_GATE: gate.id,
+            names.GATE_KIND: gate.kind,
+            names.GATE_STATUS: gate.status,
+            **shown_input(self.plain(json.loads(gate.question))),
+        }
+        if gate.effect_key is not None:
+            about[names.EFFECT_KEY] = gate.effect_key
+        if gate.decision is not None:
+            about[names.GATE_DECISION] = gate.decision
+        if gate.decided_by is not None:
+            about[names.DECIDED_BY] = gate.decided_by
+        if gate.expires_at is not None:
+            about[names.TIMEOUT_MS] = _ms((gate.expires_at - gate.opened_at).total_seconds())
+        answer = gate.status if gate.answer is None else self.plain(json.loads(gate.answer))
+        span = self._start(
+            SpanName.WAIT,
+            about,
+            parent=self._root_context,
+            at=gate.opened_at,
+            span_id=gate_span_id(gate.id),
+        )
+        self.finish(span, shown_output(answer), error="", at=closed_at)
+
+    # ---- making spans ----
+
+    def _start(
+        self,
+        name: SpanName,
+        attributes: Mapping[str, Value],
+        *,
+        parent: SpanContext | None,
+        at: datetime,
+        span_id: int | None = None,
+    ) -> Span:
+        around = context.Context()
+        if parent is not None:
+            around = set_span_in_context(NonRecordingSpan(parent), around)
+        about = {**self._common, names.KIND: KINDS[name], **attributes}
+        if span_id is None:
+            return self._tracer.start_span(name, around, attributes=about, start_time=_ns(at))
+        with self._ids.given(self._root_context.trace_id, span_id):
+            return self._tracer.start_span(name, around, attributes=about, start_time=_ns(at))
+
+    def _step_context(self, step_id: str | None, *, epoch: int | None = None) -> SpanContext:
+        """Return the context of a step, which may not be written yet; without one the segment's."""
+        run, of = self._run, epoch or self._run.epoch
+        if step_id is None:
+            return self._context(segment_span_id(run.id, of))
+        return self._context(step_span_id(run.id, of, step_id))
+
+    def _context(self, span_id: int) -> SpanContext:
+        return SpanContext(
+            trace_id(self._run.id),
+            span_id,
+            is_remote=False,
+            trace_flags=TraceFlags(TraceFlags.SAMPLED),
+        )
+
+    def _now_ns(self) -> int:
+        return _ns(self._clock.now())
+
+
+class _Recorded(OpenSpan):
+    def __init__(self, segment: RecordedSegment, span: Span) -> None:
+        self._segment = segment
+        self._span = span
+
+    def here(self) -> AbstractContextManager[None]:
+        return _current(self._span)
+
+    def set(self, attributes: Mapping[str, Value]) -> None:
+        self._span.set_attributes(attributes)
+
+    def event(self, name: EventName, attributes: Mapping[str, Value]) -> None:
+        self._segment.tell(self._span, name, attributes)
+
+    def end(self, attributes: Mapping[str, Value] | None = None, *, error: str = "") -> None:
+        self._segment.finish(self._span, attributes or {}, error=error)
+
+
+@contextmanager
+def _current(span: Span) -> Generator[None]:
+    token = context.attach(set_span_in_context(span))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+def _common(run: Run) -> Mapping[str, Value]:
+    """Return what every span of a run says."""
+    about = {
+        "graph_version": run.graph_version,
+        "fingerprint": run.fingerprint,
+        "tenant": run.tenant,
+        "mode": run.mode,
+    }
+    return {
+        names.RUN_ID: run.id,
+        names.SESSION_ID: run.thread_id,
+        names.USER_ID: run.principal,
+        names.GRAPH: run.graph,
+        names.METADATA: json.dumps(about),
+        names.TAGS: (run.graph, run.tenant, run.mode),
+    }
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _ns(at: datetime) -> int:
+    return (at - _ZERO) // _MICROSECOND * 1000

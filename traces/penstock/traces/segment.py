@@ -1,0 +1,118 @@
+"""What is traced of one segment of a run, as those who drive it see it.
+
+The classes here trace nothing, and cost nothing: they stand where no traces are wanted.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+
+from penstock.contracts.audit import AuditEvent
+from penstock.contracts.clock import Clock
+from penstock.contracts.gate import Gate, GateKind
+from penstock.contracts.ids import GateId
+from penstock.contracts.run import Run
+from penstock.contracts.step import Step
+from penstock.contracts.trace import TraceContent
+from penstock.traces.content import Value
+from penstock.traces.names import EventName, SpanName
+
+
+class OpenSpan:
+    """A span that has begun. Ended twice, the first end counts."""
+
+    def here(self) -> AbstractContextManager[None]:
+        """Have what is done within be a part of it: its own spans, and whatever else is traced."""
+        return nullcontext()
+
+    def set(self, attributes: Mapping[str, Value]) -> None:
+        """Say more about it."""
+
+    def event(self, name: EventName, attributes: Mapping[str, Value]) -> None:
+        """Tell of something that happened in the middle of it."""
+
+    def end(self, attributes: Mapping[str, Value] | None = None, *, error: str = "") -> None:
+        """End it: well, or with what went wrong."""
+
+
+class SegmentTrace:
+    """The trace of a segment."""
+
+    is_on = False
+    """Whether anybody sees it; what is costly to find out is found out only then."""
+
+    def here(self) -> AbstractContextManager[None]:
+        """Have what is done within be a part of the segment."""
+        return nullcontext()
+
+    def begin(
+        self,
+        name: SpanName,
+        attributes: Mapping[str, Value],
+        *,
+        step_id: str | None,
+        began_at: datetime | None = None,
+    ) -> OpenSpan:
+        """Begin a span in the tool call, the step or the segment that this is called in.
+
+        It has begun now, or at `began_at`.
+        """
+        del name, attributes, step_id, began_at
+        return OpenSpan()
+
+    def plain(self, value: object) -> object:
+        """Return a value as plain data, without what is sensitive in the calls that it asks for."""
+        return value
+
+    def arguments(self, tool: str, arguments: object) -> object:
+        """Return the arguments of a call as plain data, without what is sensitive."""
+        del tool
+        return arguments
+
+    def tokens_left(self, count: int | None) -> None:
+        """Take note of what is left of the run's budget."""
+
+    def step(self, step: Step, result: object) -> None:
+        """Write down a step that has ended, and what it wrote."""
+
+    def goes_on(
+        self, events: Sequence[AuditEvent], gates: Sequence[Gate], steps: Sequence[Step]
+    ) -> None:
+        """Write down what nobody could: the waiting at gates, and what a worker left that was lost.
+
+        `events`, `gates` and `steps` are all of the run.
+        """
+
+    def result(self, values: object) -> None:
+        """Take note of what the run came to."""
+
+    def waits_at(self, gates: Mapping[GateId, GateKind]) -> None:
+        """Take note of the gates at which the segment ends."""
+
+    def end(self, run: Run, running: Sequence[Step]) -> None:
+        """End the segment with `run` as it was left, and the steps that have not ended by then."""
+
+    def lost(self) -> None:
+        """Leave the segment unwritten: whoever takes the run over writes it."""
+
+
+class Tracing:
+    """What begins the traces of a process."""
+
+    def segment(
+        self,
+        run: Run,
+        clock: Clock,
+        *,
+        content: TraceContent,
+        sensitive: Mapping[str, Collection[str]],
+    ) -> SegmentTrace:
+        """Begin the trace of a segment of `run`, as it was claimed.
+
+        `sensitive` has the dotted fields, by their tools, that nobody is to be shown.
+        """
+        del run, clock, content, sensitive
+        return SegmentTrace()
+
+    def close(self) -> None:
+        """Send what has ended, and trace nothing more."""
