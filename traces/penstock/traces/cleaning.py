@@ -36,6 +36,7 @@ _NAMES = frozenset(
     for name, value in vars(names).items()
     if name.isupper() and isinstance(value, str) and "/" not in value
 )
+_TITLES = frozenset({*names.SpanName, *names.EventName, "exception"})
 _OURS = (f"{names.INPUT_MESSAGES}.", f"{names.OUTPUT_MESSAGES}.", f"{names.DOCUMENTS}.")
 _STRUCTURAL_ENDS = (".message.role", ".tool_call.function.name", ".tool_call.id")
 
@@ -100,13 +101,13 @@ class Cleaned(SpanExporter):
             attributes |= _as_gen_ai(span.name, attributes)
         description = status.description
         return ReadableSpan(
-            name=cleaner.name(span.name),
+            name=cleaner.title(span.name),
             context=context,
             parent=span.parent,
             resource=span.resource,
             attributes=attributes,
             events=[
-                Event(cleaner.name(each.name), cleaner.attributes(each.attributes), each.timestamp)
+                Event(cleaner.title(each.name), cleaner.attributes(each.attributes), each.timestamp)
                 for each in span.events
             ],
             links=[
@@ -133,6 +134,11 @@ class _Cleaner:
         if self._content is TraceContent.FULL:
             return text
         return redacted(text if self._hiding is None else self._hiding.clean(text))
+
+    def title(self, text: str) -> str:
+        """Return the name of a span or an event, which may be anybody's."""
+        is_known = text in _TITLES or self._content is not TraceContent.DIGESTS
+        return self.name(text) if is_known else _digest(text)
 
     def text(self, text: str) -> str:
         """Return what is shown of a text that anybody may have written."""
@@ -169,7 +175,9 @@ class _Cleaner:
 def _deep(show: Callable[[str], str], value: Any) -> Any:
     if isinstance(value, str):
         return show(value)
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
+    if isinstance(value, bytes):
+        return show(value.decode(errors="replace"))
+    if isinstance(value, Sequence):
         return tuple(_deep(show, each) for each in cast("Sequence[Any]", value))
     # A card's number may be a number.
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -10,6 +10,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+_ESCAPED = r"(?<=\\[nrtbf])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4})"
+"""After what JSON and `repr` write for a line's end and its like, something else begins."""
+
 _NAMED = (
     r"passw(?:or)?d|passphrase|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|secret[_-]?key|authorization|credentials?"
@@ -18,28 +21,30 @@ _NAMED = (
 _KINDS: Mapping[str, str] = {
     "private_key": r"-----BEGIN[A-Z ]{0,20}PRIVATE\ KEY(?:\ BLOCK)?-----"
     r"(?s:.*?)(?:-----END[A-Z ]{0,20}PRIVATE\ KEY(?:\ BLOCK)?-----|\Z)",
-    "jwt": r"\beyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*){1,3}",
-    "key": r"""\b(?:
-        (?:sk|pk|rk)[-_](?:[A-Za-z0-9]{1,20}[-_]){0,4}[A-Za-z0-9]{16,}[\w-]*
-        |gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}
-        |xox[abeoprs]-[\w-]{10,}|xapp-[\w-]{10,}|hooks\.slack\.com/services/[\w/]+
-        |(?:AKIA|ASIA|AGPA|AIDA|AROA)[A-Z0-9]{16}\b|AIza[\w-]{30,}|ya29\.[\w-]{20,}
-        |npm_[A-Za-z0-9]{30,}|pypi-[\w-]{30,}|hf_[A-Za-z0-9]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}
-        |dop_v1_[a-f0-9]{40,}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{30,}|lsv2_\w{20,}
-        |AGE-SECRET-KEY-1\w{30,}
+    "jwt": rf"(?:\b|{_ESCAPED})eyJ[\w-]{{6,}}\.[\w-]{{6,}}(?:(?:\.[\w-]*){{0,2}}\.[\w-]+)?",
+    "key": rf"""(?:\b|{_ESCAPED})(?:
+        (?:sk|pk|rk)[-_](?=[\w-]{{0,60}}[0-9])[\w-]{{18,}}
+        |gh[pousr]_[A-Za-z0-9]{{20,}}|github_pat_\w{{20,}}|glpat-[\w-]{{16,}}
+        |xox[abeoprs]-[\w-]{{10,}}|xapp-[\w-]{{10,}}|hooks\.slack\.com/services/[\w/]+
+        |(?:AKIA|ASIA|AGPA|AIDA|AROA)[A-Z0-9]{{16}}\b|AIza[\w-]{{30,}}|ya29\.[\w-]{{20,}}
+        |npm_[A-Za-z0-9]{{30,}}|pypi-[\w-]{{30,}}|hf_[A-Za-z0-9]{{20,}}|SG\.[\w-]{{16,}}\.[\w-]{{16,}}
+        |dop_v1_[a-f0-9]{{40,}}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{{30,}}|lsv2_\w{{20,}}
+        |AGE-SECRET-KEY-1\w{{30,}}
     )""",
     "url_password": r"(?<=://)[^\s/:@'\"]{0,100}:(?P<value>[^\s/@'\"]{1,200})(?=@)",
     "assigned": rf"""(?i:{_NAMED})(?:\\*["'])?\s{{0,4}}(?::|=|\s(?i:is)\s)\s{{0,4}}(?:\\*["'])?
         (?P<value>(?:(?i:bearer|basic)\s+)?[^\s"',;&{{}}\[\])\\]{{4,}})""",
-    "bearer": r"(?i:\b(?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{12,})",
+    "bearer": r"(?i:(?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{12,})",
     "email": r"(?<![\w.%+-])[\w.%+-]++@(?:[\w-]+\.)+[A-Za-z]{2,24}\b",
-    "iban": r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?:\ ?[A-Z0-9]{2,4}){3,8}(?![A-Za-z0-9])",
-    "card": r"(?<![\w.-])[3-6][0-9]{3}(?:[\ -]?[0-9]){9,15}(?![\w-])",
-    "ssn": r"(?<![\w-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![\w-])",
-    "phone": r"""(?<![\w.+-])(?:
-        \+[1-9](?:[\ ().-]{0,2}[0-9]){7,14}
-        |\(?[2-9][0-9]{2}\)?[\ .-][2-9][0-9]{2}[.-][0-9]{4}
-        |0[1-9][0-9]{1,4}[\ /-][0-9]{3,4}[\ -]?[0-9]{3,8}
+    "iban": rf"(?:(?<![A-Za-z0-9])|{_ESCAPED})[A-Z]{{2}}[0-9]{{2}}(?:\ ?[A-Z0-9]{{2,4}}){{3,8}}"
+    r"(?![A-Za-z0-9])",
+    "card": rf"(?:(?<![\w.-])|{_ESCAPED})[3-6][0-9]{{3}}(?:[\ -]?[0-9]){{9,15}}(?![\w-])",
+    "ssn": rf"(?:(?<![\w-])|{_ESCAPED})(?!000|666|9)[0-9]{{3}}-(?!00)[0-9]{{2}}-(?!0000)[0-9]{{4}}"
+    r"(?![\w-])",
+    "phone": rf"""(?:(?<![\w.+-])|{_ESCAPED})(?:
+        \+[1-9](?:[\ ().-]{{0,2}}[0-9]){{7,14}}
+        |\(?[2-9][0-9]{{2}}\)?[\ .-][2-9][0-9]{{2}}[.-][0-9]{{4}}
+        |0[1-9][0-9]{{1,4}}[\ /-][0-9]{{3,4}}[\ -]?[0-9]{{3,8}}
     )(?![\w-])""",
 }
 
