@@ -144,6 +144,8 @@ class NewRun:
     """The user whom it acts for."""
     deadline_s: float | None = None
     """How long it may take, without the time at gates and in a pause; None for no end."""
+    caller: str | None = None
+    """The span of whoever starts it, as a `traceparent` of W3C's trace context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

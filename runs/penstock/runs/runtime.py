@@ -23,9 +23,12 @@ from penstock.runs.cancelled import leave_calls
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
 from penstock.runs.questions import check_answer, read_doubt, require_answerer
+from penstock.traces.callers import is_traceparent
 
 TENANT = "default"
 """Whose runs they are where nobody says."""
+
+_TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 PAGE_ROWS = 50
 """A page of a listing."""
@@ -69,18 +72,20 @@ class Runtime:
         tenant: str = TENANT,
         deadline_s: float | None = None,
         budget: Budget | None = None,
+        traceparent: str | None = None,
     ) -> Run:
         """Queue a run of `graph` with the input `given` and return it.
 
         With a `key`, the same call again returns the same run. Without a `thread_id` the run has
         a thread of its own. In mode `simulate` its tools only read. It may use what its graph says,
         and no more than `budget` says. After `deadline_s`, or what its graph says, it fails,
-        wherever it is; time at gates and in a pause does not count.
+        wherever it is; time at gates and in a pause does not count. Its trace links to
+        `traceparent`, the span of whoever calls this, as W3C's trace context has it.
 
         Raises:
             UnknownGraph: there is no such graph.
-            InvalidInput: the input does not fit the graph, or the deadline is no time; nothing was
-                queued.
+            InvalidInput: the input does not fit the graph, the deadline is no time, or the
+                `traceparent` is none; nothing was queued.
             RunKeyReused: the key names a run with another graph, thread, input or mode.
             ThreadBusy: the thread's last run is not over, and the new one is not to wait.
             ValueError: the budget is in another currency than that of the graph.
@@ -89,6 +94,11 @@ class Runtime:
         if deadline_s is not None and not deadline_s > 0:
             raise InvalidInput(
                 f"`deadline_s` is {deadline_s:g}; wanted are seconds, more than 0, or leave it out"
+            )
+        if traceparent is not None and not is_traceparent(traceparent):
+            raise InvalidInput(
+                "`traceparent` is none of W3C's trace context; wanted is one like"
+                f" `{_TRACEPARENT}`, or leave it out"
             )
         earlier = () if thread_id is None else await self.list(thread_id=thread_id, limit=1)
         checked = validate_input(known, given, continues=bool(earlier))
@@ -108,6 +118,7 @@ class Runtime:
             mode=mode,
             principal=actor,
             deadline_s=known.deadline_s if deadline_s is None else deadline_s,
+            caller=traceparent,
         )
 
         def change(connection: Connection) -> Run:

@@ -15,8 +15,8 @@ _Told = tuple[Sequence[AuditEvent], Sequence[Gate], Sequence[Step]]
 
 
 async def tell_before(store: Store, run: Run, trace: SegmentTrace) -> None:
-    """Have a trace write down the waiting at gates, and what a worker left that was lost."""
-    if not trace.is_on or run.epoch == 1:
+    """Have a trace write down what was before its segment: who called, waiting, what was lost."""
+    if not trace.is_on:
         return
 
     def look(connection: Connection) -> _Told:

@@ -26,6 +26,7 @@ from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.step import Step, StepStatus
 from penstock.traces import names
 from penstock.traces.before import Lost, lost_before
+from penstock.traces.callers import caller_of, ids_of
 from penstock.traces.content import Value, shown_input, shown_output
 from penstock.traces.given_ids import GivenIds
 from penstock.traces.hiding import Hiding
@@ -102,7 +103,9 @@ class RecordedSegment(SegmentTrace):
     def goes_on(
         self, events: Sequence[AuditEvent], gates: Sequence[Gate], steps: Sequence[Step]
     ) -> None:
-        """Write down what nobody could: the waiting at gates, and what a worker left."""
+        """Write down what was before: who called, the waiting at gates, what a worker left."""
+        if (caller := caller_of(events)) is not None:
+            self._root.add_link(SpanContext(*ids_of(caller), is_remote=True))
         lost, since = lost_before(events, self._run.epoch)
         for each in lost:
             self._lost(each, steps)

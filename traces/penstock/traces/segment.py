@@ -78,7 +78,7 @@ class SegmentTrace:
     def goes_on(
         self, events: Sequence[AuditEvent], gates: Sequence[Gate], steps: Sequence[Step]
     ) -> None:
-        """Write down what nobody could: the waiting at gates, and what a worker left that was lost.
+        """Write down what was before: who called, waiting at gates, what a lost worker left.
 
         `events`, `gates` and `steps` are all of the run.
         """

@@ -43,10 +43,12 @@ def tell(
     actor: str,
     lost: WorkerId | None = None,
     reason: str | None = None,
+    caller: str | None = None,
 ) -> None:
     """Write down what happened to a run."""
     why = {} if reason is None else {"reason": reason}
     code = None if run.failure is None else str(run.failure.code)
+    called = {} if caller is None else {"caller": caller}
     lost_worker = {} if lost is None else {"lost_worker": lost}
     audit.append(
         connection,
@@ -56,6 +58,6 @@ def tell(
             actor=actor,
             action=action,
             run_id=run.id,
-            detail={"epoch": run.epoch, "failure": code, **lost_worker, **why},
+            detail={"epoch": run.epoch, "failure": code, **lost_worker, **why, **called},
         ),
     )

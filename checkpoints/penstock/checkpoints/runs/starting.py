@@ -56,7 +56,7 @@ def create(
     if when_busy is WhenBusy.REFUSE:
         _refuse_busy(connection, run)
     stored = run_of(added)
-    tell(connection, stored, "run.queued", at=at, actor=actor)
+    tell(connection, stored, "run.queued", at=at, actor=actor, caller=run.caller)
     return stored, True
 
 

@@ -101,6 +101,9 @@ def run(
     timeout_s: Annotated[
         float | None, typer.Option(min=0, help="With --wait: seconds to wait at most.")
     ] = None,
+    traceparent: Annotated[
+        str | None, typer.Option(help="The span that the run's trace is to link to.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int | None:
     """Start a run of a graph."""
@@ -117,6 +120,7 @@ def run(
         thread=thread,
         when_busy=when_busy,
         mode=RunMode.SIMULATE if simulate else RunMode.LIVE,
+        traceparent=traceparent,
         waiting=starting.Waiting(drive=not no_drive, timeout_s=timeout_s) if wait else None,
     )
 

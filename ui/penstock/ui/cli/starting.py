@@ -43,6 +43,7 @@ def start(
     thread: str | None,
     when_busy: WhenBusy,
     mode: RunMode,
+    traceparent: str | None,
     waiting: Waiting | None,
 ) -> int:
     """Queue a run; wait for it if that is asked for."""
@@ -61,6 +62,7 @@ def start(
                 when_busy=when_busy,
                 mode=mode,
                 tenant=settings.tenant,
+                traceparent=traceparent,
             )
             if waiting is None:
                 output.answer(
