@@ -64,8 +64,5 @@ def test_a_refusal_is_an_error_that_code_may_catch_and_the_end_of_a_run_is_not()
         wanted_currency="USD",
     )
     error = OverBudget(short, "gpt")
-    assert (
-        "`gpt` may take 9 money (millionths of USD), and the budget of the run has 3 left"
-        in str(error)
-    )
+    assert "`gpt` may take 0.000009 USD, and the budget of the run has 0.000003 left" in str(error)
     assert not isinstance(BudgetExhausted(error), Exception)

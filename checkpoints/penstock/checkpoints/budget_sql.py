@@ -1,25 +1,40 @@
 """The statements with which budgets are reserved and settled, each compiled once."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Integer, Text, and_, bindparam, case, or_, update
+from sqlalchemy import (
+    ColumnElement,
+    Dialect,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.sql.dml import Insert, ReturningInsert, ReturningUpdate, Update
 
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import budget_accounts, budget_holds
-from penstock.checkpoints.statements import prepared
-from penstock.contracts.budget import HoldStatus, Unit
+from penstock.checkpoints.statements import Prepared, prepared
+from penstock.contracts.budget import CALL_UNITS, HoldStatus, Unit
 
 _OF_ACCOUNT = (
     *("id", "tenant", "kind", "money_currency", "tool_spend_currency"),
-    *(f"{part}_{unit}" for part in ("cap", "spent", "held") for unit in Unit),
+    *(f"{part}_{unit}" for part in ("cap", "spent", "held") for unit in CALL_UNITS),
+    *("cap_steps", "cap_wall_ms", "on_exhaustion", "gate_expires_ms"),
 )
 _OF_HOLD = (
     *("id", "run_id", "epoch", "kind", "name", "accounts", "is_priced"),
     *("money_currency", "tool_spend_currency"),
-    *(f"worst_{unit}" for unit in Unit),
+    *(f"worst_{unit}" for unit in CALL_UNITS),
 )
 _WITH_CURRENCY = frozenset({Unit.MONEY, Unit.TOOL_SPEND})
 
@@ -74,7 +89,7 @@ def hold(dialect: Dialect) -> ReturningInsert[Any]:
     anew = {name: insert.excluded[name] for name in (*_OF_HOLD, "status", "held_at")}
     return insert.on_conflict_do_update(
         index_elements=["id"],
-        set_={**anew, "settled_at": None, **{f"used_{unit}": None for unit in Unit}},
+        set_={**anew, "settled_at": None, **{f"used_{unit}": None for unit in CALL_UNITS}},
         where=budget_holds.c.status != HoldStatus.HELD,
     ).returning(budget_holds.c.id)
 
@@ -85,11 +100,11 @@ def reserve(_: Dialect) -> ReturningUpdate[Any]:
     account = budget_accounts.c
     return (
         update(budget_accounts)
-        .where(account.id == bindparam("account"), *(_fits(unit) for unit in Unit))
+        .where(account.id == bindparam("account"), *(_fits(unit) for unit in CALL_UNITS))
         .values(
             **{
                 f"held_{unit}": account[f"held_{unit}"] + _counted(unit, f"worst_{unit}")
-                for unit in Unit
+                for unit in CALL_UNITS
             },
             **{f"{unit}_currency": _currency(unit) for unit in _WITH_CURRENCY},
         )
@@ -106,7 +121,7 @@ def settle_whole(dialect: Dialect) -> ReturningUpdate[Any]:
     factor = bindparam("happened", type_=Integer)
     used = {
         f"used_{unit}": budget_holds.c[f"worst_{unit}"] * factor
-        for unit in Unit
+        for unit in CALL_UNITS
         if unit is not Unit.TOOL_CALLS
     }
     return _settle(dialect, {**used, "used_tool_calls": budget_holds.c.worst_tool_calls})
@@ -115,7 +130,7 @@ def settle_whole(dialect: Dialect) -> ReturningUpdate[Any]:
 @prepared()
 def settle_used(dialect: Dialect) -> ReturningUpdate[Any]:
     """End the hold `of_id`: so much was used."""
-    used = {name: _given(name) for name in (f"used_{unit}" for unit in Unit)}
+    used = {name: _given(name) for name in (f"used_{unit}" for unit in CALL_UNITS)}
     return _settle(dialect, used)
 
 
@@ -141,11 +156,46 @@ def spend(_: Dialect) -> Update:
         .values(
             **{
                 f"held_{unit}": account[f"held_{unit}"] - _counted(unit, f"worst_{unit}")
-                for unit in Unit
+                for unit in CALL_UNITS
             },
             **{
                 f"spent_{unit}": account[f"spent_{unit}"] + _counted(unit, f"used_{unit}")
-                for unit in Unit
+                for unit in CALL_UNITS
             },
         )
     )
+
+
+@prepared()
+def account(_: Dialect) -> Select[Any]:
+    """Return the account `account`."""
+    return select(*budget_accounts.c).where(budget_accounts.c.id == bindparam("account"))
+
+
+@prepared()
+def drove(_: Dialect) -> Update:
+    """Count `ms` for which the run of the account `account` was driven."""
+    spent = budget_accounts.c.spent_wall_ms
+    return (
+        update(budget_accounts)
+        .where(budget_accounts.c.id == bindparam("account"))
+        .values(spent_wall_ms=spent + bindparam("ms", type_=spent.type))
+    )
+
+
+def _raise(unit: Unit) -> Prepared:
+    @prepared()
+    def raise_(_: Dialect) -> ReturningUpdate[Any, Any]:
+        cap = budget_accounts.c[f"cap_{unit}"]
+        return (
+            update(budget_accounts)
+            .where(budget_accounts.c.id == bindparam("account"), cap.is_not(None))
+            .values({cap: cap + bindparam("by", type_=cap.type)})
+            .returning(budget_accounts.c.tenant, cap)
+        )
+
+    return raise_
+
+
+raises: Mapping[Unit, Prepared] = MappingProxyType({unit: _raise(unit) for unit in Unit})
+"""Of each unit: raise the cap of the account `account` `by` so much, if it has one."""

@@ -10,13 +10,16 @@ account: of two transactions with many changes each, none then waits for the oth
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from penstock.checkpoints import budget_sql
+from penstock.checkpoints import audit, budget_sql, steps
 from penstock.checkpoints.schema import budget_accounts, budget_holds
+from penstock.contracts.audit import AuditEvent
 from penstock.contracts.budget import (
+    CALL_UNITS,
     Account,
     AccountKind,
     Amounts,
@@ -25,11 +28,13 @@ from penstock.contracts.budget import (
     HoldKind,
     HoldStatus,
     Money,
+    OnExhaustion,
     Shortfall,
     Standing,
     Statement,
     Unit,
     run_account,
+    run_of_account,
 )
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.ids import AccountId, RunId
@@ -48,7 +53,8 @@ def account_of(run: Run, budget: Budget) -> Account:
 def open_account(connection: Connection, account: Account) -> None:
     """Open an account with the caps of its budget; one that is open is left as it is."""
     budget = account.budget
-    nothing = {f"{part}_{unit}": 0 for part in ("spent", "held") for unit in Unit}
+    nothing = {f"{part}_{unit}": 0 for part in ("spent", "held") for unit in CALL_UNITS}
+    expires_s = budget.gate_expires_s
     budget_sql.open_account.execute(
         connection,
         {
@@ -61,6 +67,8 @@ def open_account(connection: Connection, account: Account) -> None:
             "tool_spend_currency": (
                 None if budget.tool_spend is None else budget.tool_spend.currency
             ),
+            "on_exhaustion": budget.on_exhaustion or OnExhaustion.FAIL,
+            "gate_expires_ms": None if expires_s is None else round(expires_s * 1000),
         },
     )
 
@@ -101,10 +109,35 @@ def reserve(
             found = statement(connection, account.id)
             if found is None:
                 open_account(connection, account)
-            elif (short := _shortfall(found, worst)) is not None:
+            elif (short := shortfall(found, worst)) is not None:
                 raise OverBudget(short, name)
             # Somebody has let go of what was in the way: it is tried again.
     return True
+
+
+def shortfall(found: Statement, worst: Amounts) -> Shortfall | None:
+    """Return the first unit of an account that does not hold what a call may use at most."""
+    wanted = _params("worst", worst)
+    for each in found.standings:
+        amount = wanted.get(f"worst_{each.unit}")
+        if each.left is None or amount is None:
+            continue
+        currency = wanted.get(f"{each.unit}_currency")
+        is_priced = worst.is_priced or each.unit is not Unit.MONEY
+        is_same = amount == 0 or currency == each.currency
+        if amount > each.left or not is_priced or not is_same:
+            return Shortfall(
+                account=found.id,
+                kind=found.kind,
+                unit=each.unit,
+                left=each.left,
+                wanted=amount,
+                currency=each.currency,
+                wanted_currency=currency,
+                is_priced=is_priced,
+                cap=each.cap,
+            )
+    return None
 
 
 def settle(connection: Connection, hold_id: str, used: Amounts) -> bool:
@@ -143,9 +176,41 @@ def take_over(connection: Connection, fence: Fence) -> int:
 
 def statement(connection: Connection, account_id: AccountId) -> Statement | None:
     """Return how an account stands, if it is open."""
-    found = connection.execute(select(budget_accounts).where(budget_accounts.c.id == account_id))
-    row = found.mappings().first()
-    return None if row is None else _statement(row)
+    row = budget_sql.account.first(connection, {"account": account_id})
+    if row is None:
+        return None
+    run_id = run_of_account(account_id)
+    return _statement(row, steps_count=0 if run_id is None else steps.count(connection, run_id))
+
+
+def raise_cap(
+    connection: Connection, account_id: AccountId, unit: Unit, *, by: int, at: datetime, actor: str
+) -> None:
+    """Raise a cap of an account, and write down who did, and by how much.
+
+    Raises:
+        ValueError: the account has no such cap.
+    """
+    row = budget_sql.raises[unit].first(connection, {"account": account_id, "by": by})
+    if row is None:
+        raise ValueError(f"account `{account_id}` has no cap on {unit} that could be raised")
+    audit.append(
+        connection,
+        AuditEvent(
+            tenant=row["tenant"],
+            at=at,
+            actor=actor,
+            action="budget.raised",
+            run_id=run_of_account(account_id),
+            detail={"cap": unit, "by": by, "to": row[f"cap_{unit}"]},
+        ),
+    )
+
+
+def drove(connection: Connection, run: Run, *, until: datetime) -> None:
+    """Count the time for which a run was driven, as it was claimed, on its account."""
+    ms = max(0, round((until - run.changed_at).total_seconds() * 1000))
+    budget_sql.drove.execute(connection, {"account": run_account(run.id), "ms": ms})
 
 
 def days(connection: Connection, tenant: str, *, limit: int) -> Sequence[Statement]:
@@ -193,44 +258,23 @@ def _params(part: str, amounts: Amounts) -> Mapping[str, Any]:
     }
 
 
-def _shortfall(found: Statement, worst: Amounts) -> Shortfall | None:
-    """Return the first unit of an account that does not hold what is wanted."""
-    wanted = _params("worst", worst)
-    for each in found.standings:
-        if each.left is None:
-            continue
-        amount = wanted[f"worst_{each.unit}"]
-        currency = wanted.get(f"{each.unit}_currency")
-        is_priced = worst.is_priced or each.unit is not Unit.MONEY
-        is_same = amount == 0 or currency == each.currency
-        if amount > each.left or not is_priced or not is_same:
-            return Shortfall(
-                account=found.id,
-                kind=found.kind,
-                unit=each.unit,
-                left=each.left,
-                wanted=amount,
-                currency=each.currency,
-                wanted_currency=currency,
-                is_priced=is_priced,
-            )
-    return None
-
-
-def _statement(row: Mapping[Any, Any]) -> Statement:
+def _statement(row: Mapping[Any, Any], *, steps_count: int = 0) -> Statement:
+    kind, expires_ms = AccountKind(row["kind"]), row["gate_expires_ms"]
     return Statement(
         id=AccountId(row["id"]),
-        kind=AccountKind(row["kind"]),
+        kind=kind,
         standings=tuple(
             Standing(
                 unit=unit,
                 cap=row[f"cap_{unit}"],
-                spent=row[f"spent_{unit}"],
-                held=row[f"held_{unit}"],
+                spent=steps_count if unit is Unit.STEPS else row[f"spent_{unit}"],
+                held=row.get(f"held_{unit}", 0),
                 currency=row.get(f"{unit}_currency"),
             )
-            for unit in Unit
+            for unit in (CALL_UNITS if kind is AccountKind.DAY else Unit)
         ),
+        on_exhaustion=OnExhaustion(row["on_exhaustion"]),
+        gate_expires_s=None if expires_ms is None else expires_ms / 1000,
     )
 
 

@@ -27,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from penstock.checkpoints import budgets
 from penstock.checkpoints import runs as stored
 from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import one_of, runs
@@ -119,6 +120,7 @@ def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: str) 
             to, failure = RunStatus.FAILED, _poison(lost_count + 1)
         else:
             to, failure = RunStatus.QUEUED, None
+        budgets.drove(connection, stored.get(connection, run_id), until=at)
         swept.append(
             stored.move(connection, fence, to, at=at, actor=actor, failure=failure, lost=lost)
         )

@@ -7,7 +7,7 @@ a step that is said to have succeeded has left its results, and is never execute
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Insert, Select, bindparam, exists, select
+from sqlalchemy import Connection, Dialect, Insert, Select, bindparam, exists, func, or_, select
 
 from penstock.checkpoints.database import insert_or_replace
 from penstock.checkpoints.schema import runs, steps
@@ -32,6 +32,17 @@ def of_run(connection: Connection, run_id: RunId) -> Sequence[Step]:
     return [_step(row) for row in _of_run.rows(connection, {"run": run_id})]
 
 
+def count(connection: Connection, run_id: RunId) -> int:
+    """Return how many steps of a run were executed to their end."""
+    row = _count.first(connection, {"run": run_id})
+    return 0 if row is None else row["executed"]
+
+
+def succeeded(connection: Connection, run_id: RunId) -> frozenset[str]:
+    """Return the tasks of a run whose steps have succeeded."""
+    return frozenset(row["task_id"] for row in _succeeded.rows(connection, {"run": run_id}))
+
+
 _COLUMNS = [column for column in steps.c if column.name != "id"]
 _NAMES = [column.name for column in _COLUMNS]
 
@@ -39,6 +50,20 @@ _NAMES = [column.name for column in _COLUMNS]
 @prepared()
 def _of_run(_: Dialect) -> Select[Any]:
     return select(*_COLUMNS).where(steps.c.run_id == bindparam("run")).order_by(steps.c.id)
+
+
+@prepared()
+def _count(_: Dialect) -> Select[Any]:
+    is_over = or_(steps.c.status == StepStatus.SUCCEEDED, steps.c.status == StepStatus.FAILED)
+    executed = func.count().label("executed")
+    return select(executed).where(steps.c.run_id == bindparam("run"), is_over)
+
+
+@prepared()
+def _succeeded(_: Dialect) -> Select[Any]:
+    return select(steps.c.task_id).where(
+        steps.c.run_id == bindparam("run"), steps.c.status == StepStatus.SUCCEEDED
+    )
 
 
 @prepared()

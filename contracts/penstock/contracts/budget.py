@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeVar
 
 from penstock.contracts.ids import AccountId, RunId
 from penstock.contracts.policy import Spend
+
+_Cap = TypeVar("_Cap", int, float)
 
 MICROS = 1_000_000
 """Millionths in a unit of a currency."""
@@ -27,6 +30,14 @@ class Unit(StrEnum):
     """Calls of tools that are begun in the ledger before they are made."""
     TOOL_SPEND = "tool_spend"
     """What tools spend on somebody's behalf, by the amounts that their contracts name."""
+    STEPS = "steps"
+    """Executions of nodes, those of subgraphs too; one that is parked goes on as the same."""
+    WALL_MS = "wall_ms"
+    """Milliseconds for which workers drove it: not in the queue, at gates or in a pause."""
+
+
+CALL_UNITS = (Unit.TOKENS, Unit.MONEY, Unit.TOOL_CALLS, Unit.TOOL_SPEND)
+"""What calls are reserved in. The others are a run's own: its driver keeps to them."""
 
 
 class AccountKind(StrEnum):
@@ -61,6 +72,8 @@ class OnExhaustion(StrEnum):
 
     FAIL = "fail"
     """It fails as `budget_exhausted`."""
+    GATE = "gate"
+    """It waits at a gate of kind `budget` until somebody raises the cap, or says how it ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +110,15 @@ class Budget:
     tool_calls: int | None = 10_000
     """By default as many as a run may take steps."""
     tool_spend: Spend | None = None
+    steps: int | None = 10_000
+    wall_s: float | None = 24 * 3600.0
+    """Seconds for which workers drive it: not in the queue, at gates or in a pause."""
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
     """What models cost, by their names: those without a known price, or with another than that."""
-    on_exhaustion: OnExhaustion = OnExhaustion.FAIL
+    on_exhaustion: OnExhaustion | None = None
+    """None is `fail`, and for the budget of one run what its graph says."""
+    gate_expires_s: float | None = 7 * 24 * 3600.0
+    """How long people have at a gate of kind `budget`; None for as long as it takes."""
 
     def __post_init__(self) -> None:
         """Refuse caps below zero, which could only be meant as something else.
@@ -116,12 +135,14 @@ class Budget:
 
     @property
     def caps(self) -> Mapping[Unit, int | None]:
-        """The caps in whole numbers; money in micros, tool spend in minor units."""
+        """The caps in whole numbers; money in micros, tool spend in minor units, time in ms."""
         return {
             Unit.TOKENS: self.tokens,
             Unit.MONEY: None if self.money is None else self.money.micros,
             Unit.TOOL_CALLS: self.tool_calls,
             Unit.TOOL_SPEND: None if self.tool_spend is None else self.tool_spend.minor,
+            Unit.STEPS: self.steps,
+            Unit.WALL_MS: _ms(self.wall_s),
         }
 
     def tightened(self, other: "Budget") -> "Budget":
@@ -151,8 +172,11 @@ class Budget:
             money=min(money, key=lambda cap: cap.micros, default=None),
             tool_calls=_least(self.tool_calls, other.tool_calls),
             tool_spend=min(spend, key=lambda cap: cap.minor, default=None),
+            steps=_least(self.steps, other.steps),
+            wall_s=_least(self.wall_s, other.wall_s),
             prices=self.prices,
-            on_exhaustion=other.on_exhaustion,
+            on_exhaustion=other.on_exhaustion or self.on_exhaustion,
+            gate_expires_s=_least(self.gate_expires_s, other.gate_expires_s),
         )
 
 
@@ -206,7 +230,13 @@ class Statement:
     id: AccountId
     kind: AccountKind
     standings: tuple[Standing, ...]
-    """One for each unit."""
+    """One for each unit that it has caps in."""
+    on_exhaustion: OnExhaustion = OnExhaustion.FAIL
+    gate_expires_s: float | None = None
+
+    def standing(self, unit: Unit) -> Standing:
+        """Return how it stands in a unit."""
+        return next(each for each in self.standings if each.unit is unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +273,48 @@ class Shortfall:
     """That of the call, for money and tool spend."""
     is_priced: bool = True
     """Whether it is known what the call costs."""
+    cap: int | None = None
+    """What the cap was then."""
+
+    @property
+    def is_raisable(self) -> bool:
+        """Whether a higher cap would let it fit: one of a run, in the currency of the call."""
+        is_same = self.wanted == 0 or self.wanted_currency == self.currency
+        return self.kind is AccountKind.RUN and self.is_priced and is_same
+
+    @property
+    def lacking(self) -> int:
+        """How much more the cap would have to be at least."""
+        return max(self.wanted - self.left, 1)
+
+    @property
+    def scale(self) -> str:
+        """In what the cap is counted, such as `tokens` or `millionths of USD`."""
+        return (
+            f"{_SCALES.get(self.unit, self.unit.replace('_', ' '))} {self.currency or ''}".strip()
+        )
+
+    def told(self, amount: int) -> str:
+        """Say an amount as people do, such as `0.25 USD`."""
+        match self.unit:
+            case Unit.MONEY:
+                return f"{Decimal(amount) / MICROS:f} {self.currency or ''}".strip()
+            case Unit.WALL_MS:
+                return f"{amount / 1000:g} s"
+            case _:
+                return f"{amount} {self.scale}"
+
+    def said(self, name: str) -> str:
+        """Say that `name` does not fit."""
+        wanted, left = self.told(self.wanted), self.told(self.left).partition(" ")[0]
+        return f"`{name}` may take {wanted}, and the budget of the {self.kind} has {left} left"
+
+
+_SCALES = {
+    Unit.MONEY: "millionths of",
+    Unit.TOOL_SPEND: "minor units of",
+    Unit.WALL_MS: "milliseconds",
+}
 
 
 def run_account(run_id: RunId) -> AccountId:
@@ -250,10 +322,20 @@ def run_account(run_id: RunId) -> AccountId:
     return AccountId(f"run:{run_id}")
 
 
+def run_of_account(account_id: AccountId) -> RunId | None:
+    """Return the run whose account it is; None for that of a day."""
+    kind, _, rest = account_id.partition(":")
+    return RunId(rest) if kind == AccountKind.RUN else None
+
+
 def day_account(tenant: str, day: str) -> AccountId:
     """Return the id of a tenant's account of a day, such as `2026-01-31`."""
     return AccountId(f"day:{day}:{tenant}")
 
 
-def _least(one: int | None, other: int | None) -> int | None:
+def _least(one: _Cap | None, other: _Cap | None) -> _Cap | None:
     return min((cap for cap in (one, other) if cap is not None), default=None)
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

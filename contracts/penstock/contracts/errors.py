@@ -8,7 +8,7 @@ Control signals (a lost lease, a cancelled run) are not errors: see `signals`.
 
 from typing import ClassVar
 
-from penstock.contracts.budget import Shortfall, Unit
+from penstock.contracts.budget import Shortfall
 from penstock.contracts.outcome import Failed, InDoubt, Refused
 
 
@@ -84,6 +84,7 @@ class OverBudget(PenstockError):
     def __init__(self, shortfall: Shortfall, name: str) -> None:
         super().__init__(_short(shortfall, name))
         self.shortfall = shortfall
+        self.name = name
 
 
 class UnknownEffect(PenstockError):
@@ -315,11 +316,4 @@ def _short(found: Shortfall, name: str) -> str:
     of, wanted_of = found.currency or "", found.wanted_currency or found.currency or ""
     if of != wanted_of:
         return f"{where} caps {found.unit} in {of}, and `{name}` may take some in {wanted_of}"
-    unit = f"{found.unit} ({_SCALES[found.unit]} {of})" if of else f"{found.unit}"
-    return (
-        f"`{name}` may take {found.wanted} {unit}, and {where} has {found.left} left;"
-        " finish without it, or start a run with a larger budget"
-    )
-
-
-_SCALES = {Unit.MONEY: "millionths of", Unit.TOOL_SPEND: "minor units of"}
+    return f"{found.said(name)}; finish without it, or start a run with a larger budget"

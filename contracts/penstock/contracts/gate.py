@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from penstock.contracts.budget import Unit
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 from penstock.contracts.policy import OnExpiry
 
@@ -51,6 +52,17 @@ class VoteKind(StrEnum):
     """One is enough."""
     RESPOND = "respond"
     """The call is not made; the graph is given these words in place of its result."""
+
+
+class Exhausted(StrEnum):
+    """What a person says at a gate of kind `budget`."""
+
+    RAISE = "raise"
+    """The cap, by so much: whatever waits at the gate is tried again."""
+    FINISH = "finish"
+    """What does not fit the cap is refused from now on, and the graph goes on without it."""
+    STOP = "stop"
+    """The run ends."""
 
 
 class Channel(StrEnum):
@@ -209,6 +221,8 @@ class Gate:
     consumed_at: datetime | None = None
     """When the call began for which it was given."""
     edit: Edit | None = None
+    cap: Unit | None = None
+    """Which cap was reached; only a gate of kind `budget` has one."""
 
     @property
     def is_approved(self) -> bool:

@@ -5,6 +5,7 @@ messages and LangGraph's retries would otherwise swallow them and go on acting w
 """
 
 from penstock.contracts.errors import OverBudget
+from penstock.contracts.ids import GateId
 
 
 class ControlSignal(BaseException):
@@ -12,11 +13,19 @@ class ControlSignal(BaseException):
 
 
 class BudgetExhausted(ControlSignal):
-    """The budget of this run does not hold the next call of a model: the run is over."""
+    """The budget of this run does not hold what comes next: the run is over."""
 
     def __init__(self, error: OverBudget) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+class GateAwaited(ControlSignal):
+    """This run waits at a gate; what its nodes are about is left, and done again after that."""
+
+    def __init__(self, gate_id: GateId) -> None:
+        super().__init__(f"it waits at gate `{gate_id}`")
+        self.gate_id = gate_id
 
 
 class Draining(ControlSignal):

@@ -1,12 +1,13 @@
 """Models are called within the run's budget, in any graph: by a callback handler in its config.
 
 LangChain asks the handler before each call, and tells it what came of it. A call that the budget
-does not hold is not made, and its run ends: the signal is no `Exception`, so neither a fallback nor
-a retry in the graph goes on without the budget.
+does not hold is not made, and its run ends, or waits at a gate: the signals are no `Exception`, so
+neither a fallback nor a retry in the graph goes on without the budget. Only where people have said
+that the graph is to finish without such calls, they fail with an error that it may catch.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID  # noqa: TID251  (how LangChain names calls; none is made here)
@@ -20,9 +21,10 @@ from penstock.checkpoints import budgets
 from penstock.checkpoints.fence import require_lease
 from penstock.contracts.budget import Amounts, HoldKind, Statement, Unit
 from penstock.contracts.errors import OverBudget
-from penstock.contracts.signals import BudgetExhausted, LeaseLost
+from penstock.contracts.signals import BudgetExhausted, GateAwaited, GateExpired, LeaseLost
 from penstock.nodes.acting import Acting
 from penstock.nodes.estimate import input_bound, output_bound, prompt_bound
+from penstock.nodes.exhaustion import Next, judge
 from penstock.nodes.model_spans import ModelSpans
 from penstock.nodes.prices import Used, price, worst_price
 
@@ -94,7 +96,7 @@ class Meter(BaseCallbackHandler):
         """Reserve what a call may use.
 
         Raises:
-            BudgetExhausted: it does not fit; it is not made.
+            BudgetExhausted, GateAwaited, GateExpired, OverBudget: it does not fit; it is not made.
             LeaseLost: somebody else drives the run now.
         """
         params: dict[str, Any] = kwargs.get("invocation_params") or {}
@@ -114,7 +116,8 @@ class Meter(BaseCallbackHandler):
         """Reserve what a call may use, of a model that takes one text.
 
         Raises:
-            BudgetExhausted, LeaseLost: as `on_chat_model_start`.
+            BudgetExhausted, GateAwaited, GateExpired, OverBudget, LeaseLost: as
+                `on_chat_model_start`.
         """
         params: dict[str, Any] = kwargs.get("invocation_params") or {}
         read = sum(prompt_bound(each, params) for each in prompts)
@@ -193,12 +196,9 @@ class Meter(BaseCallbackHandler):
             return _tokens_left(budgets.statement(connection, accounts[0].id))
 
         try:
-            acting.trace.tokens_left(acting.store.write_blocking(change))
-        except OverBudget as error:
+            acting.trace.tokens_left(self._held(change, worst))
+        except (OverBudget, BudgetExhausted, GateAwaited, GateExpired, LeaseLost) as error:
             self._spans.failed(run_id, str(error))
-            raise BudgetExhausted(error) from error
-        except LeaseLost as lost:
-            self._spans.failed(run_id, str(lost))
             raise
         with self._calling:
             is_over = self._is_over
@@ -207,6 +207,36 @@ class Meter(BaseCallbackHandler):
         if is_over:
             # Its node was left behind; whether it still calls the model, nobody will tell.
             self._settle_whole(run_id, happened=True)
+
+    def _held(self, reserve: Callable[[Connection], int | None], worst: Amounts) -> int | None:
+        """Reserve, again where a call fits by now that did not; return how many tokens are left."""
+        while True:
+            try:
+                return self._acting.store.write_blocking(reserve)
+            except OverBudget as error:
+                self._judge(error, worst)
+
+    def _judge(self, error: OverBudget, worst: Amounts) -> None:
+        """Return where a call fits by now, that did not.
+
+        Raises:
+            GateAwaited: the run is to wait until people have said what becomes of its budget.
+            OverBudget: they have said that it finishes without such calls.
+            BudgetExhausted: they have said that it stops, or nobody is asked.
+            GateExpired: they have said nothing in time.
+        """
+        verdict = self._acting.store.write_blocking(
+            lambda connection: judge(connection, self._acting, error, worst)
+        )
+        match verdict.next:
+            case Next.FITS:
+                return
+            case Next.WAIT if verdict.gate is not None:
+                raise GateAwaited(verdict.gate.id)
+            case Next.REFUSE:
+                raise error
+            case _:
+                raise BudgetExhausted(error) from error
 
     def _pop(self, run_id: UUID) -> _Called | None:
         with self._calling:

@@ -83,7 +83,7 @@ class RunCalls:
             Lineage(acting),
             Authorize(acting, deciding),
             Approve(acting),
-            Afford(),
+            Afford(acting),
         ]
         self._once_through = chain(stages, self._begin)
         self._carry_out = chain([Trace(acting.trace)], self._as_decided)

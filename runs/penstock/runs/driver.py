@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -11,9 +12,10 @@ from pydantic_core import from_json
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Checkpointer, Store, budgets, fenced, gates, runs
-from penstock.contracts.budget import AccountKind, Budget
+from penstock.contracts.budget import CALL_UNITS, AccountKind, Budget
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import (
+    OverBudget,
     StoreError,
     ThreadBusy,
     ToolFailed,
@@ -24,11 +26,12 @@ from penstock.contracts.gate import GateKind
 from penstock.contracts.ids import GateId, WorkerId
 from penstock.contracts.outcome import Stage
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
-from penstock.contracts.signals import BudgetExhausted, GateExpired
+from penstock.contracts.signals import BudgetExhausted, GateAwaited, GateExpired
 from penstock.graphs import Graph
 from penstock.nodes import with_calls
 from penstock.nodes.acting import Acting
 from penstock.nodes.deciding import Deciding
+from penstock.nodes.exhaustion import Next, Verdict, judge
 from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import Pool
 from penstock.nodes.metering import Meter
@@ -38,6 +41,7 @@ from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stages.afford import FOR_TODAY
 from penstock.nodes.stragglers import Stragglers
 from penstock.policies import People
+from penstock.runs.allowance import allowance_of
 from penstock.runs.cancelled import leave_calls
 from penstock.runs.hearing import heard
 from penstock.runs.policing import rulebook_of
@@ -45,8 +49,21 @@ from penstock.runs.questions import STRICT_RESUME_KEY, answers, interrupts, ques
 from penstock.runs.segment import Segment
 from penstock.runs.telling import tell_before
 
-STEP_LIMIT = 10_000
-"""LangGraph's recursion limit of a run: a stop for graphs that go round for ever."""
+STEP_LIMIT = 1_000_000_000
+"""LangGraph's recursion limit of a run: none, because its budget has a cap on steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Came:
+    """How far a segment has come."""
+
+    state: StateSnapshot
+    waits_for: Collection[GateId] = ()
+    """The gates of its calls, and of its budget."""
+    is_awaited: bool = False
+    """Whether it was left where it stood, because it waits for what is said of its budget."""
+    is_again: bool = False
+    """Whether it was left because of a cap that somebody has raised meanwhile."""
 
 
 class Driver:
@@ -88,8 +105,20 @@ class Driver:
             LeaseLost: somebody else drives it now; nothing was recorded.
             StoreError: the store failed; the run goes on when its lease has run out.
         """
+        acting = Acting(
+            store=self._store,
+            clock=self._clock,
+            run=run,
+            worker=self._worker,
+            pool=self._pool,
+            people=self._people,
+            halt=halt,
+            trace=segment.trace,
+            budget=graph.budget,
+            day_budget=self._day_budget,
+        )
         try:
-            state, parked = await self._advance(graph, run, segment, halt)
+            came = await self._advance(graph, acting, segment)
         except (StoreError, ThreadBusy):
             raise
         except Exception as error:
@@ -105,25 +134,11 @@ class Driver:
         except BudgetExhausted as signal:
             segment.write_running()
             return await self._fail(run, _exhausted(str(signal), signal.error.shortfall.kind))
-        at = self._clock.now()
-        if interrupts(state):
-            known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
-            asked = questions(run.id, state, known)
-            others = sorted({*waits(state, known), *parked})
-            segment.trace.waits_at(
-                {
-                    **{each.id: GateKind.QUESTION for each in asked},
-                    **{each.id: each.kind for each in known if each.id in others},
-                }
-            )
-
-            def park(connection: Connection) -> Run:
-                parked = runs.park(
-                    connection, run.fence, asked, others=others, at=at, actor=self._worker
-                )
-                return leave_calls(connection, parked, at=at, actor=self._worker)
-
-            return await self._store.write(park)
+        state = came.state
+        if came.is_again:
+            return await self._leave(run, RunStatus.QUEUED)
+        if interrupts(state) or came.is_awaited:
+            return await self._park(run, came, segment)
         if state.tasks:
             names = ", ".join(f"`{task.name}`" for task in state.tasks)
             stopped = Failure(
@@ -133,29 +148,11 @@ class Driver:
             )
             return await self._fail(run, stopped)
         segment.trace.result(state.values)
-        return await self._store.write(
-            lambda connection: runs.move(
-                connection, run.fence, RunStatus.SUCCEEDED, at=at, actor=self._worker
-            )
-        )
+        return await self._leave(run, RunStatus.SUCCEEDED)
 
-    async def _advance(
-        self, graph: Graph, run: Run, segment: Segment, halt: Halt
-    ) -> tuple[StateSnapshot, Collection[GateId]]:
-        """Run the graph as far as it goes; return where it stands, and where its calls wait."""
-        compiled = self._compiled(graph)
-        acting = Acting(
-            store=self._store,
-            clock=self._clock,
-            run=run,
-            worker=self._worker,
-            pool=self._pool,
-            people=self._people,
-            halt=halt,
-            trace=segment.trace,
-            budget=graph.budget,
-            day_budget=self._day_budget,
-        )
+    async def _advance(self, graph: Graph, acting: Acting, segment: Segment) -> "_Came":
+        """Run the graph as far as it goes; return where it stands."""
+        run, compiled = acting.run, self._compiled(graph)
         if run.epoch > 1:
             self._store.post(lambda connection: budgets.take_over(connection, run.fence))
         await tell_before(self._store, run, segment.trace)
@@ -173,23 +170,81 @@ class Driver:
             given = from_json(run.input)
         elif not state.tasks:
             # Its worker died between the last checkpoint and the run's state.
-            return state, ()
+            return _Came(state=state)
         else:
             theirs = await self._store.read(lambda connection: gates.of_run(connection, run.id))
             given = answers(run.id, state, theirs)
         listening = heard(config, compiled, segment)
+        allowance = await self._store.read(lambda connection: allowance_of(connection, run))
+        segment.bound(allowance.steps, allowance.executed)
+        waits_for: set[GateId] = set()
+        asked: Verdict | None = None
         try:
-            await _exhaust(compiled, given, listening)
-        except UnknownInterruptError:
-            # The answer had been delivered before the last worker died: it is in the checkpoint.
-            await _exhaust(compiled, None, listening)
+            async with allowance.kept():
+                try:
+                    await _exhaust(compiled, given, listening)
+                except UnknownInterruptError:
+                    # The answer had been delivered before the last worker died: it is in the
+                    # checkpoint.
+                    await _exhaust(compiled, None, listening)
+        except GateAwaited as signal:
+            waits_for.add(signal.gate_id)
+        except BudgetExhausted as signal:
+            asked = await self._ask(acting, signal)
+            waits_for.update(gate.id for gate in (asked.gate,) if gate is not None)
         finally:
             # LangGraph leaves calls behind when their node has raised, and what has left the
             # process must be settled. Each has its deadline.
             await calls.ended()
             meter.ended()
             retrievals.cut_off()
-        return await compiled.aget_state(config), calls.waits_for
+        segment.write_running()
+        return _Came(
+            state=await compiled.aget_state(config),
+            waits_for={*calls.waits_for, *waits_for},
+            is_awaited=bool(waits_for),
+            is_again=asked is not None and asked.next is Next.FITS,
+        )
+
+    async def _ask(self, acting: Acting, signal: BudgetExhausted) -> Verdict:
+        """Return what people say, or are asked, where a run has no step, or no time, left.
+
+        Raises:
+            BudgetExhausted: nobody is asked, or the run is to stop.
+            GateExpired: nobody has said anything in time.
+        """
+        if signal.error.shortfall.unit in CALL_UNITS:
+            raise signal
+        verdict = await self._store.write(
+            lambda connection: judge(connection, acting, signal.error, None)
+        )
+        if verdict.next in {Next.FITS, Next.WAIT}:
+            return verdict
+        # Else its calls would be waited for.
+        acting.halt.ask("the budget of its run was used up")
+        raise signal
+
+    async def _park(self, run: Run, came: "_Came", segment: Segment) -> Run:
+        """Let a run wait at its gates."""
+        known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
+        asked = questions(run.id, came.state, known)
+        others = sorted({*waits(came.state, known), *came.waits_for})
+        segment.trace.waits_at(
+            {
+                **{each.id: GateKind.QUESTION for each in asked},
+                **{each.id: each.kind for each in known if each.id in others},
+            }
+        )
+        at = self._clock.now()
+
+        def park(connection: Connection) -> Run:
+            budgets.drove(connection, run, until=at)
+            parked = runs.park(
+                connection, run.fence, asked, others=others, at=at, actor=self._worker
+            )
+            return leave_calls(connection, parked, at=at, actor=self._worker)
+
+        return await self._store.write(park)
 
     def close(self) -> None:
         """Watch over nothing any more: the worker ends."""
@@ -206,12 +261,16 @@ class Driver:
         return self._rulebooks[graph.name]
 
     async def _fail(self, run: Run, failure: Failure) -> Run:
+        return await self._leave(run, RunStatus.FAILED, failure)
+
+    async def _leave(self, run: Run, to: RunStatus, failure: Failure | None = None) -> Run:
         at = self._clock.now()
-        return await self._store.write(
-            lambda connection: runs.move(
-                connection, run.fence, RunStatus.FAILED, at=at, actor=self._worker, failure=failure
-            )
-        )
+
+        def change(connection: Connection) -> Run:
+            budgets.drove(connection, run, until=at)
+            return runs.move(connection, run.fence, to, at=at, actor=self._worker, failure=failure)
+
+        return await self._store.write(change)
 
 
 def _config(run: Run) -> RunnableConfig:
@@ -244,6 +303,8 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, ToolRefused) and error.outcome.stage is Stage.BUDGET:
         whose = AccountKind.DAY if error.outcome.code == FOR_TODAY else AccountKind.RUN
         return _exhausted(str(error), whose)
+    if isinstance(error, OverBudget):
+        return _exhausted(str(error), error.shortfall.kind)
     if isinstance(error, ToolRefused | ToolFailed):
         return Failure(
             code=FailureCode.TOOL_FAILED,
@@ -263,7 +324,7 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, GraphRecursionError):
         return Failure(
             code=FailureCode.DEADLINE_EXCEEDED,
-            message=f"the graph took more than {STEP_LIMIT} steps; does it go round for ever?",
+            message=f"{error}; does the graph go round for ever?",
             redrivable=False,
         )
     return Failure(

@@ -23,11 +23,14 @@ RUNTIME_KEY = "__pregel_runtime"
 def heard(config: RunnableConfig, compiled: Any, segment: Segment) -> RunnableConfig:
     """Return `config` for an execution of `compiled` of which `segment` hears, subgraphs and all.
 
-    It hears in the loop that this is called in, whatever thread something happens in.
+    It hears in the loop that this is called in, whatever thread something happens in. Only whether
+    a step may begin it is asked at once, before LangGraph begins it.
     """
     loop, home = asyncio.get_running_loop(), threading.get_ident()
 
     def tell(told: tuple[Any, ...]) -> None:
+        _, mode, event = told
+        segment.admit(mode, event)
         # Not at once: LangGraph tells that a task has ended before its writes are handed in, which
         # the loop does next, and a step must not be durable without them.
         is_home = threading.get_ident() == home

@@ -59,7 +59,9 @@ def waits(state: StateSnapshot, known: Sequence[Gate]) -> Sequence[GateId]:
 
 def _own_gates(known: Sequence[Gate]) -> frozenset[str]:
     """Return the ids of gates that parked calls wait for; their interrupts have the same ids."""
-    return frozenset(gate.id for gate in known if gate.effect_key is not None)
+    return frozenset(
+        gate.id for gate in known if gate.effect_key is not None or gate.kind is GateKind.BUDGET
+    )
 
 
 def answers(run_id: RunId, state: StateSnapshot, gates: Sequence[Gate]) -> Command[Any] | None:

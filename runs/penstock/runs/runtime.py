@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
@@ -13,7 +14,7 @@ from penstock.contracts.budget import Budget, Hold, Statement, run_account
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.effect import Effect, EffectStatus, Report
 from penstock.contracts.errors import InvalidInput
-from penstock.contracts.gate import Gate, GateKind
+from penstock.contracts.gate import Exhausted, Gate, GateKind
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId, new_run_id
 from penstock.contracts.run import ENDED, NewRun, Run, RunMode, RunStatus, WhenBusy
 from penstock.contracts.step import Step
@@ -250,7 +251,8 @@ class Runtime:
         """Answer a gate; its run goes on. The same answer again changes nothing.
 
         What a graph asks is answered by whoever its run acts for, or by an operator; what became of
-        a call, by an operator. Gates that ask for an approval take votes: see `Approvals`.
+        a call, and of a budget, by an operator. A cap is raised in the transaction of the answer.
+        Gates that ask for an approval take votes: see `Approvals`.
 
         Raises:
             UnknownGate: there is no such gate.
@@ -265,12 +267,17 @@ class Runtime:
         at = self._clock.now()
 
         def change(connection: Connection) -> Gate:
+            # First, as whoever begins a call does: neither then waits for what the other holds.
+            runs.lock(connection, run.id)
             decided, is_fresh = gates.decide(connection, gate_id, answer=checked, by=by, at=at)
-            if is_fresh:
-                if decided.kind is GateKind.IN_DOUBT:
-                    ledger.resolve(connection, decided, *read_doubt(checked), at=at, by=by)
-                run = runs.wake(connection, decided.run_id, at=at, actor=by)
-                self._engine.enqueue(connection, run)
+            if not is_fresh:
+                return decided
+            if decided.kind is GateKind.IN_DOUBT:
+                ledger.resolve(connection, decided, *read_doubt(checked), at=at, by=by)
+            gates.heed(connection, decided, at=at, by=by)
+            if not _is_stopped(connection, decided, at=at, by=by):
+                woken = runs.wake(connection, decided.run_id, at=at, actor=by)
+                self._engine.enqueue(connection, woken)
             return decided
 
         decided = await self._store.write(change)
@@ -370,6 +377,20 @@ class Runtime:
         compiled = self._catalog.get(run.graph).compile(self._checkpointer)
         state = await compiled.aget_state({"configurable": {"thread_id": run.thread_id}})
         return state.values
+
+
+def _is_stopped(connection: Connection, gate: Gate, *, at: datetime, by: str) -> bool:
+    """End the run of a gate that waits, if that is what was said there; one that does not hears it.
+
+    Returns whether it was ended.
+    """
+    run = runs.get(connection, gate.run_id)
+    is_stop = gate.kind is GateKind.BUDGET and gates.said_of(gate) is Exhausted.STOP
+    if not is_stop or run.status is not RunStatus.WAITING:
+        return False
+    failure = gates.stopped(gate)
+    runs.move(connection, run.fence, RunStatus.FAILED, at=at, actor=by, failure=failure)
+    return True
 
 
 def _gate_of(connection: Connection, gate_id: GateId) -> tuple[Gate, Run]:

@@ -1,19 +1,33 @@
 """What is heard of a run while it is driven: its steps, and that it comes on at all."""
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from penstock.checkpoints import Store, steps
+from penstock.contracts.budget import AccountKind, Shortfall, Unit, run_account
 from penstock.contracts.clock import Clock
+from penstock.contracts.errors import OverBudget
 from penstock.contracts.run import Run
+from penstock.contracts.signals import BudgetExhausted
 from penstock.contracts.step import Step, StepKind, StepStatus
 from penstock.traces import SegmentTrace
 
 ERROR_CHARS = 2_000
 """What is kept of the error of a step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """What was executed of a run before a segment."""
+
+    count: int = 0
+    """Steps that came to an end."""
+    succeeded: Collection[str] = frozenset()
+    """Their tasks, where they did so with success: LangGraph tells of some of them again."""
 
 
 class Segment:
@@ -41,6 +55,10 @@ class Segment:
         self._kinds = kinds
         self._running: dict[str, Step] = {}
         self._unwritten: set[str] = set()
+        self._admitting = threading.Lock()
+        self._admitted: set[str] = set()
+        self._before = Executed()
+        self._cap: int | None = None
         self._heard_s = time.monotonic()
 
     @property
@@ -56,6 +74,39 @@ class Segment:
     def heard(self) -> None:
         """Take note that the run comes on."""
         self._heard_s = time.monotonic()
+
+    def bound(self, cap: int | None, before: Executed) -> None:
+        """Hold the run to so many steps, those counted that were executed before this segment."""
+        self._cap, self._before = cap, before
+
+    def admit(self, mode: str, told: Any) -> None:
+        """Let a step begin of which LangGraph tells, before it does. From any thread.
+
+        One that is executed again in the same segment, or had succeeded before it, is the same
+        step.
+
+        Raises:
+            BudgetExhausted: the run has no step left.
+        """
+        if self._cap is None or mode != "tasks" or "result" in told:
+            return
+        with self._admitting:
+            if told["id"] in self._admitted or told["id"] in self._before.succeeded:
+                return
+            left = self._cap - self._before.count - len(self._admitted)
+            if left > 0:
+                self._admitted.add(told["id"])
+                return
+        short = Shortfall(
+            account=run_account(self._run.id),
+            kind=AccountKind.RUN,
+            unit=Unit.STEPS,
+            left=left,
+            wanted=1,
+            currency=None,
+            cap=self._cap,
+        )
+        raise BudgetExhausted(OverBudget(short, told["name"]))
 
     def hear(self, namespace: Sequence[str], mode: str, told: Any) -> None:
         """Take in one event of the stream, of mode `tasks` or any other."""

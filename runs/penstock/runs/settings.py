@@ -6,9 +6,11 @@
 import getpass
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from penstock.contracts.amounts import read_budget
+from penstock.contracts.budget import Budget
 from penstock.runs.links import SECRET_LENGTH, Links
 from penstock.runs.pace import Pace
 from penstock.runs.runtime import TENANT
@@ -90,6 +92,20 @@ class Settings(BaseSettings):
 
     trace_gen_ai: bool = False
     """Whether spans also have OpenTelemetry's own `gen_ai` attributes."""
+    day_budget: str | None = None
+    """What a tenant's runs may use in a day, as `tokens=5000000, money=20 USD`; None: no caps."""
+
+    @field_validator("day_budget")
+    @classmethod
+    def _has_caps(cls, written: str | None) -> str | None:
+        caps = None if written is None else read_budget(written.split(","))
+        if caps is not None and not (caps.steps is None and caps.wall_s is None):
+            raise ValueError("`steps` and `wall_s` are caps of a run, not of a day")
+        return written
+
+    def budget_of_day(self) -> Budget | None:
+        """Return what the runs of each tenant may use in a day together; None for no caps."""
+        return None if self.day_budget is None else read_budget(self.day_budget.split(","))
 
     def pace(self) -> Pace:
         """Return the pace of a worker."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from penstock.checkpoints import gates, leases, runs
-from penstock.contracts.gate import Gate
+from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.policy import OnExpiry
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
@@ -41,7 +41,8 @@ def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: Worke
 def _end_waiting(connection: Connection, gate: Gate, *, at: datetime, actor: WorkerId) -> Run:
     """Let the run of a gate that has expired go on, or fail, as the gate says."""
     run = runs.get(connection, gate.run_id)
-    if gate.on_expiry is not OnExpiry.FAIL or run.status is not RunStatus.WAITING:
+    fails = gate.on_expiry is OnExpiry.FAIL or gate.kind is GateKind.BUDGET
+    if not fails or run.status is not RunStatus.WAITING:
         # One that is on its way finds the gate as it is now.
         return runs.wake(connection, gate.run_id, at=at, actor=actor)
     failure = Failure(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, leases, runs
+from penstock.checkpoints import Checkpointer, Store, budgets, leases, runs
 from penstock.contracts.budget import Budget
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import PenstockError
@@ -297,6 +297,7 @@ class Worker:
             # Asked for since the last beat: in the queue nobody would hear of it.
             is_unwanted = to is RunStatus.QUEUED and found.cancel_by is not None
             goal = RunStatus.CANCELLED if is_unwanted else to
+            budgets.drove(connection, run, until=at)
             moved = runs.move(connection, run.fence, goal, at=at, actor=self.id, failure=failure)
             left = leave_calls(connection, moved, at=at, actor=self.id)
             self._enqueue(connection, moved)

@@ -14,6 +14,7 @@ from penstock.checkpoints.gates.consuming import consume
 from penstock.checkpoints.gates.delegating import delegate, revoke
 from penstock.checkpoints.gates.delegating import listed as delegations
 from penstock.checkpoints.gates.escalating import escalate
+from penstock.checkpoints.gates.exhausting import ask_for_more, heed, said_of, stopped
 from penstock.checkpoints.gates.reading import (
     any_closed,
     approvals_of,
@@ -33,6 +34,7 @@ __all__ = [
     "approvals_of",
     "ask",
     "ask_again",
+    "ask_for_more",
     "break_glass",
     "cancel_open",
     "close",
@@ -45,6 +47,7 @@ __all__ = [
     "escalate",
     "expire",
     "get",
+    "heed",
     "locked",
     "look_again",
     "of_run",
@@ -54,7 +57,9 @@ __all__ = [
     "postpone",
     "require_open",
     "revoke",
+    "said_of",
     "seat_of",
+    "stopped",
     "supersede",
     "vote",
     "votes_of",

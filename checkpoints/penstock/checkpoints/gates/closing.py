@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, select, update
+from sqlalchemy import Connection, Dialect, bindparam, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from penstock.checkpoints.database import database_now
@@ -39,6 +39,8 @@ def decide(
         return gate, False
     if gate.kind is GateKind.APPROVAL:
         raise VoteRefused(f"gate `{gate.id}` takes votes: approve, reject, edit or respond")
+    if gate.status is GateStatus.OPEN and gate.expires_at is not None:
+        raise GateClosed(how_expired(gate.id, gate.expires_at))
     raise GateClosed(how_closed(gate))
 
 
@@ -52,6 +54,10 @@ def close(
             gates.c.id == gate_id,
             gates.c.status == GateStatus.OPEN,
             gates.c.kind != GateKind.APPROVAL,
+            or_(
+                gates.c.expires_at.is_(None),
+                gates.c.expires_at > database_now(connection.dialect),
+            ),
         )
         .values(
             status=GateStatus.DECIDED, answer=answer, decided_by=by, closed_at=at, wakes_at=None
@@ -63,6 +69,14 @@ def close(
     gate = get(connection, gate_id)
     tell(connection, gate, "decided", at=at, actor=by)
     return gate
+
+
+def how_expired(gate_id: GateId, expires_at: datetime) -> str:
+    """Return the sentence that tells somebody who came too late that nobody decided in time."""
+    return (
+        f"gate `{gate_id}` expired at {expires_at.isoformat(timespec='seconds')}; nothing was"
+        " changed"
+    )
 
 
 def how_closed(gate: Gate) -> str:
@@ -106,7 +120,7 @@ def ask_again(connection: Connection, run_id: RunId, *, at: datetime, actor: str
     """Have a run that is redriven ask again what it failed over: what nobody decided in time."""
     asked = select(gates.c.id).where(
         gates.c.run_id == run_id,
-        gates.c.kind == GateKind.APPROVAL,
+        gates.c.kind.in_([GateKind.APPROVAL, GateKind.BUDGET]),
         gates.c.status.in_([GateStatus.CANCELLED, GateStatus.EXPIRED]),
     )
     supersede(connection, connection.execute(asked).scalars().all(), at=at, actor=actor)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from penstock.checkpoints import audit
 from penstock.checkpoints.schema import gate_approvals
 from penstock.contracts.audit import AuditEvent
+from penstock.contracts.budget import Unit
 from penstock.contracts.gate import Edit, Gate, GateKind, GateStatus
 from penstock.contracts.policy import OnExpiry
 
@@ -55,6 +56,7 @@ def _gate(row: Mapping[str, Any], approvals: Mapping[str, int] | None) -> Gate:
     values["kind"], values["status"] = GateKind(row["kind"]), GateStatus(row["status"])
     values["may_confirm_self"] = bool(row["may_confirm_self"])
     values["on_expiry"] = None if row["on_expiry"] is None else OnExpiry(row["on_expiry"])
+    values["cap"] = None if row["cap"] is None else Unit(row["cap"])
     values["edit"] = (
         None if of_digest is None else Edit(of_digest=of_digest, arguments=arguments, by=by)
     )

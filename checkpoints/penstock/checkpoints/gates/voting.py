@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, or_, update
 
-from penstock.checkpoints.gates.closing import how_closed
+from penstock.checkpoints.gates.closing import how_closed, how_expired
 from penstock.checkpoints.gates.delegating import lenders
 from penstock.checkpoints.gates.reading import editors_of, get, locked, votes_of
 from penstock.checkpoints.gates.rows import tell
@@ -122,10 +122,7 @@ def require_open(gate: Gate, binding: str, *, now: datetime) -> None:
     if gate.status is not GateStatus.OPEN:
         raise GateClosed(how_closed(gate))
     if gate.expires_at is not None and now >= gate.expires_at:
-        raise GateClosed(
-            f"gate `{gate.id}` expired at {gate.expires_at.isoformat(timespec='seconds')};"
-            " nothing was changed"
-        )
+        raise GateClosed(how_expired(gate.id, gate.expires_at))
     if binding != gate.binding:
         raise GateStale(
             f"what was seen is not what waits at gate `{gate.id}` now; look at it again"

@@ -47,6 +47,7 @@ gates = Table(
     Column("edit_of_digest", Text),
     Column("edit_arguments", Text),
     Column("edit_by", Text),
+    Column("cap", Text),
     CheckConstraint(one_of("kind", GateKind), name="kind"),
     CheckConstraint(one_of("status", GateStatus), name="status"),
     CheckConstraint("(closed_at IS NULL) = (status = 'open')", name="closed"),
@@ -83,6 +84,15 @@ Index(
     unique=True,
     sqlite_where=text("binding IS NOT NULL AND status <> 'superseded'"),
     postgresql_where=text("binding IS NOT NULL AND status <> 'superseded'"),
+)
+# A run asks about one of its caps at one gate at a time.
+Index(
+    "ix_gates_cap",
+    gates.c.run_id,
+    gates.c.cap,
+    unique=True,
+    sqlite_where=text("cap IS NOT NULL AND status = 'open'"),
+    postgresql_where=text("cap IS NOT NULL AND status = 'open'"),
 )
 Index(
     "ix_gates_wakes_at",

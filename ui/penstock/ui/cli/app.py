@@ -5,11 +5,14 @@ takes half a second, and must find its strict mode set when it is first imported
 """
 
 import os
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
 
+from penstock.contracts.amounts import read_budget
+from penstock.contracts.budget import OnExhaustion
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.run import RunMode, RunStatus, WhenBusy
 from penstock.ui.cli.answering import answering
@@ -92,6 +95,22 @@ def run(
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Let its tools only read; refuse all else.")
     ] = False,
+    deadline_s: Annotated[
+        float | None, typer.Option(help="Seconds it may take; time at gates does not count.")
+    ] = None,
+    caps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--budget",
+            metavar="CAP",
+            help="What it may use: `tokens=500000`, `money=2.50 USD`, `tool_calls=`, `tool_spend=`,"
+            " `steps=`, `wall_s=`; may be repeated.",
+        ),
+    ] = None,
+    when_exhausted: Annotated[
+        OnExhaustion | None,
+        typer.Option(help="What a cap that is reached does; without it, as the graph says."),
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Drive the run here and show how it comes on.")
     ] = False,
@@ -109,6 +128,10 @@ def run(
     """Start a run of a graph."""
     if not wait and (no_drive or timeout_s is not None):
         raise typer.BadParameter("--no-drive and --timeout-s need --wait")
+    try:
+        budget = replace(read_budget(caps or ()), on_exhaustion=when_exhausted)
+    except ValueError as error:
+        raise typer.BadParameter(f"--budget: {error}") from None
     from penstock.ui.cli import starting
 
     return starting.start(
@@ -121,6 +144,8 @@ def run(
         when_busy=when_busy,
         mode=RunMode.SIMULATE if simulate else RunMode.LIVE,
         traceparent=traceparent,
+        deadline_s=deadline_s,
+        budget=budget,
         waiting=starting.Waiting(drive=not no_drive, timeout_s=timeout_s) if wait else None,
     )
 

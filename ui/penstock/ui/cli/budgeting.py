@@ -18,6 +18,8 @@ from penstock.ui.cli.output import Output
 BAR_WIDTH = 24
 """Characters of a bar."""
 
+_NAMES = {Unit.WALL_MS: "time"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called:
@@ -96,7 +98,7 @@ def _draw(tree: Tree, account: Statement) -> None:
     for each in account.standings:
         tree.add(
             Text.assemble(
-                f"{each.unit.replace('_', ' '):<11} ",
+                f"{_NAMES.get(each.unit, each.unit.replace('_', ' ')):<11} ",
                 _bar(each),
                 f" {_amount(each.unit, each.spent, each.currency)}",
                 f" of {_amount(each.unit, each.cap, each.currency)}",
@@ -133,6 +135,8 @@ def _amount(unit: Unit, amount: int | None, currency: str | None) -> str:
             return f"{amount / MICROS:,.6f}".rstrip("0").rstrip(".") + f" {currency or ''}".rstrip()
         case Unit.TOOL_SPEND:
             return f"{amount:,} minor units {currency or ''}".rstrip()
+        case Unit.WALL_MS:
+            return f"{amount / 1000:,.1f} s"
         case _:
             return f"{amount:,}"
 

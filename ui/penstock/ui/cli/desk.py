@@ -62,6 +62,7 @@ class Desk:
             channels=None if self.settings.people is None else self.people,
             links=self.settings.links(),
             tracing=tracing,
+            day_budget=self.settings.budget_of_day(),
         )
 
     def person(self, named: str | None = None) -> str:

@@ -40,14 +40,17 @@ def decide(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="WHAT", help="`approve`, `reject`, `edit`, `respond`, or an answer as JSON."
+            metavar="WHAT",
+            help="`approve`, `reject`, `edit`, `respond`; of a budget `raise`, `finish`, `stop`;"
+            " or an answer as JSON.",
         ),
     ],
     value: Annotated[
         str | None,
         typer.Argument(
             metavar="[VALUE]",
-            help="To `edit`: arguments as JSON, `@file` or `-`. To `respond`: what to say.",
+            help="To `edit`: arguments as JSON, `@file` or `-`. To `respond`: what to say. To"
+            " `raise`: by how much.",
         ),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why; a rejection needs one.")] = None,

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pydantic_core import from_json
 
+from penstock.contracts.amounts import write_amount
 from penstock.contracts.gate import Gate, GateKind, GateStatus, Vote
 from penstock.ui.cli.output import table
 from penstock.ui.cli.sample import sample
@@ -61,7 +62,7 @@ def whole(gate: Gate, votes: Sequence[Vote]) -> Sequence[Any]:
         "kind": str(gate.kind),
         "status": str(gate.status),
         "run": gate.run_id,
-        "asks": f"{shown['may_it_happen']}: {shown['does']}" if shown else gate.question,
+        "asks": f"{shown['may_it_happen']}: {shown['does']}" if shown else _asks(gate),
         "arguments": json.dumps(shown["arguments"], ensure_ascii=False) if shown else "",
         "acts for": f"{shown['acts_for']}, through {shown['agent']}" if shown else "",
         "edited by": shown.get("edited_by") or "",
@@ -126,12 +127,19 @@ def decide_command(gate: Gate) -> str:
     """Return a command that decides a gate, with an answer that fits it as far as can be told."""
     if gate.kind is GateKind.APPROVAL:
         return f"penstock decide {gate.id} approve"
+    if gate.cap is not None:
+        asked_for = from_json(gate.question)
+        lacking = max(asked_for["wanted"] - asked_for["left"], 1)
+        amount = write_amount(gate.cap, lacking)
+        return f"penstock decide {gate.id} raise {amount}"
     schema = None if gate.answer_schema is None else from_json(gate.answer_schema)
     answer = json.dumps(sample(schema), ensure_ascii=False)
     return f"penstock decide {gate.id} {shlex.quote(answer)}"
 
 
 def _asks(gate: Gate) -> str:
+    if gate.kind is GateKind.BUDGET:
+        return from_json(gate.question)["question"]
     return f"{asked(gate)} ({wanted(gate)})" if gate.kind is GateKind.APPROVAL else gate.question
 
 

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from penstock.contracts.amounts import read_amount
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import EditRefused, InvalidAnswer
-from penstock.contracts.gate import Channel, Gate, GateKind, Vote
+from penstock.contracts.gate import Channel, Exhausted, Gate, GateKind, Vote
 from penstock.runs.settings import Settings
 from penstock.ui.cli import gate_words, words
 from penstock.ui.cli.desk import Desk, load_graphs, open_desk
@@ -62,6 +63,9 @@ def decide(
 
         async def change() -> Gate:
             found = await desk.runtime.gate(await desk.gate(typed))
+            if found.kind is GateKind.BUDGET and what in frozenset(Exhausted):
+                answer = _about_budget(found, Exhausted(what), value)
+                return await desk.runtime.decide(found.id, answer, by=person)
             if found.kind is not GateKind.APPROVAL:
                 return await desk.runtime.decide(found.id, _answer(what, value), by=person)
             return await _vote(desk, found, person, what=what, value=value, reason=reason)
@@ -126,6 +130,19 @@ def _answer(what: str, value: str | None) -> Any:
         )
     given = (value or "") if what == RESPOND else what
     return read_json(given, what="answer", refusal=InvalidAnswer)
+
+
+def _about_budget(gate: Gate, what: Exhausted, value: str | None) -> Mapping[str, object]:
+    """Return what was typed at a gate of kind `budget`: `raise AMOUNT`, `finish` or `stop`."""
+    if what is not Exhausted.RAISE:
+        return {"type": what}
+    if gate.cap is None:
+        raise InvalidAnswer(f"gate `{gate.id}` is about no cap")
+    try:
+        by = read_amount(gate.cap, value or "")
+    except ValueError as error:
+        raise InvalidAnswer(f"gate `{gate.id}` was not decided: {error}") from None
+    return {"type": what, "cap": gate.cap, "by": by}
 
 
 def _arguments(value: str | None) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.contracts.budget import Budget
 from penstock.contracts.errors import InvalidInput, PenstockError
 from penstock.contracts.gate import Gate
 from penstock.contracts.run import Run, RunMode, RunStatus, WhenBusy
@@ -44,12 +45,18 @@ def start(
     when_busy: WhenBusy,
     mode: RunMode,
     traceparent: str | None,
+    deadline_s: float | None,
+    budget: Budget,
     waiting: Waiting | None,
 ) -> int:
     """Queue a run; wait for it if that is asked for."""
     value = read_json(given, what="input", refusal=InvalidInput)
     catalog = load_graphs(settings)
     known = catalog.get(graph)
+    try:
+        known.budget.tightened(budget)
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None
     with open_desk(settings, catalog) as desk:
 
         async def begin() -> int:
@@ -63,6 +70,8 @@ def start(
                 mode=mode,
                 tenant=settings.tenant,
                 traceparent=traceparent,
+                deadline_s=deadline_s,
+                budget=budget,
             )
             if waiting is None:
                 output.answer(
