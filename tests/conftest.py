@@ -72,3 +72,18 @@ def saver(store: Store) -> Checkpointer:
 def runs(store: Store) -> Runs:
     """Runs on the open store."""
     return Runs(store)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """A migrated store for all cases of a table."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('refusals') / 'penstock.db'}"
+    else:
+        cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
+        url = cluster.create_database()
+    migrate(url)
+    with Store.open(url) as opened:
+        yield opened

@@ -77,6 +77,14 @@ def test_whoever_is_killed_over_an_approval_what_was_approved_happens_once(
 
 
 @pytest.mark.timeout(300)
+def test_whoever_is_killed_over_a_budget_each_cap_is_raised_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    told = run("budget_points", database_url, tmp_path)
+    assert len(re.findall(r"^[a-z-]+: ", told, re.MULTILINE)) == 13, told
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("database", "kills"), [("sqlite", 50), ("postgresql", 20)])
 def test_workers_killed_under_load_lose_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, database: str, kills: int

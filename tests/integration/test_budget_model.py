@@ -24,7 +24,7 @@ from sqlalchemy import Connection, event
 from penstock.checkpoints import budgets, migrate, runs
 from penstock.checkpoints.database import Database
 from penstock.checkpoints.schema import budget_holds
-from penstock.contracts.budget import Amounts, Budget, HoldKind, HoldStatus
+from penstock.contracts.budget import Amounts, Budget, HoldKind, HoldStatus, Unit
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Fence, RunStatus
@@ -33,7 +33,7 @@ from support.runs import NOW, Runs
 from support.spenders import own_account, shared_account
 
 OWN, SHARED = 100, 180
-"""Tokens of each run, and of all three together."""
+"""Tokens of each run, and of all three together, before anybody raises them."""
 QUICK = settings(
     max_examples=150, stateful_step_count=30, deadline=None, derandomize=True, database=None
 )
@@ -56,7 +56,7 @@ class Called:
 
 
 class BudgetMachine(RuleBasedStateMachine):
-    """Workers that reserve, settle, die and come back too late."""
+    """Workers that reserve, settle, die and come back too late, and people who raise caps."""
 
     database: ClassVar[Database]
 
@@ -69,6 +69,8 @@ class BudgetMachine(RuleBasedStateMachine):
         starting = Runs(self)  # pyright: ignore[reportArgumentType]  (it writes, as a store does)
         self.fences = [starting.start(f"t{number}") for number in RUNS]
         self.calls: dict[str, Called] = {}
+        self.own = [OWN] * len(RUNS)
+        self.shared = SHARED
 
     def write_blocking(self, change: Callable[[Connection], Any]) -> Any:
         """Write, as a store does."""
@@ -166,16 +168,31 @@ class BudgetMachine(RuleBasedStateMachine):
 
         self.fences[number] = self.write_blocking(change)
 
+    @rule(number=st.sampled_from(RUNS), by=st.integers(1, 60), is_shared=st.booleans())
+    def raise_cap(self, number: int, by: int, is_shared: bool) -> None:  # noqa: FBT001  (a rule's)
+        """Raise the cap of a run, or of all, where its account is open."""
+        account = self._accounts(number)[1 if is_shared else 0].id
+        with self.database.read() as connection:
+            if budgets.statement(connection, account) is None:
+                return
+        self.write_blocking(
+            lambda tx: budgets.raise_cap(tx, account, Unit.TOKENS, by=by, at=NOW, actor="olga")
+        )
+        if is_shared:
+            self.shared += by
+        else:
+            self.own[number] += by
+
     @invariant()
     def nothing_is_overspent(self) -> None:
         """What is spent and held is within the caps, and what the calls say."""
         with self.database.read() as connection:
             for number in RUNS:
                 theirs = [each for each in self.calls.values() if each.run == number]
-                self._stands(connection, self._accounts(number)[0].id, theirs, OWN)
+                self._stands(connection, self._accounts(number)[0].id, theirs, self.own[number])
             every = list(self.calls.values())
             shared = self._accounts(0)[1].id
-            self._stands(connection, shared, every, SHARED)
+            self._stands(connection, shared, every, self.shared)
             for number in RUNS:
                 for hold in budgets.holds(connection, self.fences[number].run_id):
                     called = self.calls[hold.id]
@@ -187,7 +204,8 @@ class BudgetMachine(RuleBasedStateMachine):
         if found is None:
             assert calls == []
             return
-        tokens = found.standings[0]
+        tokens = found.standing(Unit.TOKENS)
+        assert tokens.cap == cap, "not raised by what was said"
         assert tokens.spent + tokens.held <= cap, "overspent"
         assert tokens.spent == sum(self._counted(each) for each in calls)
         assert tokens.held == sum(
@@ -210,7 +228,7 @@ class BudgetMachine(RuleBasedStateMachine):
 
         every = list(self.calls.values())
         theirs = [each for each in every if each.run == number]
-        return OWN - taken(theirs), SHARED - taken(every)
+        return self.own[number] - taken(theirs), self.shared - taken(every)
 
 
 def not_to_wait(driver: Any, _: object) -> None:

@@ -1,17 +1,15 @@
 """What gates refuse: each case is one attack, and after it the store is as it was."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from penstock.checkpoints import Store, gates, ledger, migrate, policies, runs
+from penstock.checkpoints import Store, gates, ledger, policies, runs
 from penstock.checkpoints.schema import gates as gates_table
-from penstock.checkpoints.schema import metadata
 from penstock.contracts.effect import Effect
 from penstock.contracts.errors import (
     EditRefused,
@@ -30,7 +28,7 @@ from penstock.policies import read_source
 from support.allowing import OPEN
 from support.council import Asked, Council, wire
 from support.ledgers import empty
-from support.postgres import PostgresCluster
+from support.unchanged import nothing_changed
 
 Attack = Callable[[], Awaitable[object]]
 Arrange = Callable[[Council], Awaitable[Attack]]
@@ -855,39 +853,6 @@ async def taken_over(at: Council, call: Asked) -> None:
 
 
 # ---- the table ----
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shared_store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    """A migrated store for all cases; each begins with nothing in it."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('refusals') / 'penstock.db'}"
-    else:
-        cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
-        url = cluster.create_database()
-    migrate(url)
-    with Store.open(url) as opened:
-        yield opened
-
-
-def rows(store: Store) -> dict[str, list[Any]]:
-    """Return everything that a store has."""
-    return store.read_blocking(
-        lambda tx: {
-            table.name: sorted(map(repr, tx.execute(select(table))))
-            for table in metadata.tables.values()
-        }
-    )
-
-
-@asynccontextmanager
-async def nothing_changed(store: Store) -> AsyncGenerator[None]:
-    """Hold a store to be what it was, row by row."""
-    before = rows(store)
-    yield
-    assert rows(store) == before
 
 
 def test_the_table_has_every_refusal_once() -> None:

@@ -13,6 +13,7 @@ from langgraph.types import interrupt
 from pydantic import BaseModel
 
 from penstock.checkpoints import Checkpointer, Store, leases, runs
+from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import (
     GateClosed,
     IllegalTransition,
@@ -448,7 +449,7 @@ def lose(desk: Desk, *, times: int) -> None:
                 graphs=graphs,
                 limit=9,
                 lease_s=-1,
-                at=NOW,
+                at=SystemClock().now(),
             )
         )
         assert claimed

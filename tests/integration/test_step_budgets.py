@@ -4,21 +4,26 @@ import asyncio
 import operator
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
+from sqlalchemy import Connection, update
 
-from penstock.checkpoints import Store, budgets
+from penstock.checkpoints import Store, budgets, leases
+from penstock.checkpoints.schema import runs as runs_table
 from penstock.contracts.budget import Budget, OnExhaustion, Standing, Unit, run_account
+from penstock.contracts.clock import SystemClock
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import FailureCode, Run, RunStatus
 from penstock.graphs import declare
-from support.runs import NOW
+from support.runs import NOW, Runs
 from support.shops import Shop, chain_of
+from support.spenders import own_account
 
 
 class State(TypedDict, total=False):
@@ -61,7 +66,7 @@ async def test_a_run_takes_no_step_more_than_its_cap(store: Store, cap: int) -> 
     run = await shop.run()
     assert run.failure is not None
     assert (run.failure.code, run.failure.redrivable) == (FailureCode.BUDGET_EXHAUSTED, False)
-    assert "`act` may take 1 steps, and the budget of the run has 0 left" in run.failure.message
+    assert "`act` may take 1 step, and the budget of the run has 0 left" in run.failure.message
     assert (await standing(shop, run, Unit.STEPS)).spent == cap
     assert len((await shop.values(run)).get("said", [])) == cap
 
@@ -105,7 +110,7 @@ async def test_steps_of_subgraphs_count_in_threads_too(store: Store) -> None:
     run = await shop.run()
     assert run.failure is not None
     assert run.failure.code is FailureCode.BUDGET_EXHAUSTED
-    assert "`b` may take 1 steps" in run.failure.message
+    assert "`b` may take 1 step," in run.failure.message
 
 
 def asking(times: int) -> Callable[[State], State]:
@@ -210,3 +215,25 @@ async def test_time_is_raised_at_a_gate(store: Store) -> None:
     run = await shop.go_on(run)
     assert run.status is RunStatus.SUCCEEDED, run.failure
     assert (await shop.values(run))["said"] == ["done"]
+
+
+@pytest.mark.parametrize(("lease_s", "counted_s"), [(50.0, 7.0), (3.0, 3.0)])
+def test_the_time_of_a_lost_worker_counts_to_the_end_of_its_lease(
+    store: Store, runs: Runs, lease_s: float, counted_s: float
+) -> None:
+    fence = runs.start("t")
+    account = own_account(fence.run_id, Budget())
+    now = SystemClock().now() - timedelta(hours=1)
+    of_run = update(runs_table).where(runs_table.c.id == fence.run_id)
+    leased = {"changed_at": now, "lease_expires_at": now + timedelta(seconds=lease_s)}
+
+    def lose(tx: Connection) -> None:
+        budgets.open_account(tx, account)
+        tx.execute(of_run.values(**leased))
+        (lost,) = leases.sweep(tx, lost_limit=3, at=now + timedelta(seconds=7), actor="another")
+        assert lost.id == fence.run_id
+
+    store.write_blocking(lose)
+    found = store.read_blocking(lambda tx: budgets.statement(tx, account.id))
+    assert found is not None
+    assert found.standing(Unit.WALL_MS).spent == counted_s * 1000

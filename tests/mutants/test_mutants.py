@@ -43,6 +43,10 @@ APPROVALS = "tests/integration/nodes/test_approvals.py"
 REFUSED = "tests/integration/test_gate_refusals.py::test_nothing_comes_of_it_when"
 FORMS = ("tests/unit/nodes/test_forms.py",)
 BUDGETS = "tests/integration/test_budgets.py"
+BUDGET_GATES = "tests/integration/nodes/test_budget_gates.py"
+BUDGET_REFUSALS = "tests/integration/test_budget_gate_refusals.py"
+STEP_BUDGETS = "tests/integration/test_step_budgets.py"
+STEP_MODEL = "tests/integration/test_step_model.py"
 METERING = "tests/integration/nodes/test_metering.py"
 LINKS = ("tests/integration/test_links.py",)
 NOTICES = ("tests/integration/test_notices.py",)
@@ -69,6 +73,258 @@ def refused(*claims: str) -> Sequence[str]:
 
 
 MUTANTS = [
+    # ---- gates about budgets ----
+    Mutant(
+        "a raise replaces the cap",
+        "budget_sql.py",
+        'cap: cap + bindparam("by", type_=cap.type)',
+        'cap: bindparam("by", type_=cap.type)',
+        (f"{BUDGET_REFUSALS}::test_a_cap_is_raised_by_what_was_said",),
+    ),
+    Mutant(
+        "a raise is no more than words",
+        "gates/exhausting.py",
+        "said_of(gate) is Exhausted.RAISE:\n        more",
+        "not gate.id:\n        more",
+        (f"{BUDGET_REFUSALS}::test_a_cap_is_raised_by_what_was_said",),
+    ),
+    Mutant(
+        "who raised a cap is not written down",
+        "budgets.py",
+        '            action="budget.raised",\n',
+        '            action="budget.changed",\n',
+        (f"{BUDGET_GATES}::test_a_raise_lets_a_model_be_called",),
+    ),
+    Mutant(
+        "a double click raises twice",
+        "runtime.py",
+        "            if not is_fresh:\n                return decided\n",
+        "",
+        (
+            (
+                f"{BUDGET_REFUSALS}::test_nothing_comes_of_it_when"
+                "[sqlite-it_is_raised_again_by_the_same_amount_by_the_same_person]"
+            ),
+        ),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a cap is raised by less than what was wanted",
+        "gates/exhausting.py",
+        '"minimum": short.lacking',
+        '"minimum": 1',
+        (
+            (
+                f"{BUDGET_REFUSALS}::test_nothing_comes_of_it_when"
+                "[sqlite-it_is_raised_by_less_than_what_is_wanted]"
+            ),
+        ),
+    ),
+    Mutant(
+        "another cap than that of the gate is named",
+        "gates/exhausting.py",
+        'cap={"const": short.unit}',
+        'cap={"type": "string"}',
+        (f"{BUDGET_REFUSALS}::test_nothing_comes_of_it_when[sqlite-another_cap_is_raised]",),
+    ),
+    Mutant(
+        "a raise that comes too late counts",
+        "gates/closing.py",
+        "gates.c.expires_at > database_now(connection.dialect),\n            ),",
+        "gates.c.expires_at.is_not(None),\n            ),",
+        (f"{BUDGET_REFUSALS}::test_nothing_comes_of_it_when[sqlite-it_is_raised_too_late]",),
+    ),
+    Mutant(
+        "a worker without its lease asks for more",
+        "exhaustion.py",
+        "    require_lease(connection, run.fence)\n",
+        "",
+        (
+            (
+                f"{BUDGET_REFUSALS}::test_nothing_comes_of_it_when"
+                "[sqlite-a_worker_without_its_lease_asks]"
+            ),
+        ),
+        NODES,
+    ),
+    Mutant(
+        "a cap that was raised is never asked about again",
+        "gates/exhausting.py",
+        "    return is_raised or gate.status in",
+        "    return gate.status in",
+        (f"{BUDGET_GATES}::test_a_raise_that_holds_one_more_call_asks_about_the_next",),
+    ),
+    Mutant(
+        "a gate that was closed with its run answers for good",
+        "gates/exhausting.py",
+        "{GateStatus.CANCELLED, GateStatus.SUPERSEDED}",
+        "{GateStatus.SUPERSEDED}",
+        (f"{BUDGET_GATES}::test_a_run_that_failed_beside_its_gate_asks_anew_when_it_is_redriven",),
+    ),
+    Mutant(
+        "an expired gate is not asked again by a redrive",
+        "gates/closing.py",
+        "gates.c.kind.in_([GateKind.APPROVAL, GateKind.BUDGET]),",
+        "gates.c.kind == GateKind.APPROVAL,",
+        (
+            f"{BUDGET_GATES}::test_a_run_fails_whose_gate_expires_and_a_redrive_asks_again",
+            f"{BUDGET_GATES}::test_a_run_that_failed_beside_its_gate_asks_anew_when_it_is_redriven",
+        ),
+    ),
+    Mutant(
+        "people are asked though the graph does not say so",
+        "exhaustion.py",
+        "account is None or account.on_exhaustion is not OnExhaustion.GATE",
+        "account is None",
+        (f"{METERING}::test_a_call_that_does_not_fit_is_not_made_and_ends_the_run",),
+        NODES,
+    ),
+    Mutant(
+        "people are asked about what no raise would help",
+        "exhaustion.py",
+        "    if not short.is_raisable:\n        return Verdict(next=Next.UNASKED)\n",
+        "",
+        (f"{BUDGET_GATES}::test_what_no_raise_would_help_is_not_asked_about",),
+        NODES,
+    ),
+    Mutant(
+        "a tool's call that waits for more is refused",
+        "stages/afford.py",
+        "            case exhaustion.Next.WAIT if gate is not None:\n",
+        "            case exhaustion.Next.WAIT if gate is None:\n",
+        (
+            f"{BUDGET_GATES}::test_tool_calls_that_do_not_fit_wait_at_one_gate_and_are_made_after_it",
+        ),
+        NODES,
+    ),
+    Mutant(
+        "a graph may swallow that its model waits",
+        "metering.py",
+        "                raise GateAwaited(verdict.gate.id)\n",
+        "                raise error\n",
+        (f"{BUDGET_GATES}::test_a_model_call_that_does_not_fit_waits_at_a_gate",),
+        NODES,
+    ),
+    Mutant(
+        "a graph that is to finish is ended",
+        "metering.py",
+        "            case Next.REFUSE:\n                raise error\n",
+        "",
+        (f"{BUDGET_GATES}::test_what_does_not_fit_is_refused_where_the_graph_is_to_finish",),
+        NODES,
+    ),
+    Mutant(
+        "a gate about a budget is taken for a question of the graph",
+        "questions.py",
+        "gate.effect_key is not None or gate.kind is GateKind.BUDGET",
+        "gate.effect_key is not None",
+        (
+            f"{BUDGET_GATES}::test_tool_calls_that_do_not_fit_wait_at_one_gate_and_are_made_after_it",
+        ),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a run whose model waits does not",
+        "driver.py",
+        "            is_awaited=bool(waits_for),\n",
+        "",
+        (f"{BUDGET_GATES}::test_a_model_call_that_does_not_fit_waits_at_a_gate",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a run that is stopped has to be driven first",
+        "runtime.py",
+        "    if not is_stop or run.status is not RunStatus.WAITING:\n",
+        "    if not is_stop or run.status is RunStatus.WAITING:\n",
+        (f"{BUDGET_GATES}::test_a_run_that_is_stopped_ends_at_once",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "what a graph does when it is used up is lost with the caps of its run",
+        "budget.py",
+        "other.on_exhaustion or self.on_exhaustion",
+        "other.on_exhaustion",
+        (f"{BUDGET_GATES}::test_a_run_may_ask_where_its_graph_does_not_and_the_other_way_round",),
+        CONTRACTS,
+    ),
+    # ---- steps and time ----
+    Mutant(
+        "a run takes a step more than its cap",
+        "segment.py",
+        "            if left > 0:\n",
+        "            if left >= 0:\n",
+        (f"{STEP_BUDGETS}::test_a_run_takes_no_step_more_than_its_cap",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "each segment has a run's steps anew",
+        "segment.py",
+        "self._cap - self._before.count - len(self._admitted)",
+        "self._cap - len(self._admitted)",
+        (STEP_MODEL,),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "branches are counted one by one, and not together",
+        "segment.py",
+        "self._cap - self._before.count - len(self._admitted)",
+        "self._cap - self._before.count",
+        (f"{STEP_BUDGETS}::test_branches_that_do_not_all_fit_do_not_begin",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a step that LangGraph only tells of again counts",
+        "segment.py",
+        ' or told["id"] in self._before.succeeded:\n',
+        ":\n",
+        (STEP_MODEL,),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a step that waits counts each time",
+        "steps.py",
+        'return select(executed).where(steps.c.run_id == bindparam("run"), is_over)',
+        'return select(executed).where(steps.c.run_id == bindparam("run"))',
+        (f"{STEP_BUDGETS}::test_a_step_that_waits_for_people_is_one_step",),
+    ),
+    Mutant(
+        "a raised cap is not found out by who had the old one",
+        "exhaustion.py",
+        "    return None if is_raised else found\n",
+        "    return found\n",
+        (f"{STEP_BUDGETS}::test_a_cap_that_was_raised_meanwhile_is_found_out",),
+        NODES,
+    ),
+    Mutant(
+        "time is not counted where a run is let go",
+        "driver.py",
+        "            budgets.drove(connection, run, until=at)\n            return runs.move(",
+        "            return runs.move(",
+        (f"{STEP_BUDGETS}::test_a_run_that_takes_longer_than_its_cap_is_stopped",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "the time of a lost worker does not count",
+        "leases.py",
+        "        _count_time(connection, stored.get(connection, run_id), at=at)\n",
+        "",
+        (f"{STEP_BUDGETS}::test_the_time_of_a_lost_worker_counts_to_the_end_of_its_lease",),
+    ),
+    Mutant(
+        "the time in which all workers were away counts",
+        "leases.py",
+        "until=min(at, run.lease_expires_at or at)",
+        "until=at",
+        (f"{STEP_BUDGETS}::test_the_time_of_a_lost_worker_counts_to_the_end_of_its_lease",),
+    ),
+    Mutant(
+        "what people raise gives no time",
+        "allowance.py",
+        "            if self.time is None or not limit.expired():\n                raise\n",
+        "            raise\n",
+        (f"{STEP_BUDGETS}::test_time_is_raised_at_a_gate",),
+        RUNS_ROOM,
+    ),
     # ---- budgets ----
     Mutant(
         "what does not fit is held",
@@ -1542,11 +1798,8 @@ MUTANTS = [
     Mutant(
         "a call that asks for votes takes an answer",
         "gates/closing.py",
-        "            gates.c.kind != GateKind.APPROVAL,\n"
-        "        )\n"
-        "        .values(\n"
-        "            status=GateStatus.DECIDED, answer=answer",
-        "        )\n        .values(\n            status=GateStatus.DECIDED, answer=answer",
+        "            gates.c.kind != GateKind.APPROVAL,\n            or_(\n",
+        "            or_(\n",
         refused("an operator answers where votes are wanted"),
     ),
     Mutant(
@@ -1794,8 +2047,8 @@ MUTANTS = [
     Mutant(
         "a run that is to fail goes on",
         "sweeping.py",
-        "    if gate.on_expiry is not OnExpiry.FAIL or run.status is not RunStatus.WAITING:\n",
-        "    if run.status is not RunStatus.WAITING or gate.on_expiry:\n",
+        "    fails = gate.on_expiry is OnExpiry.FAIL or",
+        "    fails =",
         (f"{APPROVALS}::test_a_run_fails_where_the_policy_says_so_and_a_redrive_asks_again",),
         RUNS_ROOM,
     ),
@@ -1861,8 +2114,8 @@ MUTANTS = [
     Mutant(
         "an answer that comes while its run is on its way to another gate is not seen",
         "driver.py",
-        "sorted({*waits(state, known), *parked})",
-        "sorted({*waits(state, known), *[*parked][:0]})",
+        "sorted({*waits(came.state, known), *came.waits_for})",
+        "sorted({*waits(came.state, known)})",
         (f"{QUESTIONS}::test_an_answer_that_comes_before_its_run_waits_lets_it_go_on",),
         RUNS_ROOM,
     ),

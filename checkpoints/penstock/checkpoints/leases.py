@@ -120,7 +120,7 @@ def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: str) 
             to, failure = RunStatus.FAILED, _poison(lost_count + 1)
         else:
             to, failure = RunStatus.QUEUED, None
-        budgets.drove(connection, stored.get(connection, run_id), until=at)
+        _count_time(connection, stored.get(connection, run_id), at=at)
         swept.append(
             stored.move(connection, fence, to, at=at, actor=actor, failure=failure, lost=lost)
         )
@@ -170,6 +170,14 @@ def _waiting(graphs: tuple[tuple[str, str], ...]) -> Prepared:
         )
 
     return waiting
+
+
+def _count_time(connection: Connection, run: Run, *, at: datetime) -> None:
+    """Count the time for which a run was driven whose worker is lost: at most to its lease's end.
+
+    What comes after it is nobody's: all workers may have been away.
+    """
+    budgets.drove(connection, run, until=min(at, run.lease_expires_at or at))
 
 
 def _poison(lost_count: int) -> Failure:

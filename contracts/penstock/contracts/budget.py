@@ -302,7 +302,7 @@ class Shortfall:
             case Unit.WALL_MS:
                 return f"{amount / 1000:g} s"
             case _:
-                return f"{amount} {self.scale}"
+                return f"{amount} {self.scale.removesuffix('s') if amount == 1 else self.scale}"
 
     def said(self, name: str) -> str:
         """Say that `name` does not fit."""

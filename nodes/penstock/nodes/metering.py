@@ -8,6 +8,7 @@ that the graph is to finish without such calls, they fail with an error that it 
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID  # noqa: TID251  (how LangChain names calls; none is made here)
@@ -15,6 +16,7 @@ from uuid import UUID  # noqa: TID251  (how LangChain names calls; none is made 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
+from langchain_core.tracers.context import register_configure_hook
 from sqlalchemy import Connection
 
 from penstock.checkpoints import budgets
@@ -247,6 +249,19 @@ class Meter(BaseCallbackHandler):
         self._acting.store.post(
             lambda connection: budgets.settle_whole(connection, _hold_id(run_id), happened=happened)
         )
+
+
+def meter_all(meter: Meter) -> None:
+    """Have models called within the budget, whatever callbacks they are given.
+
+    It holds for the task that this is called in, and for those that it begins.
+    """
+    _METER.set(meter)
+
+
+_METER: ContextVar[Meter | None] = ContextVar("penstock_meter", default=None)
+# LangChain asks it whenever it gathers the callbacks of a call, and adds no handler twice.
+register_configure_hook(_METER, inheritable=True)
 
 
 def _hold_id(run_id: UUID) -> str:

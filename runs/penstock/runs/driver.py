@@ -34,7 +34,7 @@ from penstock.nodes.deciding import Deciding
 from penstock.nodes.exhaustion import Next, Verdict, judge
 from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import Pool
-from penstock.nodes.metering import Meter
+from penstock.nodes.metering import Meter, meter_all
 from penstock.nodes.model_spans import Retrievals
 from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.run_calls import RunCalls
@@ -162,6 +162,7 @@ class Driver:
         )
         calls = RunCalls(acting, deciding, self._stragglers, heard=segment.heard)
         config = with_calls(_config(run), calls)
+        meter_all(meter)
         config["callbacks"] = [meter, retrievals] if segment.trace.is_on else [meter]
         given: Any = None
         # Nobody has driven a run that is claimed for the first time.

@@ -1,5 +1,6 @@
 """A run whose cap was reached waits at a gate: it is raised there, finished or stopped."""
 
+import asyncio
 import contextlib
 import json
 import operator
@@ -312,3 +313,32 @@ async def test_a_run_may_ask_where_its_graph_does_not_and_the_other_way_round(
             graph.name, {}, actor="ann", budget=Budget(on_exhaustion=own)
         )
         assert (await shop.go_on(run)).status is status
+
+
+async def test_a_run_that_failed_beside_its_gate_asks_anew_when_it_is_redriven(
+    store: Store,
+) -> None:
+    till, broken = Till(), [True]
+
+    async def fail(_: State) -> State:
+        if broken:
+            await asyncio.sleep(0.2)
+            raise ValueError("the shop is closed")
+        return {}
+
+    graph = ringing(till, 1)
+    graph.add_node("fail", fail)
+    graph.add_edge(START, "fail")
+    shop = Shop(store, declare(graph, name="beside", budget=asking(tool_calls=0)))
+    run = await shop.run()
+    assert run.status is RunStatus.FAILED
+    (closed,) = await shop.runtime.gates(run.id)
+    assert closed.status is GateStatus.CANCELLED
+    broken.clear()
+    await shop.runtime.redrive(run.id, by="ann")
+    run = await shop.go_on(run)
+    gate = await the_gate(shop, run)
+    await shop.runtime.decide(gate.id, raised(gate, 1), by="ann")
+    run = await shop.go_on(run)
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    assert till.rung == [0]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, TypedDict
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeListLLM
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
@@ -116,6 +117,43 @@ async def test_a_model_is_metered_in_a_subgraph_and_in_a_thread(store: Store) ->
     outer: Any = StateGraph(State).add_node("inner", inner).add_edge(START, "inner")
     shop = Shop(store, declare(outer, name="outer"))
     run = await shop.run()
+    assert (await standing(shop, run, Unit.TOKENS)).spent == 42
+
+
+@pytest.mark.parametrize(
+    "more",
+    [None, {"callbacks": []}, {"callbacks": [BaseCallbackHandler()]}],
+    ids=["generate", "none", "others"],
+)
+@pytest.mark.parametrize("in_thread", [False, True], ids=["async", "thread"])
+async def test_a_model_is_metered_once_whatever_callbacks_it_is_given(
+    store: Store,
+    ask: Callable[[Any], Any],
+    in_thread: bool,  # noqa: FBT001  (a parameter)
+) -> None:
+    model = Talker()
+
+    def act(_: State) -> State:
+        if more is None:
+            model.generate([[HumanMessage("hi")]])
+        else:
+            model.invoke("hi", config=more)
+        return {}
+
+    async def act_on_loop(state: State) -> State:
+        return act(state)
+
+    shop = Shop(store, chain_of(State, act if in_thread else act_on_loop))
+    run = await shop.run()
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    assert (await standing(shop, run, Unit.TOKENS)).spent == 42
+    assert len(await holds(shop, run)) == 1
+
+
+async def test_a_model_outside_of_a_run_is_not_metered(store: Store) -> None:
+    shop = Shop(store, chain_of(State, asking(Talker())))
+    run = await shop.run()
+    await Talker().ainvoke("hi")
     assert (await standing(shop, run, Unit.TOKENS)).spent == 42
 
 

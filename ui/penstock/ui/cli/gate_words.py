@@ -33,6 +33,8 @@ def asked(gate: Gate) -> str:
     if gate.kind is GateKind.APPROVAL:
         arguments = json.dumps(found["arguments"], ensure_ascii=False)
         return short(f"{found['may_it_happen']} {arguments}")
+    if gate.kind is GateKind.BUDGET:
+        return found["question"]
     if isinstance(found, dict):
         found = cast("dict[str, Any]", found).get("question")
     return short(found if isinstance(found, str) else gate.question)
@@ -139,7 +141,7 @@ def decide_command(gate: Gate) -> str:
 
 def _asks(gate: Gate) -> str:
     if gate.kind is GateKind.BUDGET:
-        return from_json(gate.question)["question"]
+        return asked(gate)
     return f"{asked(gate)} ({wanted(gate)})" if gate.kind is GateKind.APPROVAL else gate.question
 
 
