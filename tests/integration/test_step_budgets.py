@@ -14,13 +14,16 @@ from langgraph.types import interrupt
 from sqlalchemy import Connection, update
 
 from penstock.checkpoints import Store, budgets, leases
+from penstock.checkpoints import runs as stored
 from penstock.checkpoints.schema import runs as runs_table
 from penstock.contracts.budget import Budget, OnExhaustion, Standing, Unit, run_account
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import FailureCode, Run, RunStatus
+from penstock.contracts.signals import BudgetExhausted
 from penstock.graphs import declare
+from penstock.runs.segment import Executed, Segment
 from support.runs import NOW, Runs
 from support.shops import Shop, chain_of
 from support.spenders import own_account
@@ -237,3 +240,18 @@ def test_the_time_of_a_lost_worker_counts_to_the_end_of_its_lease(
     found = store.read_blocking(lambda tx: budgets.statement(tx, account.id))
     assert found is not None
     assert found.standing(Unit.WALL_MS).spent == counted_s * 1000
+
+
+def test_steps_of_segments_before_count_and_those_told_of_again_do_not(
+    store: Store, runs: Runs
+) -> None:
+    fence = runs.start("t")
+    run = store.read_blocking(lambda tx: stored.get(tx, fence.run_id))
+    segment = Segment(store, SystemClock(), run, {})
+    segment.bound(3, Executed(count=2, succeeded={"one"}))
+    for task in ("one", "three", "three"):
+        segment.admit("tasks", {"id": task, "name": "act"})
+    segment.admit("tasks", {"id": "three", "name": "act", "result": []})
+    segment.admit("custom", None)
+    with pytest.raises(BudgetExhausted):
+        segment.admit("tasks", {"id": "four", "name": "act"})

@@ -46,7 +46,7 @@ BUDGETS = "tests/integration/test_budgets.py"
 BUDGET_GATES = "tests/integration/nodes/test_budget_gates.py"
 BUDGET_REFUSALS = "tests/integration/test_budget_gate_refusals.py"
 STEP_BUDGETS = "tests/integration/test_step_budgets.py"
-STEP_MODEL = "tests/integration/test_step_model.py"
+SEGMENTS_BEFORE = "test_steps_of_segments_before_count_and_those_told_of_again_do_not"
 METERING = "tests/integration/nodes/test_metering.py"
 LINKS = ("tests/integration/test_links.py",)
 NOTICES = ("tests/integration/test_notices.py",)
@@ -150,16 +150,9 @@ MUTANTS = [
     Mutant(
         "a cap that was raised is never asked about again",
         "gates/exhausting.py",
-        "    return is_raised or gate.status in",
-        "    return gate.status in",
+        "GateStatus.SUPERSEDED or said_of(gate) is Exhausted.RAISE",
+        "GateStatus.SUPERSEDED",
         (f"{BUDGET_GATES}::test_a_raise_that_holds_one_more_call_asks_about_the_next",),
-    ),
-    Mutant(
-        "a gate that was closed with its run answers for good",
-        "gates/exhausting.py",
-        "{GateStatus.CANCELLED, GateStatus.SUPERSEDED}",
-        "{GateStatus.SUPERSEDED}",
-        (f"{BUDGET_GATES}::test_a_run_that_failed_beside_its_gate_asks_anew_when_it_is_redriven",),
     ),
     Mutant(
         "an expired gate is not asked again by a redrive",
@@ -261,7 +254,7 @@ MUTANTS = [
         "segment.py",
         "self._cap - self._before.count - len(self._admitted)",
         "self._cap - len(self._admitted)",
-        (STEP_MODEL,),
+        (f"{STEP_BUDGETS}::{SEGMENTS_BEFORE}",),
         RUNS_ROOM,
     ),
     Mutant(
@@ -277,7 +270,7 @@ MUTANTS = [
         "segment.py",
         ' or told["id"] in self._before.succeeded:\n',
         ":\n",
-        (STEP_MODEL,),
+        (f"{STEP_BUDGETS}::{SEGMENTS_BEFORE}",),
         RUNS_ROOM,
     ),
     Mutant(

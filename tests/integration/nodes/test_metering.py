@@ -128,7 +128,7 @@ async def test_a_model_is_metered_in_a_subgraph_and_in_a_thread(store: Store) ->
 @pytest.mark.parametrize("in_thread", [False, True], ids=["async", "thread"])
 async def test_a_model_is_metered_once_whatever_callbacks_it_is_given(
     store: Store,
-    ask: Callable[[Any], Any],
+    more: Any,
     in_thread: bool,  # noqa: FBT001  (a parameter)
 ) -> None:
     model = Talker()

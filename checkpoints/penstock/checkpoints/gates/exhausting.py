@@ -95,9 +95,8 @@ def stopped(gate: Gate) -> Failure:
 
 
 def _is_past(gate: Gate) -> bool:
-    """Tell whether a gate says nothing of what comes now."""
-    is_raised = said_of(gate) is Exhausted.RAISE
-    return is_raised or gate.status in {GateStatus.CANCELLED, GateStatus.SUPERSEDED}
+    """Tell whether a gate says nothing of what comes now; a redrive supersedes what was closed."""
+    return gate.status is GateStatus.SUPERSEDED or said_of(gate) is Exhausted.RAISE
 
 
 def _gate_id(run_id: RunId, unit: Unit, number: int) -> GateId:
