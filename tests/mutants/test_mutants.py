@@ -311,6 +311,14 @@ MUTANTS = [
         (f"{STEP_BUDGETS}::test_the_time_of_a_lost_worker_counts_to_the_end_of_its_lease",),
     ),
     Mutant(
+        "a node that does not let itself be stopped keeps its run for ever",
+        "beats.py",
+        "                and not driving.is_stubborn\n",
+        "",
+        ((f"{CANCELLING}::test_a_node_that_does_not_let_itself_be_stopped_does_not_keep_its_run"),),
+        RUNS_ROOM,
+    ),
+    Mutant(
         "what people raise gives no time",
         "allowance.py",
         "            if self.time is None or not limit.expired():\n                raise\n",

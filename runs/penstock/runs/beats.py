@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 LOOKS_PER_BEAT = 2
 """So often a worker looks for what was asked of its runs; each beat is one of the looks."""
 
+BLOCKED_S = 2.0
+"""An event loop that hears of no beat for so long is blocked by somebody."""
+
 _STUCK_BEATS = 5
 """A run that should have failed so many beats ago, and has not, is left to other workers."""
 
@@ -34,6 +37,8 @@ class Beats:
         self._driving = driving
         self._over = threading.Event()
         self._stirred = threading.Event()
+        self._unheeded: float | None = None
+        self._is_told = False
 
     def begin(self) -> None:
         """Make ready for a worker that begins, perhaps once more."""
@@ -53,8 +58,9 @@ class Beats:
         """Prolong the leases, in a thread: a node that blocks the loop must not lose them all.
 
         A run of which nothing is heard long after it should have failed is not prolonged. Its loop
-        is blocked, so it can only be taken over. Between two beats, and when somebody asks for it,
-        it only looks at what was asked of the runs: that is no commit.
+        is blocked, so it can only be taken over. Nor is one that should have stopped at once, and
+        whose node holds on. A loop that is blocked is told of. Between two beats, and when somebody
+        asks for it, it only looks at what was asked of the runs: that is no commit.
         """
         grace_s = _STUCK_BEATS * self._pace.beat_s
         next_s = time.monotonic() + self._pace.beat_s
@@ -71,6 +77,7 @@ class Beats:
                 run_id: driving
                 for run_id, driving in tuple(self._driving.items())
                 if driving.segment.silent_s < driving.progress_s + grace_s
+                and not driving.is_stubborn
             }
             held = self._store.write_blocking(
                 lambda connection, driven=driven: leases.beat(
@@ -78,7 +85,27 @@ class Beats:
                 )
             )
             if not self._over.is_set():
+                self._tell_blocked()
                 loop.call_soon_threadsafe(self._heed, driven, held)
+                self._unheeded = self._unheeded or time.monotonic()
+
+    def _tell_blocked(self) -> None:
+        """Say once that the loop has not heeded a beat for longer than the next."""
+        since = self._unheeded
+        blocked_s = 0.0 if since is None else time.monotonic() - since
+        if self._is_told or blocked_s < max(self._pace.beat_s, BLOCKED_S):
+            return
+        self._is_told = True
+        named = [
+            f"run {run_id} in {', '.join(driving.segment.running) or 'its graph'}"
+            for run_id, driving in tuple(self._driving.items())
+        ]
+        log.warning(
+            "the event loop has been blocked for %.1f s, and with it %s: a node that waits without"
+            " `await` is to be no coroutine, so that it has a thread of its own",
+            blocked_s,
+            "; ".join(named) or "nothing",
+        )
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         asked = dict(self._driving)
@@ -99,6 +126,8 @@ class Beats:
 
     def _heed(self, driven: dict[RunId, Driving], held: Sequence[leases.Held]) -> None:
         """Stop what was lost, is unwanted or has come to nothing since the last beat."""
+        self._unheeded = None
+        self._is_told = False
         known = {one.fence: one for one in held}
         for driving in driven.values():
             if driving.fence not in known:

@@ -1,6 +1,7 @@
 """A run that a worker drives, and why it stops."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -27,6 +28,10 @@ _HALTING = {
 """What cannot wait for the calls that are under way, and what these are told."""
 
 
+STUBBORN_S = 15.0
+"""A run that should have stopped at once so long ago, and has not, is left to other workers."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Driving:
     """One of the runs of a worker."""
@@ -39,6 +44,7 @@ class Driving:
     why: Why | None = None
     """Set before the task is cancelled."""
     _timer: asyncio.TimerHandle | None = None
+    _halted_s: float | None = None
 
     def stop(self, why: Why) -> None:
         """Stop driving it; the first reason is the one that counts.
@@ -47,9 +53,16 @@ class Driving:
         """
         if why in _HALTING:
             self.halt.ask(_HALTING[why])
+            self._halted_s = self._halted_s or time.monotonic()
         if self.why is None:
             self.why = why
             self.task.cancel()
+
+    @property
+    def is_stubborn(self) -> bool:
+        """Whether one of its nodes does not let itself be stopped. From any thread."""
+        halted_s = self._halted_s
+        return halted_s is not None and time.monotonic() - halted_s > STUBBORN_S
 
     def end_after(self, left_s: float) -> None:
         """Stop driving it as late when its time is over."""

@@ -1,7 +1,9 @@
 """Calls that are under way when their run is cancelled: stopped, settled, or in doubt."""
 
 import asyncio
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypedDict
@@ -20,6 +22,7 @@ from penstock.nodes import Retryable, RetryPlan, Tool, tool
 from penstock.nodes.halt import Halt
 from penstock.nodes.stages.execute import Execute
 from penstock.nodes.terms import EffectName
+from penstock.runs import beats, driving
 from support import isolated
 from support.ledgers import new_effect
 from support.pools import Note, Watched
@@ -372,3 +375,45 @@ async def test_the_doubt_of_a_cancelled_run_can_be_decided(store: Store) -> None
     await shop.runtime.decide(gate.id, {"answer": "happened", "result": {"paid": 5}}, by="bob")
     found = await effect_of(shop, run)
     assert (found.status, found.result) == (EffectStatus.SUCCEEDED, '{"paid":5}')
+
+
+async def test_a_node_that_does_not_let_itself_be_stopped_does_not_keep_its_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driving, "STUBBORN_S", 0.5)
+    entered, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hold_on(_: State) -> State:
+        entered.set()
+        while not let_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await let_go.wait()
+        return {}
+
+    shop = Shop(store, chain_of(State, hold_on))
+    run = await shop.runtime.start("chain", {}, actor="ann")
+    async with shop.worker(replace(QUICK, lease_s=2.0)):
+        await asyncio.wait_for(entered.wait(), SOON_S)
+        await shop.runtime.cancel(run.id, by="bob")
+        run = await shop.until(run, RunStatus.CANCELLED)
+        let_go.set()
+    assert run.cancel_by == "bob"
+
+
+async def test_a_node_that_blocks_the_loop_is_told_of(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(beats, "BLOCKED_S", 0.1)
+
+    async def block(_: State) -> State:
+        ends_s = time.monotonic() + SOON_S
+        while "event loop has been blocked" not in caplog.text and time.monotonic() < ends_s:
+            time.sleep(0.05)  # noqa: ASYNC251, TID251  (what is told of)
+        return {}
+
+    shop = Shop(store, chain_of(State, block))
+    run = await shop.run()
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    told = [each for each in caplog.messages if "event loop has been blocked" in each]
+    assert len(told) == 1
+    assert f"run {run.id} in block" in told[0]
