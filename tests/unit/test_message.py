@@ -120,9 +120,9 @@ def test_arguments_are_cut_and_the_message_says_so() -> None:
 
 def test_a_question_that_is_not_about_a_call_is_shown_as_it_is() -> None:
     told = compose(
-        gate({"which": "one"}, kind=GateKind.BUDGET), NoticeKind.OPENED, now=NOW, link=None
+        gate({"which": "one"}, kind=GateKind.QUESTION), NoticeKind.OPENED, now=NOW, link=None
     )
-    assert told.title == "To decide: a question of kind budget, 3 h 20 min left"
+    assert told.title == "To decide: a question of the graph, 3 h 20 min left"
     assert told.body.endswith('Question:\n{\n  "which": "one"\n}')
 
 
@@ -134,6 +134,12 @@ def test_a_question_that_is_one_sentence_is_the_title() -> None:
         link=None,
     )
     assert told.title == "To decide: Which day?\\nTuesday"
+
+
+def test_of_a_budget_the_title_says_what_does_not_fit() -> None:
+    asked = {"question": "`pay` may take 5 EUR: raise its cap?", "cap": "tool_spend"}
+    told = compose(gate(asked, kind=GateKind.BUDGET), NoticeKind.EXPIRING, now=NOW, link=None)
+    assert told.title.startswith("Nobody has decided: `pay` may take 5 EUR: raise its cap?, ")
 
 
 def test_of_a_call_in_doubt_no_argument_is_told() -> None:

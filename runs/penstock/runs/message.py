@@ -62,11 +62,17 @@ def _call(gate: Gate, question: object) -> Mapping[str, Any]:
 
 
 def _what(gate: Gate, question: object, about: Mapping[str, Any]) -> object:
-    if gate.kind is GateKind.APPROVAL:
-        return about["may_it_happen"]
-    if gate.kind is GateKind.IN_DOUBT:
-        return f"did {about['did_it_happen']} happen?"
-    return question if isinstance(question, str) else f"a question of kind {gate.kind}"
+    match gate.kind:
+        case GateKind.APPROVAL:
+            return about["may_it_happen"]
+        case GateKind.IN_DOUBT:
+            return f"did {about['did_it_happen']} happen?"
+        case GateKind.BUDGET:
+            return cast("Mapping[str, Any]", question)["question"]
+        case GateKind.QUESTION:
+            return question if isinstance(question, str) else "a question of the graph"
+        case _:
+            assert_never(gate.kind)
 
 
 def _asked(about: Mapping[str, Any]) -> list[str]:
