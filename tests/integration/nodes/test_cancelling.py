@@ -395,8 +395,11 @@ async def test_a_node_that_does_not_let_itself_be_stopped_does_not_keep_its_run(
     async with shop.worker(replace(QUICK, lease_s=2.0)):
         await asyncio.wait_for(entered.wait(), SOON_S)
         await shop.runtime.cancel(run.id, by="bob")
-        run = await shop.until(run, RunStatus.CANCELLED)
-        let_go.set()
+        try:
+            async with asyncio.timeout(12):
+                run = await shop.until(run, RunStatus.CANCELLED)
+        finally:
+            let_go.set()
     assert run.cancel_by == "bob"
 
 
