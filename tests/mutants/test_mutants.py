@@ -1318,8 +1318,8 @@ MUTANTS = [
     Mutant(
         "a doubt is told of twice, by a gate that is there",
         "gates/asking.py",
-        "    if added.first() is not None:\n        tell(connection, get(connection, gate_id)",
-        "    if added is not None:\n        tell(connection, get(connection, gate_id)",
+        "    if added.first() is not None:\n        gate = get(connection, gate_id)",
+        "    if added is not None:\n        gate = get(connection, gate_id)",
         LEDGER,
     ),
     Mutant(
