@@ -1,6 +1,6 @@
 """Who makes the calls of a segment, and where they are recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 
@@ -35,6 +35,11 @@ class Acting:
     """Returns secrets by their names."""
     trace: SegmentTrace = field(default_factory=SegmentTrace)
     """What is seen from outside."""
+    note_steps: Callable[[], None] = field(default=lambda: None)
+    """Writes down which steps are under way, with what is written next; from any thread.
+
+    For a trace: whoever takes the run over knows by it what the calls of a lost worker hang on.
+    """
     budget: Budget = field(default_factory=Budget)
     """What the run may use, where its account does not say so already; and prices of models."""
     day_budget: Budget | None = None

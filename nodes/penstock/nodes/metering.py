@@ -197,6 +197,7 @@ class Meter(BaseCallbackHandler):
                 return None
             return _tokens_left(budgets.statement(connection, accounts[0].id))
 
+        acting.note_steps()
         try:
             acting.trace.tokens_left(self._held(change, worst))
         except (OverBudget, BudgetExhausted, GateAwaited, GateExpired, LeaseLost) as error:

@@ -114,6 +114,7 @@ class Driver:
             people=self._people,
             halt=halt,
             trace=segment.trace,
+            note_steps=segment.write_running if segment.trace.is_on else lambda: None,
             budget=graph.budget,
             day_budget=self._day_budget,
         )

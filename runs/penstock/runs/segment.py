@@ -59,6 +59,7 @@ class Segment:
         self._admitted: set[str] = set()
         self._before = Executed()
         self._cap: int | None = None
+        self._noting = threading.Lock()
         self._heard_s = time.monotonic()
 
     @property
@@ -116,7 +117,8 @@ class Segment:
         if "result" not in told:
             self._began(namespace, told)
         elif (step := self._running.pop(told["id"], None)) is not None:
-            self._unwritten.discard(step.task_id)
+            with self._noting:
+                self._unwritten.discard(step.task_id)
             ended = _ended(step, told, at=self._clock.now())
             self._write(ended)
             self.trace.step(ended, told["result"])
@@ -126,9 +128,15 @@ class Segment:
         self.trace.end(run, [self._running[task_id] for task_id in sorted(self._running)])
 
     def write_running(self) -> None:
-        """Write down the steps that have begun since this was called last, and not ended."""
-        begun, self._unwritten = self._unwritten, set()
-        self._write(*(self._running[task_id] for task_id in sorted(begun)))
+        """Write down the steps that have begun since this was called last, and not ended.
+
+        From any thread.
+        """
+        with self._noting:
+            begun = [self._running.get(task_id) for task_id in sorted(self._unwritten)]
+            self._unwritten.clear()
+            # Before any of them has ended: what is handed in first is written first.
+            self._write(*(step for step in begun if step is not None))
 
     def _began(self, namespace: Sequence[str], told: Mapping[str, Any]) -> None:
         # A name of the namespace is `node:task`, the path of a node is without the tasks.
@@ -145,7 +153,8 @@ class Segment:
             ended_at=None,
             error=None,
         )
-        self._unwritten.add(told["id"])
+        with self._noting:
+            self._unwritten.add(told["id"])
 
     def _write(self, *noted: Step) -> None:
         if noted:

@@ -73,6 +73,7 @@ class Attempts:
         if call.effect.effect is EffectClass.READ and call.consent is None and is_free:
             return await self._read(call)
         asked_s, at = time.monotonic(), self.acting.clock.now()
+        self.acting.note_steps()
         effect, is_begun = await self.acting.store.write(
             lambda connection: claim(connection, self.acting, call, at=at)
         )
@@ -116,6 +117,7 @@ class Attempts:
     async def _read(self, call: ToolCall) -> _Tried:
         """Make an attempt that changes nothing: it is recorded, and nobody waits for that."""
         ending = await self.carry(self._attempted(call, 1))
+        self.acting.note_steps()
         match ending:
             case Asks():
                 # So that whoever is asked finds the call that asks.
