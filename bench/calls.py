@@ -16,6 +16,7 @@ from penstock.contracts.clock import SystemClock
 from penstock.contracts.ids import ThreadId, WorkerId, new_run_id
 from penstock.contracts.outcome import Done, NodeCall
 from penstock.contracts.run import NewRun, Run, WhenBusy
+from penstock.contracts.trace import TraceContent
 from penstock.nodes import Tool, tool
 from penstock.nodes.acting import Acting
 from penstock.nodes.deciding import Deciding
@@ -24,6 +25,7 @@ from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stragglers import Stragglers
 from penstock.policies import OpenDirectory, read_source
+from penstock.traces import Tracing
 
 CONCURRENCIES = (1, 8, 64)
 READ, UNSAFE = "read", "unsafe"
@@ -102,12 +104,12 @@ async def _round(url: str, effect: str, concurrency: int, count: int) -> Sample:
     bare: Any = StructuredTool.from_function(coroutine=add)
     governed = tool(add, name="add", effect=READ if effect == READ else UNSAFE)
     with Store.open(url) as store:
-        calls = _calls(store)
+        calls = calls_of_run(store)
         free = asyncio.Semaphore(concurrency)
 
         async def call(number: int) -> None:
             async with free:
-                await _call(calls, governed, number)
+                await make_call(calls, governed, number)
 
         async def call_bare(number: int) -> None:
             async with free:
@@ -131,14 +133,15 @@ async def _round(url: str, effect: str, concurrency: int, count: int) -> Sample:
     )
 
 
-async def _call(calls: RunCalls, governed: Tool[int], number: int) -> None:
+async def make_call(calls: RunCalls, governed: Tool[int], number: int) -> None:
+    """Make a call, and make sure of what came of it."""
     origin = NodeCall(task_id="bench", index=number)
     outcome = await calls.call(governed, {"a": number, "b": 1}, origin, {})
     if outcome != Done(result=number + 1, recorded=False):
         raise RuntimeError(f"a call came to {outcome}")
 
 
-def _calls(store: Store) -> RunCalls:
+def calls_of_run(store: Store, tracing: Tracing | None = None) -> RunCalls:
     """Return what carries out the calls of a run that was claimed."""
     clock, worker = SystemClock(), WorkerId("bench")
     at = clock.now()
@@ -167,6 +170,9 @@ def _calls(store: Store) -> RunCalls:
     store.write_blocking(
         lambda connection: policies.load(connection, "bench", source, at=at, by="bench")
     )
-    acting = Acting(store=store, clock=clock, run=run, worker=worker, pool=Pool(), people=people)
+    trace = (tracing or Tracing()).segment(run, clock, content=TraceContent.REDACTED, sensitive={})
+    acting = Acting(
+        store=store, clock=clock, run=run, worker=worker, pool=Pool(), people=people, trace=trace
+    )
     deciding = Deciding(run, Rulebook("bench", [], people), people, clock)
     return RunCalls(acting, deciding, Stragglers(store, clock, worker))

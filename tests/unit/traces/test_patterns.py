@@ -76,6 +76,18 @@ def test_what_is_assigned_is_found_by_its_name(text: str, wanted: str) -> None:
     assert redacted(text) == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("order 3001 4111 1111 1111 1111", "order 3001 [card]"),
+        ("id-4111 4111 1111 1111 1111", "id-4111 [card]"),
+        ("4111 1111 1111 1111 5500 0055 5555 5559", "[card] [card]"),
+    ],
+)
+def test_a_number_beside_a_card_does_not_hide_it(text: str, wanted: str) -> None:
+    assert redacted(text) == wanted
+
+
 @pytest.mark.parametrize("end", ["\n-----END RSA PRIVATE KEY-----", ""])
 def test_a_private_key_is_found_even_without_its_end(end: str) -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAKC" + end
