@@ -4,6 +4,7 @@ import re
 
 from penstock.contracts.trace import TraceContent
 from penstock.traces import names
+from penstock.traces.metrics import MetricName
 from penstock.traces.names import KINDS, SpanName
 from support.checkout import ROOT
 
@@ -45,6 +46,10 @@ def test_every_attribute_is_on_the_page_and_those_that_are_promised_come_first()
     }
     assert set(told) == known - {names.GEN_AI_OPERATION}
     assert len(told) == len(set(told))
+
+
+def test_every_metric_is_on_the_page() -> None:
+    assert [name.strip("`") for name, _, _ in rows("metric | unit")] == list(MetricName)
 
 
 def test_every_content_is_on_the_page() -> None:

@@ -23,7 +23,7 @@ _PACE = Pace()
 
 
 class Otlp(BaseSettings):
-    """The standard variables that say whether traces are exported; OpenTelemetry reads the rest."""
+    """The standard variables that say what is exported; OpenTelemetry reads the rest."""
 
     model_config = SettingsConfigDict(env_prefix="OTEL_", env_ignore_empty=True, frozen=True)
 
@@ -31,7 +31,10 @@ class Otlp(BaseSettings):
     exporter_otlp_traces_endpoint: str | None = None
     exporter_otlp_protocol: Protocol = Protocol.HTTP
     exporter_otlp_traces_protocol: Protocol | None = None
+    exporter_otlp_metrics_endpoint: str | None = None
+    exporter_otlp_metrics_protocol: Protocol | None = None
     traces_exporter: str = "otlp"
+    metrics_exporter: str | None = None
     sdk_disabled: bool = False
 
     def traces(self) -> Protocol | None:
@@ -40,6 +43,18 @@ class Otlp(BaseSettings):
         if self.sdk_disabled or endpoint is None or self.traces_exporter != "otlp":
             return None
         return self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol
+
+    def metrics(self) -> Protocol | None:
+        """Return how metrics are exported; None where they are not.
+
+        They have to be asked for: what takes traces, such as Phoenix, often takes no metrics.
+        """
+        is_asked = self.metrics_exporter == "otlp" and self.exporter_otlp_endpoint is not None
+        has_own = self.exporter_otlp_metrics_endpoint is not None
+        is_off = self.sdk_disabled or self.metrics_exporter not in {None, "otlp"}
+        if is_off or not (has_own or is_asked):
+            return None
+        return self.exporter_otlp_metrics_protocol or self.exporter_otlp_protocol
 
 
 def login_name() -> str:
@@ -90,6 +105,8 @@ class Settings(BaseSettings):
     worker_lost_limit_count: int = Field(default=_PACE.lost_limit, ge=1)
     """A run that took so many workers down fails as poison."""
 
+    log_json: bool = False
+    """Whether a worker logs an object of JSON a line, with run, step and trace."""
     trace_gen_ai: bool = False
     """Whether spans also have OpenTelemetry's own `gen_ai` attributes."""
     day_budget: str | None = None

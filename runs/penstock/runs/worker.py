@@ -36,6 +36,7 @@ from penstock.runs.pace import Pace
 from penstock.runs.segment import Segment
 from penstock.runs.sweeping import Swept, sweep
 from penstock.traces import Tracing
+from penstock.traces.logs import speak_of
 
 log = logging.getLogger(__name__)
 
@@ -256,6 +257,7 @@ class Worker:
     # ---- one run ----
 
     async def _drive(self, run: Run, segment: Segment, halt: Halt) -> None:
+        speak_of(run.id)
         try:
             graph = self._catalog.get(run.graph)
             with segment.trace.here():

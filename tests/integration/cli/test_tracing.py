@@ -1,5 +1,6 @@
 """What the command line drives is traced where the standard variables say so."""
 
+import json
 import signal
 
 from penstock.contracts.ids import RunId
@@ -47,3 +48,15 @@ def test_a_variable_that_cannot_be_used_is_named(cli: CommandLine) -> None:
     worker = ended(process)
     assert worker.code != 0
     assert "`OTEL_EXPORTER_OTLP_PROTOCOL` cannot be used" in worker.err
+
+
+def test_a_line_of_a_workers_log_says_of_which_run_it_is(cli: CommandLine) -> None:
+    run_id = cli.start("chain")
+    process = cli.process("worker", PENSTOCK_LOG_JSON="true")
+    cli("run", "chain", '{"name": "Eve"}', "--wait", "--no-drive", "--timeout-s", "30")
+    process.send_signal(signal.SIGTERM)
+    worker = ended(process)
+    lines = [json.loads(line) for line in worker.err.splitlines() if line.startswith("{")]
+    (done,) = [line for line in lines if line["message"] == f"run {run_id} is succeeded"]
+    assert (done["run_id"], done["trace_id"]) == (run_id, trace_hex(RunId(run_id)))
+    assert "run_id" not in next(line for line in lines if "drives" in line["message"])

@@ -78,7 +78,7 @@ class Pipeline(Tracing):
             provider = TracerProvider(
                 # Who samples does so for whole runs, which may take days: in a collector.
                 sampler=ALWAYS_ON,
-                resource=_resource().merge(Resource(ours)),
+                resource=resource().merge(Resource(ours)),
                 id_generator=self.ids,
                 span_limits=SpanLimits(max_span_attributes=ATTRIBUTE_LIMIT),
                 shutdown_on_exit=False,
@@ -100,7 +100,7 @@ class Pipeline(Tracing):
             log.warning("the last spans were not sent within %g s, and are lost", within_s)
 
 
-def _resource() -> Resource:
+def resource() -> Resource:
     """Return what the environment says of this process, with a name where it says none."""
     found = Resource.create()
     if str(found.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):

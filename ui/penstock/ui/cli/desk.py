@@ -28,7 +28,7 @@ from penstock.contracts.run import Run
 from penstock.graphs import Catalog, read_manifest
 from penstock.policies import Directory, OpenDirectory, People
 from penstock.runs import Approvals, Engine, LocalEngine, Policing, Runtime, Worker
-from penstock.runs.settings import PREFIX, Otlp, Settings
+from penstock.runs.settings import PREFIX, Settings
 from penstock.traces import Tracing
 
 _PREFIX_ROWS = 1000
@@ -203,31 +203,6 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
             approvals=Approvals(store, known, engine=engine, people=people),
             policing=Policing(store, known, people=people, default=settings.policy),
         )
-
-
-@contextlib.contextmanager
-def open_tracing(settings: Settings) -> Generator[Tracing]:
-    """Export traces to where the standard variables say, if they say anything.
-
-    Raises:
-        InvalidSettings: one of them cannot be used.
-    """
-    try:
-        protocol = Otlp().traces()
-    except ValidationError as error:
-        named = ", ".join(f"`OTEL_{str(each['loc'][0]).upper()}`" for each in error.errors())
-        raise InvalidSettings(f"{named} cannot be used; `docs/traces.md` has the values") from error
-    if protocol is None:
-        yield Tracing()
-        return
-    # It takes half a second, and most who call this export nothing.
-    from penstock.traces.pipeline import Pipeline  # noqa: PLC0415
-
-    tracing = Pipeline.by_otlp(protocol, gen_ai=settings.trace_gen_ai)
-    try:
-        yield tracing
-    finally:
-        tracing.close()
 
 
 def read_people(settings: Settings) -> People:

@@ -16,8 +16,9 @@ from penstock.runs.policing import ABOUT_BUILTIN
 from penstock.runs.settings import Settings
 from penstock.traces import Tracing
 from penstock.ui.cli import gate_words, words
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk, open_tracing
+from penstock.ui.cli.desk import Desk, load_graphs, open_desk
 from penstock.ui.cli.exits import Exit
+from penstock.ui.cli.exporting import open_tracing
 from penstock.ui.cli.given import read_json
 from penstock.ui.cli.output import Output, dump
 from penstock.ui.cli.progress import Progress

@@ -10,10 +10,14 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 
+from penstock.nodes.origin import task_here
 from penstock.runs.settings import Settings
 from penstock.traces import Tracing
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk, open_tracing
+from penstock.traces.logs import labels
+from penstock.traces.names import STEP_ID
+from penstock.ui.cli.desk import Desk, load_graphs, open_desk
 from penstock.ui.cli.exits import Exit
+from penstock.ui.cli.exporting import metrics_sent, open_tracing
 from penstock.ui.cli.output import Output
 from penstock.ui.cli.signals import stopped_by_signals
 
@@ -28,9 +32,10 @@ def work(settings: Settings, output: Output) -> Exit:
     catalog = load_graphs(settings)
     # What nodes print must not mix with the answer.
     with (
-        logging_to_stderr(as_json=output.as_json),
+        logging_to_stderr(as_json=output.as_json or settings.log_json),
         open_desk(settings, catalog) as desk,
         open_tracing(settings) as tracing,
+        metrics_sent(desk),
         redirect_stdout(sys.stderr),
     ):
         worker_id = asyncio.run(_work(desk, tracing))
@@ -83,7 +88,9 @@ class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         if not self._as_json:
             return super().format(record)
-        told = {"at": self.formatTime(record), "level": record.levelname}
+        told = {"at": self.formatTime(record), "level": record.levelname, **labels()}
+        if (step_id := task_here()) is not None:
+            told[STEP_ID] = step_id
         text = record.getMessage()
         if record.exc_info:
             text = f"{text}\n{self.formatException(record.exc_info)}"
