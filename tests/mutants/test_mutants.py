@@ -53,6 +53,15 @@ NOTICES = ("tests/integration/test_notices.py",)
 DELTAS = ("tests/unit/test_deltas.py", *CHECKPOINTER)
 
 
+TRACES = "traces/penstock/traces"
+CANARIES = "tests/integration/traces/test_canaries.py"
+EXPORT = "tests/integration/traces/test_export.py"
+TREES = "tests/integration/traces/test_trees.py"
+SECRETS = "test_secrets_are_taken_out_of_everything"
+SENSITIVE = "test_sensitive_values_are_taken_out_of_everything"
+DIGESTS = "test_digests_show_no_word_of_any_text"
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One broken rule."""
@@ -325,6 +334,162 @@ MUTANTS = [
         "            raise\n",
         (f"{STEP_BUDGETS}::test_time_is_raised_at_a_gate",),
         RUNS_ROOM,
+    ),
+    # ---- traces ----
+    *(
+        Mutant(claim, module, old, new, (f"{CANARIES}::{test}",), TRACES)
+        for claim, module, old, new, test in (
+            (
+                "a secret leaves in the key of an attribute",
+                "cleaning.py",
+                "        return self.name(key), _deep(self.text, value)\n",
+                "        return key, _deep(self.text, value)\n",
+                SECRETS,
+            ),
+            (
+                "a secret leaves in the attribute of an event",
+                "cleaning.py",
+                "cleaner.attributes(each.attributes), each.timestamp",
+                "each.attributes, each.timestamp",
+                SECRETS,
+            ),
+            (
+                "a secret leaves in the attribute of a link",
+                "cleaning.py",
+                "Link(_bare(each.context), cleaner.attributes(each.attributes))",
+                "Link(_bare(each.context), each.attributes)",
+                SECRETS,
+            ),
+            (
+                "a secret leaves in the description of a status",
+                "cleaning.py",
+                "description and cleaner.text(description)",
+                "description",
+                SECRETS,
+            ),
+            (
+                "a secret leaves as bytes",
+                "cleaning.py",
+                '        return show(value.decode(errors="replace"))\n',
+                "        return value\n",
+                SECRETS,
+            ),
+            (
+                "a secret leaves in a list",
+                "cleaning.py",
+                "tuple(_deep(show, each) for each in",
+                "tuple(each for each in",
+                SECRETS,
+            ),
+            (
+                "a secret leaves as a number",
+                "cleaning.py",
+                "    if isinstance(value, int | float) and not isinstance(value, bool):\n",
+                "    if False:\n",
+                "test_a_number_is_a_text_too",
+            ),
+            (
+                "whoever a run acts for is named in digests",
+                "cleaning.py",
+                "self.name(text) == text and self._content is not TraceContent.DIGESTS",
+                "self.name(text) == text",
+                DIGESTS,
+            ),
+            (
+                "a name that somebody has given a span leaves where digests stand for texts",
+                "cleaning.py",
+                "        return self.name(text) if is_known else _digest(text)\n",
+                "        return self.name(text)\n",
+                DIGESTS,
+            ),
+            (
+                "a sensitive value leaves outside of the argument that it was",
+                "hiding.py",
+                "        self._learn(fields[name])\n",
+                "",
+                SENSITIVE,
+            ),
+        )
+    ),
+    Mutant(
+        "a sensitive argument leaves in the message that asks for the call",
+        "hiding.py",
+        "        return self._within(plain) if self._fields else plain\n",
+        "        return plain\n",
+        ("tests/unit/traces/test_hiding.py",),
+        TRACES,
+    ),
+    Mutant(
+        "a graph that says nothing shows everything",
+        "declare.py",
+        "trace: TraceContent | str = TraceContent.REDACTED",
+        "trace: TraceContent | str = TraceContent.FULL",
+        (f"{CANARIES}::test_a_graph_that_says_nothing_is_redacted",),
+        "graphs/penstock/graphs",
+    ),
+    Mutant(
+        "what stands behind an escaped line's end is not found",
+        "patterns.py",
+        "        if edge.search(before) and not _ESCAPED.search(before):\n",
+        "        if edge.search(before):\n",
+        ("tests/unit/traces/test_patterns.py",),
+        TRACES,
+    ),
+    Mutant(
+        "a number that is no card hides one that begins in it",
+        "patterns.py",
+        "            at = found.start() + 1\n",
+        "            at = found.end()\n",
+        ("tests/unit/traces/test_patterns.py",),
+        TRACES,
+    ),
+    Mutant(
+        "a span that could not be cleaned leaves as it was",
+        "cleaning.py",
+        "            return None\n",
+        "            return span\n",
+        (f"{EXPORT}::test_a_span_that_cannot_be_cleaned_is_not_exported",),
+        TRACES,
+    ),
+    Mutant(
+        "the end of a process waits for a collector that does not answer",
+        "pipeline.py",
+        "        closing.join(within_s)\n",
+        "        closing.join()\n",
+        (f"{EXPORT}::test_a_collector_that_does_not_answer_changes_nothing_for_a_run",),
+        TRACES,
+    ),
+    Mutant(
+        "a run waits for a collector that does not answer",
+        "pipeline.py",
+        "import BatchSpanProcessor, SpanExporter",
+        "import SimpleSpanProcessor as BatchSpanProcessor, SpanExporter",
+        (f"{EXPORT}::test_spans_leave_on_a_thread_of_their_own",),
+        TRACES,
+    ),
+    Mutant(
+        "a gate is waited for in every segment",
+        "recorded.py",
+        "since is not None and gate.closed_at >= since",
+        "since is not None",
+        (f"{TREES}::test_two_gates_are_each_waited_for_once",),
+        TRACES,
+    ),
+    Mutant(
+        "two segments are one span",
+        "ids.py",
+        '_span_id("segment", run_id, str(epoch))',
+        '_span_id("segment", run_id)',
+        (f"{TREES}::test_a_question_is_waited_for_too",),
+        TRACES,
+    ),
+    Mutant(
+        "what a lost worker could not write is missing",
+        "recorded.py",
+        "            self._lost(each, steps)\n",
+        "            pass\n",
+        (f"{TREES}::test_a_segment_whose_worker_was_lost_is_written_by_the_next",),
+        TRACES,
     ),
     # ---- budgets ----
     Mutant(

@@ -10,6 +10,7 @@ from opentelemetry.trace import StatusCode
 from penstock.contracts.run import Run
 from penstock.traces import segment_span_id, trace_hex
 from penstock.traces.pipeline import Pipeline
+from support import conventions
 
 Branch = tuple[str, list[Any]]
 """The name of a span, and the branches below it."""
@@ -54,6 +55,7 @@ class Spans:
                 f"{span.name} hangs in the air"
             )
             assert span.status.status_code is not StatusCode.UNSET
+            conventions.check(span)
 
     def tree(self) -> list[Branch]:
         """Return the names of all spans as a tree, children in the order of their beginnings."""

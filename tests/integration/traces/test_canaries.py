@@ -23,7 +23,7 @@ from penstock.contracts.trace import TraceContent
 from penstock.nodes import Permanent, tool
 from support.allowing import OPEN
 from support.shops import Shop, chain_of
-from support.spans import Spans
+from support.spans import Spans, told
 
 PLACES = (
     "input",
@@ -56,6 +56,8 @@ PLACES = (
     "event_name",
     "event_attribute",
     "recorded_exception",
+    "link",
+    "link_state",
     "status",
     "cancel_reason",
 )
@@ -141,6 +143,9 @@ async def planted(store: Store, canary: Any, content: TraceContent) -> bytes:
         span.set_attribute("user.list", ["a", canary("attribute_list")])
         span.set_attribute("user.bytes", canary("attribute_bytes").encode())
         span.add_event(canary("event_name"), {"user.event": canary("event_attribute")})
+        state = trace.TraceState([("vendor", canary("link_state"))])
+        other = trace.SpanContext(1, 2, is_remote=True, trace_state=state)
+        span.add_link(other, {"user.link": canary("link")})
         span.record_exception(ValueError(canary("recorded_exception")))
         return f"{canary('result')} for {secret} and {to.pin}{note}"
 
@@ -236,8 +241,9 @@ def left(spans: Any) -> bytes:
 async def test_the_canaries_are_where_they_are_said_to_be(store: Store) -> None:
     seen = await planted(store, word, TraceContent.FULL)
     missing = {place for place in PLACES if word(place).encode() not in seen}
-    # Baggage is handed on by whoever sends it, and is on no span; how a call ended says Penstock.
-    assert missing == {"baggage", "status"}
+    # Baggage and the state beside a link are handed on by whoever sends them; how a call ended
+    # says Penstock.
+    assert missing == {"baggage", "link_state", "status"}
 
 
 async def test_digests_show_no_word_of_any_text(store: Store) -> None:
@@ -256,6 +262,25 @@ async def test_sensitive_values_are_taken_out_of_everything(store: Store) -> Non
     seen = await planted(store, word, TraceContent.REDACTED)
     assert {place for place in SENSITIVE if word(place).encode() in seen} == set()
     assert word("result").encode() in seen
+
+
+async def test_a_graph_that_says_nothing_is_redacted(store: Store) -> None:
+    async def speak(_: State) -> State:
+        return {"said": f"mail to ann@example.org: {key('result')}"}
+
+    spans = Spans()
+    await Shop(store, chain_of(State, speak), tracing=spans.pipeline).run()
+    assert told(spans.one("agent.step"))["output.value"] == '{"said": "mail to [email]: [key]"}'
+
+
+async def test_a_number_is_a_text_too(store: Store) -> None:
+    async def speak(_: State) -> State:
+        trace.get_current_span().set_attribute("user.card", 4111111111111111)
+        return {}
+
+    spans = Spans()
+    await Shop(store, chain_of(State, speak), tracing=spans.pipeline).run()
+    assert told(spans.one("agent.run"))["user.card"] == "[card]"
 
 
 @pytest.mark.parametrize("content", [TraceContent.REDACTED, TraceContent.DIGESTS])

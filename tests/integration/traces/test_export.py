@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -65,6 +66,8 @@ async def test_traces_arrive_in_the_project_of_their_graph(
 async def test_a_collector_that_does_not_answer_changes_nothing_for_a_run(
     store: Store, monkeypatch: pytest.MonkeyPatch, protocol: Protocol
 ) -> None:
+    # However long the exporter would wait itself.
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
     with deaf_collector() as url:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
         pipeline = Pipeline.by_otlp(protocol)
@@ -82,6 +85,21 @@ class Refusing(SpanExporter):
     def export(self, spans: object) -> SpanExportResult:
         """Raise."""
         raise OSError(f"{spans} are not wanted")
+
+
+async def test_spans_leave_on_a_thread_of_their_own(store: Store) -> None:
+    threads: set[int] = set()
+
+    class Noting(SpanExporter):
+        def export(self, spans: object) -> SpanExportResult:
+            threads.add(threading.get_ident() if spans else 0)
+            return SpanExportResult.SUCCESS
+
+    pipeline = Pipeline(Noting())
+    await Shop(store, chain_of(State, speak), tracing=pipeline).run()
+    pipeline.close()
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
 
 
 async def test_an_exporter_that_fails_changes_nothing_for_a_run(store: Store) -> None:

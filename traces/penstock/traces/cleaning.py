@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -133,7 +134,7 @@ class _Cleaner:
         """Return a name: of a span, a tool, a state."""
         if self._content is TraceContent.FULL:
             return text
-        return redacted(text if self._hiding is None else self._hiding.clean(text))
+        return _named(self._known(text))
 
     def title(self, text: str) -> str:
         """Return the name of a span or an event, which may be anybody's."""
@@ -144,7 +145,13 @@ class _Cleaner:
         """Return what is shown of a text that anybody may have written."""
         if self._content is TraceContent.DIGESTS:
             return _digest(text)
-        return cut(self.name(text))
+        if self._content is TraceContent.FULL:
+            return cut(text)
+        return cut(redacted(self._known(text)))
+
+    def _known(self, text: str) -> str:
+        """Return a text without what is known to be sensitive."""
+        return text if self._hiding is None else self._hiding.clean(text)
 
     def attributes(self, found: Attributes) -> dict[str, Any]:
         """Return attributes with what is shown of their values."""
@@ -170,6 +177,12 @@ class _Cleaner:
         if self.name(text) == text and self._content is not TraceContent.DIGESTS:
             return text
         return _digest(text)
+
+
+@lru_cache(maxsize=4096)
+def _named(text: str) -> str:
+    # Most of a span are names that the span before had too.
+    return redacted(text)
 
 
 def _deep(show: Callable[[str], str], value: Any) -> Any:
