@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from penstock.checkpoints import Store, migrate, writer
-from penstock.checkpoints.schema import audit_events
+from penstock.checkpoints.schema import policy_activations
 from penstock.checkpoints.statements import raw
 from penstock.checkpoints.writer import BATCH_LIMIT
 from penstock.contracts.errors import StoreBroken, StoreBusy, WriterStopped
@@ -24,8 +24,8 @@ def add(action: str) -> Callable[[Connection], str]:
     """Return a change that writes one row and gives back its name."""
 
     def change(connection: Connection) -> str:
-        row = {"tenant": "t", "at": NOW, "actor": "a", "action": action, "detail": "{}"}
-        connection.execute(insert(audit_events).values(row))
+        row = {"graph": action, "number": 1, "at": NOW, "by": "a"}
+        connection.execute(insert(policy_activations).values(row))
         return action
 
     return change
@@ -43,7 +43,7 @@ def fail_after(action: str, error: BaseException) -> Callable[[Connection], None
 
 def found(connection: Connection) -> list[str]:
     """Return what was written, in order: a query."""
-    statement = select(audit_events.c.action).order_by(audit_events.c.id)
+    statement = select(policy_activations.c.graph).order_by(policy_activations.c.id)
     return list(connection.execute(statement).scalars())
 
 
@@ -230,7 +230,9 @@ def test_two_processes_write_in_turns(database_url: str) -> None:
     migrate(database_url)
 
     def count_up(connection: Connection) -> int:
-        before = connection.execute(select(func.count()).select_from(audit_events)).scalar_one()
+        before = connection.execute(
+            select(func.count()).select_from(policy_activations)
+        ).scalar_one()
         add(str(before))(connection)
         return before
 
@@ -302,13 +304,13 @@ async def test_a_read_on_postgresql_cannot_write(postgresql_url: str) -> None:
 
 def test_readers_do_not_wait_for_the_writer(store: Store) -> None:
     held = Held(store)
-    count = select(func.count()).select_from(audit_events)
+    count = select(func.count()).select_from(policy_activations)
     assert store.read_blocking(lambda connection: connection.execute(count).scalar()) == 0
     held.let_go()
 
 
 async def test_a_read_sees_one_state_however_much_is_written_beside_it(store: Store) -> None:
-    count = select(func.count()).select_from(audit_events)
+    count = select(func.count()).select_from(policy_activations)
 
     def twice(connection: Connection) -> tuple[int, int]:
         first = connection.execute(count).scalar_one()

@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from penstock.checkpoints import sqlite
+from penstock.checkpoints.audit import pen
 from penstock.checkpoints.schema import UtcDateTime
 from penstock.checkpoints.statements import raw
 
@@ -91,10 +92,10 @@ class Database:
             except BaseException:
                 connection.rollback()
                 raise
-            self.commit(connection)
+            self.commit_writing(connection)
 
     def connect_writer(self) -> Connection:
-        """Open a connection to write with, between `begin_writing` and `commit`.
+        """Open a connection to write with, between `begin_writing` and `commit_writing`.
 
         They go around SQLAlchemy's own transactions, which cost as much as the writing itself
         where a batch is small.
@@ -107,6 +108,7 @@ class Database:
         It asks the database something in any case: a connection that was lost meanwhile is
         noticed here, where nothing was done yet.
         """
+        pen.begin(connection)
         if self.dialect.name == "sqlite":
             sqlite.begin_writing(raw(connection))
         else:
@@ -123,8 +125,18 @@ class Database:
         else:
             raw(connection).execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
+    def commit_writing(self, connection: Connection) -> None:
+        """End a transaction with what it has to tell the audit, and make it all durable.
+
+        Raises:
+            AuditBroken: the audit is not as it was written, and nothing may be added to it.
+        """
+        pen.seal(connection)
+        self.commit(connection)
+        pen.end(connection)
+
     def commit(self, connection: Connection) -> None:
-        """End a transaction and make what was written durable."""
+        """End a transaction that begun by `begin_reading`, or tells the audit nothing."""
         if connection.in_transaction():
             connection.commit()
         else:

@@ -15,11 +15,18 @@ from penstock.contracts.policy import Decided, Decision, Request, Verdict
 
 _REQUESTS = TypeAdapter(Request)
 _DECISIONS = TypeAdapter(Decision)
+_TOLD = {
+    Verdict.ALLOW: "call.allowed",
+    Verdict.ASK: "call.asked",
+    Verdict.DENY: "call.denied",
+}
 
 
 def record(connection: Connection, decided: Decided, *, actor: str) -> None:
-    """Write a decision down; of one that denies the audit is told as well."""
+    """Write a decision down, and tell the audit of it."""
     verdict = decided.decision.verdict
+    request = _REQUESTS.dump_json(decided.request).decode()
+    decision = _DECISIONS.dump_json(decided.decision).decode()
     _record.execute(
         connection,
         {
@@ -28,29 +35,29 @@ def record(connection: Connection, decided: Decided, *, actor: str) -> None:
             "graph": decided.graph,
             "effect_key": decided.effect_key,
             "policy_digest": decided.policy_digest,
-            "request": _REQUESTS.dump_json(decided.request).decode(),
+            "request": request,
             "verdict": verdict,
-            "decision": _DECISIONS.dump_json(decided.decision).decode(),
+            "decision": decision,
             "at": decided.at,
         },
     )
-    if verdict is Verdict.DENY:
-        audit.append(
-            connection,
-            AuditEvent(
-                tenant=decided.tenant,
-                at=decided.at,
-                actor=actor,
-                action="call.denied",
-                run_id=decided.run_id,
-                detail={
-                    "effect": decided.effect_key,
-                    "tool": decided.request.tool,
-                    "policy": decided.policy_digest,
-                    "because": ", ".join(decided.decision.reasons),
-                },
-            ),
-        )
+    audit.append(
+        connection,
+        AuditEvent(
+            tenant=decided.tenant,
+            at=decided.at,
+            actor=actor,
+            action=_TOLD[verdict],
+            run_id=decided.run_id,
+            detail={
+                "effect": decided.effect_key,
+                "tool": decided.request.tool,
+                "policy": decided.policy_digest,
+                "because": ", ".join(decided.decision.reasons),
+            },
+            texts={"request": request, "decision": decision},
+        ),
+    )
 
 
 def of_run(connection: Connection, run_id: RunId) -> Sequence[Decided]:

@@ -50,6 +50,8 @@ def is_busy(error: BaseException) -> bool:
 
 def explain(error: BaseException, *, store: str) -> StoreError:
     """Return the store error that `error` stands for; the caller raises it `from` that."""
+    if isinstance(error, StoreError):
+        return type(error)(str(error))
     cause = _cause(error)
     found = f"{type(cause).__name__}: {cause}".splitlines()[0]
     code, state = _sqlite_code(cause), _state(cause)

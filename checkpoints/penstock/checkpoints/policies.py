@@ -40,7 +40,7 @@ def load(
         number = _add(connection, graph, source, at=at, by=by)
         # Where writers run at once, another worker that starts may have been quicker: look again.
         if number is not None:
-            _tell(connection, "loaded", graph, number, at=at, actor=by)
+            _tell(connection, "loaded", graph, number, source.digest, at=at, actor=by)
             return activate(connection, graph, number, at=at, by=by), True
 
 
@@ -52,9 +52,9 @@ def activate(
     Raises:
         UnknownPolicy: there is no such version.
     """
-    get(connection, graph, number)
+    source = get(connection, graph, number).source
     connection.execute(policy_activations.insert().values(graph=graph, number=number, at=at, by=by))
-    _tell(connection, "activated", graph, number, at=at, actor=by)
+    _tell(connection, "activated", graph, number, source.digest, at=at, actor=by)
     look_again(connection, graph=graph)
     return get(connection, graph, number)
 
@@ -153,7 +153,14 @@ def _dump(source: PolicySource) -> str:
 
 
 def _tell(
-    connection: Connection, action: str, graph: str, number: int, *, at: datetime, actor: str
+    connection: Connection,
+    action: str,
+    graph: str,
+    number: int,
+    digest: str,
+    *,
+    at: datetime,
+    actor: str,
 ) -> None:
     audit.append(
         connection,
@@ -163,6 +170,6 @@ def _tell(
             actor=actor,
             action=f"policy.{action}",
             run_id=None,
-            detail={"policy": f"{graph}@{number}"},
+            detail={"policy": digest, "version": f"{graph}@{number}"},
         ),
     )

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from penstock.checkpoints.audit import pen
 from penstock.checkpoints.database import Database
 from penstock.checkpoints.failures import explain, is_failure
 from penstock.checkpoints.kept import KeptConnection
@@ -136,7 +137,7 @@ class Writer:
             connection = self._kept.begin()
             driver = raw(connection)
             answers = [_apply(request, connection, driver, self._database) for request in batch]
-            self._database.commit(connection)
+            self._database.commit_writing(connection)
         except Exception as error:
             # Nobody is acknowledged, and what the connection still holds is not to be trusted.
             self._kept.abandon()
@@ -201,9 +202,11 @@ def _apply(request: _Request, connection: Connection, driver: Any, database: Dat
     """Run one change to its savepoint, so that it can fail alone."""
     # SQLAlchemy's own savepoints cost twenty times as much, once for every change.
     driver.execute("SAVEPOINT change")
+    told = pen.count(connection)
     try:
         result = request.change(connection)
     except BaseException as error:
+        pen.back_to(connection, told)
         try:
             driver.execute("ROLLBACK TO SAVEPOINT change")
             driver.execute("RELEASE SAVEPOINT change")

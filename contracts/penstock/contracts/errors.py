@@ -226,6 +226,12 @@ class InvalidSettings(PenstockError):
     code = "invalid_settings"
 
 
+class InvalidAuditKey(PenstockError):
+    """A key for signed heads, or the file with the heads, cannot be used."""
+
+    code = "invalid_audit_key"
+
+
 class ProjectExists(PenstockError):
     """A file was to be written where there is one already."""
 
@@ -291,6 +297,12 @@ class StoreBroken(StoreError):
     """The disk or the server under the store answered with a failure."""
 
     code = "store_broken"
+
+
+class AuditBroken(StoreError):
+    """The audit chain is not as it was written, so nothing may be added to it."""
+
+    code = "audit_broken"
 
 
 class WriteLost(StoreError):

@@ -32,9 +32,15 @@ def tell(
     *,
     at: datetime,
     actor: str,
+    reason: str | None = None,
     **detail: str | int | bool | None,
 ) -> None:
-    """Write down what happened to a gate."""
+    """Write down what happened to a gate; what it asks, and its answer, by a code of each."""
+    texts = {"question": gate.question} if action == "opened" else {}
+    if gate.binding is not None:
+        texts["binding"] = gate.binding
+    if gate.answer is not None:
+        texts["answer"] = gate.answer
     audit.append(
         connection,
         AuditEvent(
@@ -43,7 +49,15 @@ def tell(
             actor=actor,
             action=f"gate.{action}",
             run_id=gate.run_id,
-            detail={"gate": gate.id, "kind": gate.kind, **detail},
+            detail={
+                "gate": gate.id,
+                "kind": gate.kind,
+                "effect": gate.effect_key,
+                "policy": gate.policy_digest,
+                **detail,
+            },
+            reason=reason,
+            texts=texts,
         ),
     )
 

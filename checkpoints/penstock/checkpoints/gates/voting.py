@@ -196,7 +196,17 @@ def _cast(
     connection: Connection, gate: Gate, ballot: Ballot, seat: str, *, has: Has, at: datetime
 ) -> tuple[Gate, bool]:
     _write(connection, gate, ballot, seat, at=at)
-    tell(connection, gate, "voted", at=at, actor=ballot.person, vote=ballot.kind, seat=seat)
+    tell(
+        connection,
+        gate,
+        "voted",
+        at=at,
+        actor=ballot.person,
+        reason=ballot.reason,
+        vote=ballot.kind,
+        seat=seat,
+        channel=ballot.channel,
+    )
     is_approval = ballot.kind is VoteKind.APPROVE
     if is_approval and not has_quorum(gate, votes_of(connection, gate.id), has=has):
         return gate, False

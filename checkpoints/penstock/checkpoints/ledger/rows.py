@@ -23,10 +23,11 @@ def report(
     kind: ReportKind,
     *,
     detail: str | None,
+    result: str | None = None,
     at: datetime,
     actor: str,
 ) -> None:
-    """Add a line to an effect's story, and to the audit."""
+    """Add a line to an effect's story, and to the audit, which is told of `result` by a code."""
     sql.report.execute(
         connection,
         {
@@ -38,6 +39,11 @@ def report(
             "detail": detail,
         },
     )
+    texts = {} if detail is None else {"finding": detail}
+    if kind is ReportKind.STARTED:
+        texts["arguments"] = effect.arguments
+    if result is not None:
+        texts["result"] = result
     audit.append(
         connection,
         AuditEvent(
@@ -46,7 +52,15 @@ def report(
             actor=actor,
             action=f"effect.{kind}",
             run_id=effect.run_id,
-            detail={"effect": effect.key, "tool": effect.tool, "attempt": effect.attempt},
+            detail={
+                "effect": effect.key,
+                "tool": effect.tool,
+                "version": effect.tool_version,
+                "class": effect.effect,
+                "attempt": effect.attempt,
+                "epoch": effect.epoch,
+            },
+            texts=texts,
         ),
     )
 

@@ -177,7 +177,8 @@ def _settle(
         if settled is None:
             continue
         detail = cast("str | None", values.get("error_message"))
-        report(connection, settled, ReportKind(to), detail=detail, at=at, actor=actor)
+        told = _result(values)
+        report(connection, settled, ReportKind(to), detail=detail, result=told, at=at, actor=actor)
         if found is EffectStatus.IN_DOUBT:
             _answer_itself(connection, settled, at=at, actor=actor)
         return settled
@@ -196,8 +197,14 @@ def move(
     """Move an effect that stands as it was found; nothing if it does not."""
     moved = _write(connection, effect.key, effect.attempt, effect.status, to, values)
     if moved is not None:
-        report(connection, moved, ReportKind(to), detail=None, at=at, actor=actor)
+        told = _result(values)
+        report(connection, moved, ReportKind(to), detail=None, result=told, at=at, actor=actor)
     return moved
+
+
+def _result(values: Mapping[str, Any]) -> str | None:
+    """Return a result, or what stands for one that is kept apart."""
+    return values.get("result") or values.get("result_digest")
 
 
 def _write(

@@ -45,8 +45,8 @@ def tell(
     reason: str | None = None,
     caller: str | None = None,
 ) -> None:
-    """Write down what happened to a run."""
-    why = {} if reason is None else {"reason": reason}
+    """Write down what happened to a run; its input by a code of it."""
+    is_new = action == "run.queued" and run.epoch == 0
     code = None if run.failure is None else str(run.failure.code)
     called = {} if caller is None else {"caller": caller}
     lost_worker = {} if lost is None else {"lost_worker": lost}
@@ -58,6 +58,17 @@ def tell(
             actor=actor,
             action=action,
             run_id=run.id,
-            detail={"epoch": run.epoch, "failure": code, **lost_worker, **why, **called},
+            detail={
+                "epoch": run.epoch,
+                "failure": code,
+                "graph": run.graph,
+                "graph_version": run.graph_version,
+                "fingerprint": run.fingerprint,
+                "mode": run.mode,
+                **lost_worker,
+                **called,
+            },
+            reason=reason,
+            texts={"input": run.input} if is_new else {},
         ),
     )

@@ -4,7 +4,7 @@ The migrations build the same tables step by step; a test holds the two together
 and index has a name, so that a migration can speak of it.
 """
 
-from penstock.checkpoints.schema.audit import audit_events
+from penstock.checkpoints.schema.audit import audit_events, audit_heads, audit_marks, run_keys
 from penstock.checkpoints.schema.budgets import budget_accounts, budget_holds
 from penstock.checkpoints.schema.checkpoints import (
     checkpoint_namespaces,
@@ -34,6 +34,8 @@ __all__ = [
     "RowNumber",
     "UtcDateTime",
     "audit_events",
+    "audit_heads",
+    "audit_marks",
     "budget_accounts",
     "budget_holds",
     "checkpoint_namespaces",
@@ -53,6 +55,7 @@ __all__ = [
     "one_of",
     "policy_activations",
     "policy_versions",
+    "run_keys",
     "runs",
     "steps",
     "thread_lineages",
