@@ -1,6 +1,7 @@
 """The life of a run: starting it, driving it, deciding its gates, ending it."""
 
 from penstock.runs.approvals import Approvals
+from penstock.runs.auditing import Auditing
 from penstock.runs.blocking import BlockingRuntime
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
@@ -11,6 +12,7 @@ from penstock.runs.worker import Worker
 
 __all__ = [
     "Approvals",
+    "Auditing",
     "BlockingRuntime",
     "Engine",
     "LocalEngine",

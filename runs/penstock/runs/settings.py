@@ -11,9 +11,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from penstock.contracts.amounts import read_budget
 from penstock.contracts.budget import Budget
+from penstock.runs.heads import Signer
 from penstock.runs.links import SECRET_LENGTH, Links
 from penstock.runs.pace import Pace
 from penstock.runs.runtime import TENANT
+from penstock.runs.shipping import Shipment
 from penstock.traces.protocol import Protocol
 
 PREFIX = "PENSTOCK_"
@@ -92,6 +94,14 @@ class Settings(BaseSettings):
     """Where Phoenix is, which shows the traces; without it there are no links to them."""
     phoenix_env: Path | None = None
     """The environment that `penstock dev` starts Phoenix from; without one, it looks for one."""
+    audit_key: Path | None = None
+    """The key that workers sign the heads of the audit's chains with; without it none are."""
+    audit_heads: str | None = None
+    """Where signed heads go: a file that lines are added to, or a URL that they are POSTed to."""
+    audit_heads_every_s: float = Field(default=60.0, gt=0)
+    """A chain that moved is signed after so long at the latest."""
+    audit_heads_every_count: int = Field(default=1000, ge=1)
+    """And after so many events."""
     worker_slot_count: int = Field(default=_PACE.slots, ge=1)
     """Runs that a worker drives at once."""
     worker_beat_s: float = Field(default=_PACE.beat_s, gt=0)
@@ -133,6 +143,21 @@ class Settings(BaseSettings):
             poll_s=self.worker_poll_s,
             progress_s=self.worker_progress_s,
             lost_limit=self.worker_lost_limit_count,
+        )
+
+    def shipment(self) -> Shipment | None:
+        """Return how signed heads are written out; None where the key or the place is not known.
+
+        Raises:
+            InvalidAuditKey: the key cannot be used.
+        """
+        if self.audit_key is None or self.audit_heads is None:
+            return None
+        return Shipment(
+            signer=Signer(self.audit_key),
+            target=self.audit_heads,
+            every_s=self.audit_heads_every_s,
+            every_count=self.audit_heads_every_count,
         )
 
     def links(self) -> Links | None:

@@ -34,6 +34,7 @@ from penstock.runs.local import LocalEngine
 from penstock.runs.notifier import Channels, Notifier
 from penstock.runs.pace import Pace
 from penstock.runs.segment import Segment
+from penstock.runs.shipping import Shipment, Shipper
 from penstock.runs.sweeping import Swept, sweep
 from penstock.traces import Tracing
 from penstock.traces.logs import speak_of
@@ -69,6 +70,7 @@ class Worker:
         links: Links | None = None,
         day_budget: Budget | None = None,
         tracing: Tracing | None = None,
+        shipment: Shipment | None = None,
     ) -> None:
         """Make a worker for the graphs of `catalog`; `work` starts it.
 
@@ -76,7 +78,8 @@ class Worker:
         policy for graphs that name none. Only a worker that is given `channels` tells people about
         gates, with `links` if there are any. `day_budget` is what the runs of each tenant may use
         in a day together; every worker of a store is to be given the same. What it drives is traced
-        where `tracing` says so; whoever opened that closes it.
+        where `tracing` says so; whoever opened that closes it. With a
+        `shipment` it writes signed heads of the audit out.
         """
         self._store = store
         self._catalog = catalog
@@ -104,6 +107,7 @@ class Worker:
         self._notifier = (
             None if channels is None else Notifier(store, channels, self._clock, links=links)
         )
+        self._shipper = None if shipment is None else Shipper(store, shipment, self._clock)
 
     async def work(self) -> None:
         """Work until `drain` is called and what is driven has stopped.
@@ -124,15 +128,19 @@ class Worker:
                     group.create_task(_until(beating))
                     sweeping = group.create_task(self._sweep())
                     telling = group.create_task(self._tell())
+                    shipping = group.create_task(self._ship())
                     await self._engine.work(self)
                     if self._notifier is not None:
                         self._notifier.stop()
+                    if self._shipper is not None:
+                        self._shipper.stop()
                     for driving in list(self._driving.values()):
                         driving.stop(Why.DRAINED)
                     await asyncio.gather(*(one.task for one in list(self._driving.values())))
                     sweeping.cancel()
-                    await asyncio.wait([telling], timeout=LAST_NOTICES_S)
+                    await asyncio.wait([telling, shipping], timeout=LAST_NOTICES_S)
                     telling.cancel()
+                    shipping.cancel()
                     self._beats.end()
             finally:
                 self._beats.end()
@@ -248,6 +256,10 @@ class Worker:
     async def _tell(self) -> None:
         if self._notifier is not None:
             await self._notifier.work(every_s=self._pace.beat_s)
+
+    async def _ship(self) -> None:
+        if self._shipper is not None:
+            await self._shipper.work(every_s=self._pace.beat_s)
 
     def _enqueue(self, connection: Connection, *moved: Run) -> None:
         for run in moved:

@@ -16,6 +16,7 @@ from penstock.contracts.budget import OnExhaustion
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.run import RunMode, RunStatus, WhenBusy
 from penstock.ui.cli.answering import answering
+from penstock.ui.cli.audit_app import audit_app
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.gate_app import gate_app
 from penstock.ui.cli.options import AsJson, Limit, RunArgument, settings
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(gate_app)
 app.add_typer(run_app)
 app.add_typer(policy_app)
+app.add_typer(audit_app)
 
 
 def main() -> None:

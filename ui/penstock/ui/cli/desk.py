@@ -27,7 +27,7 @@ from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, read_manifest
 from penstock.policies import Directory, OpenDirectory, People
-from penstock.runs import Approvals, Engine, LocalEngine, Policing, Runtime, Worker
+from penstock.runs import Approvals, Auditing, Engine, LocalEngine, Policing, Runtime, Worker
 from penstock.runs.settings import PREFIX, Settings
 from penstock.traces import Tracing
 
@@ -48,6 +48,7 @@ class Desk:
     runtime: Runtime
     approvals: Approvals
     policing: Policing
+    auditing: Auditing
 
     def worker(self, tracing: Tracing, catalog: Catalog | None = None) -> Worker:
         """Return a worker for the graphs of `catalog`, or all; it hears of what is queued here."""
@@ -63,6 +64,7 @@ class Desk:
             links=self.settings.links(),
             tracing=tracing,
             day_budget=self.settings.budget_of_day(),
+            shipment=self.settings.shipment(),
         )
 
     def person(self, named: str | None = None) -> str:
@@ -202,6 +204,7 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
             runtime=Runtime(store, checkpointer, known, engine=engine, people=people),
             approvals=Approvals(store, known, engine=engine, people=people),
             policing=Policing(store, known, people=people, default=settings.policy),
+            auditing=Auditing(store),
         )
 
 
