@@ -32,6 +32,14 @@ BUSY_TIMEOUT_S = 30.0
 """How long a write waits for another process's transaction to end."""
 
 
+ERASED_FROM = (
+    *("runs", "steps", "effects", "effect_reports", "effect_results", "gates", "gate_votes"),
+    *("decisions", "run_keys", "audit_events"),
+    *("checkpoints", "checkpoint_values", "checkpoint_writes"),
+)
+"""The tables that a run which is forgotten is erased from."""
+
+
 class Database:
     """One database and the two ways to talk to it: reading, and writing by one writer."""
 
@@ -141,6 +149,17 @@ class Database:
             connection.commit()
         else:
             self.dialect.do_commit(connection.connection)
+
+    def scrub(self) -> str | None:
+        """Have nothing left in the database's files of what was erased; say what may be there."""
+        if self.dialect.name == "sqlite":
+            with self._writing.connect() as connection:
+                is_done = sqlite.scrub(raw(connection))
+            return None if is_done else "the log could not be emptied, as somebody reads; try again"
+        with self._reading.connect() as connection:
+            for table in ERASED_FROM:
+                connection.exec_driver_sql(f"VACUUM {table}")
+        return "what PostgreSQL has archived, and pages until they are used again"
 
     def close(self) -> None:
         """Close every connection that is not in use."""

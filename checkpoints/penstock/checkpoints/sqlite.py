@@ -32,6 +32,8 @@ def prepare(engine: Engine, *, busy_timeout_s: float) -> None:
         # Where it writes what a savepoint would take back: in a file, each change would make one.
         "temp_store = MEMORY",
         f"journal_size_limit = {LOG_LIMIT_BYTES}",
+        # What is erased is overwritten: nobody is to find it in the file again.
+        "secure_delete = ON",
     )
 
     def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -66,6 +68,15 @@ def begin_writing(driver: Any) -> None:
     A read that becomes a write later could not wait for the lock: what it has read would be old.
     """
     driver.execute("BEGIN IMMEDIATE")
+
+
+def scrub(driver: Any) -> bool:
+    """Merge the log into the database and empty it; return whether nobody was in the way.
+
+    The log holds pages as they were before something was erased.
+    """
+    busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 def instant(*, plus_s: ColumnElement[Any]) -> ColumnElement[datetime]:

@@ -1,5 +1,6 @@
 """The store: the one door to everything durable."""
 
+import asyncio
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar
@@ -85,6 +86,22 @@ class Store:
         try:
             with self._database.read() as connection:
                 return query(connection)
+        except Exception as error:
+            if is_failure(error):
+                raise explain(error, store=self.name) from error
+            raise
+
+    async def scrub(self) -> str | None:
+        """Have nothing left in the store's files of what was erased; say what may still be there.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        return await asyncio.to_thread(self._scrub)
+
+    def _scrub(self) -> str | None:
+        try:
+            return self._database.scrub()
         except Exception as error:
             if is_failure(error):
                 raise explain(error, store=self.name) from error

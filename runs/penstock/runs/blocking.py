@@ -53,6 +53,7 @@ class BlockingRuntime:
     pause = _blocking(Runtime.pause)
     resume = _blocking(Runtime.resume)
     redrive = _blocking(Runtime.redrive)
+    forget = _blocking(Runtime.forget)
     wait = _blocking(Runtime.wait)
     result = _blocking(Runtime.result)
 

@@ -13,6 +13,7 @@ from penstock.contracts.audit import AuditEvent
 from penstock.contracts.budget import Budget, Hold, Statement, run_account
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.effect import Effect, EffectStatus, Report
+from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import InvalidInput
 from penstock.contracts.gate import Exhausted, Gate, GateKind
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId, new_run_id
@@ -22,6 +23,7 @@ from penstock.graphs import Catalog, validate_input
 from penstock.policies import OpenDirectory, People
 from penstock.runs.cancelled import leave_calls
 from penstock.runs.engine import Engine
+from penstock.runs.forgetting import Forgets, forget
 from penstock.runs.local import LocalEngine
 from penstock.runs.questions import check_answer, read_doubt, require_answerer
 from penstock.traces.callers import is_traceparent
@@ -51,14 +53,19 @@ class Runtime:
         engine: Engine | None = None,
         clock: Clock | None = None,
         people: People | None = None,
+        elsewhere: Sequence[Forgets] = (),
     ) -> None:
-        """Act on the runs of `store`; without `people`, whoever comes may answer everything."""
+        """Act on the runs of `store`; without `people`, whoever comes may answer everything.
+
+        A run that is forgotten is forgotten `elsewhere` too.
+        """
         self._store = store
         self._checkpointer = checkpointer
         self._catalog = catalog
         self._engine = engine or LocalEngine()
         self._clock = clock or SystemClock()
         self._people: People = people or OpenDirectory()
+        self._elsewhere = elsewhere
 
     async def start(
         self,
@@ -359,6 +366,18 @@ class Runtime:
         run = await self._store.write(change)
         self._engine.wake()
         return run
+
+    async def forget(self, run_id: RunId, *, by: str) -> Sequence[Erased]:
+        """Erase what a run was told, has said and done; return what each store did.
+
+        That it was there, what it called and how that ended stays, and so does the audit's chain.
+        Done again, it erases what could not be erased before.
+
+        Raises:
+            IllegalTransition: it is not over, or people are still to decide what became of a call.
+            UnknownRun: there is no such run.
+        """
+        return await forget(self._store, self._elsewhere, run_id, clock=self._clock, by=by)
 
     async def wait(self, run_id: RunId, *, poll_s: float = 0.05) -> Run:
         """Return the run once it has ended or waits at a gate; give it a deadline of your own.

@@ -4,6 +4,7 @@
 """
 
 import getpass
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from penstock.contracts.amounts import read_budget
 from penstock.contracts.budget import Budget
 from penstock.runs.heads import Signer
+from penstock.runs.keeping import Retention
 from penstock.runs.links import SECRET_LENGTH, Links
 from penstock.runs.pace import Pace
 from penstock.runs.runtime import TENANT
@@ -102,6 +104,10 @@ class Settings(BaseSettings):
     """A chain that moved is signed after so long at the latest."""
     audit_heads_every_count: int = Field(default=1000, ge=1)
     """And after so many events."""
+    retention_runs_days: int | None = Field(default=None, ge=1)
+    """A run that has been over for so long is forgotten; without it none is."""
+    retention_audit_days: int = Field(default=1096, ge=184)
+    """An audit event that is older is taken away; half a year at least."""
     worker_slot_count: int = Field(default=_PACE.slots, ge=1)
     """Runs that a worker drives at once."""
     worker_beat_s: float = Field(default=_PACE.beat_s, gt=0)
@@ -158,6 +164,14 @@ class Settings(BaseSettings):
             target=self.audit_heads,
             every_s=self.audit_heads_every_s,
             every_count=self.audit_heads_every_count,
+        )
+
+    def retention(self) -> Retention:
+        """Return how long what is kept."""
+        days = self.retention_runs_days
+        return Retention(
+            runs=None if days is None else timedelta(days=days),
+            audit=timedelta(days=self.retention_audit_days),
         )
 
     def links(self) -> Links | None:

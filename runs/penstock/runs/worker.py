@@ -29,6 +29,8 @@ from penstock.runs.cancelled import leave_calls
 from penstock.runs.driver import Driver
 from penstock.runs.driving import Driving, Why, lateness, silence
 from penstock.runs.engine import Engine
+from penstock.runs.forgetting import Forgets
+from penstock.runs.keeping import Keeper, Retention
 from penstock.runs.links import Links
 from penstock.runs.local import LocalEngine
 from penstock.runs.notifier import Channels, Notifier
@@ -71,6 +73,8 @@ class Worker:
         day_budget: Budget | None = None,
         tracing: Tracing | None = None,
         shipment: Shipment | None = None,
+        retention: Retention | None = None,
+        elsewhere: Sequence[Forgets] = (),
     ) -> None:
         """Make a worker for the graphs of `catalog`; `work` starts it.
 
@@ -79,7 +83,8 @@ class Worker:
         gates, with `links` if there are any. `day_budget` is what the runs of each tenant may use
         in a day together; every worker of a store is to be given the same. What it drives is traced
         where `tracing` says so; whoever opened that closes it. With a
-        `shipment` it writes signed heads of the audit out.
+        `shipment` it writes signed heads of the audit out. With a `retention` it takes away what is
+        older; runs are then forgotten `elsewhere` too.
         """
         self._store = store
         self._catalog = catalog
@@ -107,6 +112,11 @@ class Worker:
         self._notifier = (
             None if channels is None else Notifier(store, channels, self._clock, links=links)
         )
+        self._keeper = (
+            None
+            if retention is None
+            else Keeper(store, retention, self._clock, self.id, elsewhere=elsewhere)
+        )
         self._shipper = None if shipment is None else Shipper(store, shipment, self._clock)
 
     async def work(self) -> None:
@@ -129,18 +139,22 @@ class Worker:
                     sweeping = group.create_task(self._sweep())
                     telling = group.create_task(self._tell())
                     shipping = group.create_task(self._ship())
+                    keeping = group.create_task(self._keep())
                     await self._engine.work(self)
                     if self._notifier is not None:
                         self._notifier.stop()
                     if self._shipper is not None:
                         self._shipper.stop()
+                    if self._keeper is not None:
+                        self._keeper.stop()
                     for driving in list(self._driving.values()):
                         driving.stop(Why.DRAINED)
                     await asyncio.gather(*(one.task for one in list(self._driving.values())))
                     sweeping.cancel()
-                    await asyncio.wait([telling, shipping], timeout=LAST_NOTICES_S)
+                    await asyncio.wait([telling, shipping, keeping], timeout=LAST_NOTICES_S)
                     telling.cancel()
                     shipping.cancel()
+                    keeping.cancel()
                     self._beats.end()
             finally:
                 self._beats.end()
@@ -260,6 +274,10 @@ class Worker:
     async def _ship(self) -> None:
         if self._shipper is not None:
             await self._shipper.work(every_s=self._pace.beat_s)
+
+    async def _keep(self) -> None:
+        if self._keeper is not None:
+            await self._keeper.work()
 
     def _enqueue(self, connection: Connection, *moved: Run) -> None:
         for run in moved:

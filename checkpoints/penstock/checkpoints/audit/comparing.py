@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, select
 
 from penstock.checkpoints.audit.reading import event_of
 from penstock.checkpoints.schema import (
     audit_events,
+    audit_marks,
     decisions,
     effects,
     gate_votes,
@@ -91,16 +92,26 @@ class _Story:
 def compare(
     connection: Connection, tenant: str, *, seen: Callable[[int], None] | None = None
 ) -> Iterator[Fault]:
-    """Give what is otherwise in a tenant's rows than its chain says; `seen` is told of runs."""
+    """Give what is otherwise in a tenant's rows than its chain says; `seen` is told of runs.
+
+    Where retention has taken the beginning of the chain away, nothing tells of what is that old.
+    """
     after, count = "", 0
+    is_cut = bool(connection.execute(_cut_number(tenant)).scalar())
     while stories := _page(connection, tenant, after):
         for story in stories:
             for entry, what in _faults(story):
+                if is_cut and entry is None:
+                    continue
                 number, at = (None, None) if entry is None else (entry.event.number, entry.event.at)
                 yield Fault(tenant=tenant, number=number, at=at, what=what)
         after, count = stories[-1].run["id"], count + len(stories)
         if seen is not None:
             seen(count)
+
+
+def _cut_number(tenant: str) -> Select[tuple[int]]:
+    return select(audit_marks.c.cut_number).where(audit_marks.c.tenant == tenant)
 
 
 def _faults(story: _Story) -> Iterator[tuple[_Entry | None, str]]:
@@ -187,6 +198,8 @@ def _is_vote(entry: _Entry, row: Row) -> bool:
 
 
 def _decisions(story: _Story) -> Iterator[tuple[_Entry | None, str]]:
+    if story.is_forgotten:
+        return
     told = [entry for entry in story.entries if entry.action in _VERDICTS and entry.codes]
     # A store from before decisions were chained has more of them than the chain tells of.
     rows = story.decisions[-len(told) :] if told else ()

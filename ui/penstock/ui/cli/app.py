@@ -201,6 +201,31 @@ def budget(*, run_id: RunArgument, as_json: AsJson = False) -> None:
 
 @app.command()
 @answering
+def forget(
+    *,
+    run_id: RunArgument,
+    thread: Annotated[
+        bool, typer.Option("--thread", help="All runs of its thread, and with them its state.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase what a run was told, has said and done, and say what each store did."""
+    from penstock.ui.cli import forgetting
+
+    forgetting.forget(settings(), Output(as_json=as_json), typed=run_id, thread=thread)
+
+
+@app.command()
+@answering
+def retention(*, as_json: AsJson = False) -> None:
+    """Show how long what is kept, and how much is older now; nothing is taken away."""
+    from penstock.ui.cli import retaining
+
+    retaining.show(settings(), Output(as_json=as_json))
+
+
+@app.command()
+@answering
 def effects(
     *,
     key: Annotated[

@@ -65,6 +65,7 @@ class Desk:
             tracing=tracing,
             day_budget=self.settings.budget_of_day(),
             shipment=self.settings.shipment(),
+            retention=self.settings.retention(),
         )
 
     def person(self, named: str | None = None) -> str:
