@@ -35,7 +35,7 @@ from support.allowing import OPEN
 from support.moments import WatchedCheckpointer
 from support.rounds import Log
 from support.shops import chain_of
-from support.stories import check_story
+from support.stories import check_chain, check_story
 
 PACE = Pace(beat_s=0.1, lease_s=1.5, poll_s=0.02)
 RESCUE = Pace(slots=16, beat_s=0.1, lease_s=5.0, poll_s=0.02)
@@ -493,6 +493,7 @@ class Scene:
         """Make sure that it happened once, and that people were asked where nobody could know."""
         run_id, point = self.run_of(case), case.point
         check_story(store, run_id, RunStatus.SUCCEEDED, gate_count=None)
+        check_chain(store, run_id)
         assert done(self.folder, self.log, case) == 1, "it did not happen once"
         (effect,) = store.read_blocking(lambda tx: ledger.listed(tx, run_id=run_id, limit=10))
         assert (effect.status, effect.result) == (EffectStatus.SUCCEEDED, f'"{RESULT}"'), effect

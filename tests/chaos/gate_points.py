@@ -33,6 +33,7 @@ from support import forks, moments
 from support.allowing import DESK
 from support.rounds import Log
 from support.shops import chain_of
+from support.stories import check_chain
 
 PACE = Pace(beat_s=0.1, lease_s=1.5, poll_s=0.02)
 RESCUE = Pace(slots=16, beat_s=0.1, lease_s=5.0, poll_s=0.02)
@@ -352,6 +353,7 @@ class Scene:
         run_id = self.run_of(case)
         run = store.read_blocking(lambda tx: runs.get(tx, run_id))
         assert run.status is RunStatus.SUCCEEDED, run
+        check_chain(store, run_id)
         assert self.paid(case) == case.paid, f"paid was {self.paid(case)}"
         found = store.read_blocking(lambda tx: gates.of_run(tx, run_id))
         assert all(gate.status is not GateStatus.OPEN for gate in found), found

@@ -25,7 +25,7 @@ from support.allowing import OPEN
 from support.graphs import on_thread
 from support.moments import WatchedCheckpointer
 from support.rounds import Log, check_line, check_run, executions, rounds
-from support.stories import check_story, story
+from support.stories import check_chain, check_story, story
 
 WANTED = 2
 PACE = Pace(beat_s=0.1, lease_s=1.5, poll_s=0.02)
@@ -548,6 +548,7 @@ async def check_point(store: Store, log: Log, point: Point) -> None:
     run_id = run_of(log, point)
     succeeded = point.end is RunStatus.SUCCEEDED
     check_story(store, run_id, point.end, gate_count=WANTED if succeeded else None)
+    check_chain(store, run_id)
     ((_, victim),) = (one for one in log.read("victim") if one[0] == point.name)
     done = [event.action for event in story(store, run_id) if event.actor == victim]
     assert done == list(point.done), f"the victim did {done}"

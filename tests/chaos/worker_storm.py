@@ -23,7 +23,7 @@ from penstock.runs import Pace, Runtime, Worker
 from support import forks
 from support.allowing import OPEN
 from support.rounds import Log, check_run, rounds
-from support.stories import check_story
+from support.stories import check_chain, check_story
 
 WANTED = 2
 PACE = Pace(slots=12, beat_s=0.1, lease_s=0.6, poll_s=0.02, lost_limit=1000)
@@ -104,6 +104,7 @@ def examine(url: str, log: Log) -> None:
                 await check_run(rounds(saver, log, asking=True), run.thread_id, wanted=WANTED)
                 # Undisturbed, a run is claimed at its start and after each of its gates.
                 log.write("ended", run.id, run.epoch > WANTED + 1)
+            check_chain(store, RunId(log.read("queued")[0][0]))
 
         asyncio.run(look())
 

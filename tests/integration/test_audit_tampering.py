@@ -287,12 +287,24 @@ ROWS: dict[str, tuple[Tamper, str]] = {
         r"row 7 .*: the question of gate `f{12}` of run `\S+` was changed after it was opened",
     ),
     "a gate was deleted": (
-        lambda connection: _execute(connection, "DELETE FROM gates"),
+        lambda connection: _delete_gates(connection),  # noqa: PLW0108  (it is defined below)
         r"row 7 .*: gate `f{12}` was deleted from the store",
     ),
     "a vote was put in": (
         lambda connection: _vote(connection),  # noqa: PLW0108  (it is defined below)
         r"nothing tells of the vote of `mallory` at gate `f{12}`: it was changed, or put in",
+    ),
+    "a verdict was changed": (
+        set_row("decisions", verdict="allow"),
+        r"row 9 .*: what was decided about a call of run `\S+` was changed",
+    ),
+    "a request was changed": (
+        set_row("decisions", request="{}"),
+        r"row 9 .*: what was decided about a call of run `\S+` was changed",
+    ),
+    "a decision was deleted": (
+        lambda connection: _execute(connection, "DELETE FROM decisions"),
+        r"row 9 .*: 1 decisions about calls of run `\S+` were deleted",
     ),
     "a key was erased": (
         lambda connection: _execute(connection, "DELETE FROM run_keys"),
@@ -466,6 +478,11 @@ def _cut(store: Store, number: int, *, right: bool) -> None:
 def _delete_effect(connection: Connection, key: str) -> None:
     connection.execute(text("DELETE FROM effect_reports WHERE effect_key = :key"), {"key": key})
     connection.execute(text("DELETE FROM effects WHERE key = :key"), {"key": key})
+
+
+def _delete_gates(connection: Connection) -> None:
+    connection.execute(text("DELETE FROM notices"))
+    _execute(connection, "DELETE FROM gates")
 
 
 def _copy(connection: Connection, table: str, **values: object) -> None:

@@ -3,8 +3,10 @@
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection
 
-from penstock.checkpoints import Store
+from penstock.checkpoints import Store, audit
+from penstock.contracts.audit import AuditEvent
 from penstock.contracts.ids import WorkerId
 from penstock.runs import keeping
 from penstock.runs.keeping import Keeper, Retention, find_old
@@ -61,10 +63,25 @@ async def test_old_events_are_taken_away_in_portions_and_the_chain_still_holds(
     rows = store.read_blocking(chains.rows)
     assert {row.action for row in rows} == {"audit.cut"}
     found = chains.verified(store)
-    assert (found.faults, found.number, found.cut_number) == ([], rows[-1].number, 9)
+    assert (found.faults, found.number, found.cut_number) == ([], rows[-1].number, 10)
     assert chains.differences(store) == []
     chains.tell(store, "after")
     assert chains.verified(store).number == rows[-1].number + 1
+
+
+async def test_events_that_are_young_stay(store: Store) -> None:
+    chains.tell(store, "a", "b")
+
+    def move_on(connection: Connection) -> None:
+        event = AuditEvent(
+            tenant="acme", at=NOW + 9 * DAY, actor="a", action="c", run_id=None, detail={}
+        )
+        for _ in range(3):
+            audit.append(connection, event)
+
+    store.write_blocking(move_on)
+    assert await keeper(store, after=9 * DAY, audit=5 * DAY).keep_once() == 2
+    assert [row.number for row in store.read_blocking(chains.rows)] == [3, 4, 5, 6]
 
 
 async def test_the_last_event_of_a_chain_stays(store: Store) -> None:
@@ -76,8 +93,8 @@ async def test_what_is_old_is_counted_and_left(store: Store) -> None:
     chains.live_through(store)
     retention = Retention(runs=DAY, audit=2 * DAY)
     old = store.read_blocking(lambda tx: find_old(tx, retention, at=NOW + 3 * DAY))
-    assert (old.run_count, dict(old.events)) == (1, {"acme": 9})
-    assert len(store.read_blocking(chains.rows)) == 9
+    assert (old.run_count, dict(old.events)) == (1, {"acme": 10})
+    assert len(store.read_blocking(chains.rows)) == 10
 
 
 async def test_trouble_with_retention_ends_no_worker(

@@ -2409,6 +2409,11 @@ def test_the_tests_pass_where_nothing_is_broken(checkout_copy: Copy) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: re.sub(r"\W+", "_", mutant.claim))
 def test_a_test_fails_where(checkout_copy: Copy, mutant: Mutant) -> None:
+    check(checkout_copy, mutant)
+
+
+def check(checkout_copy: Copy, mutant: Mutant) -> None:
+    """Make a mutant, and make sure that one of its tests fails."""
     path = checkout_copy.folder / mutant.folder / mutant.module
     whole = path.read_text()
     assert whole.count(mutant.old) == 1, f"`{mutant.old}` stands {whole.count(mutant.old)} times"

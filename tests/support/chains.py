@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, select, text, update
 
-from penstock.checkpoints import Store, audit, gates
+from penstock.checkpoints import Store, audit, decisions, gates
 from penstock.checkpoints import runs as stored
 from penstock.checkpoints.audit.comparing import compare
 from penstock.checkpoints.audit.verifying import Verified, verify
@@ -15,8 +15,9 @@ from penstock.checkpoints.schema import audit_events, audit_heads
 from penstock.checkpoints.schema.audit_triggers import statements
 from penstock.contracts.audit import AuditEvent, ChainedEvent, Fault, Head, rehashed
 from penstock.contracts.gate import Question
-from penstock.contracts.ids import GateId
-from penstock.contracts.run import RunStatus
+from penstock.contracts.ids import GateId, IdempotencyKey
+from penstock.contracts.policy import Decided, Decision, Principal, Request, Verdict
+from penstock.contracts.run import Fence, RunStatus
 from support.ledgers import Book, new_effect
 from support.runs import NOW, Runs
 
@@ -52,8 +53,32 @@ def live_through(store: Store) -> str:
         gates.decide(connection, question.id, answer='"because"', by="bob", at=NOW)
 
     store.write_blocking(ask)
+    store.write_blocking(
+        lambda connection: decisions.record(connection, _decided(fence), actor="w")
+    )
     runs.move(fence, RunStatus.SUCCEEDED)
     return fence.run_id
+
+
+def _decided(fence: Fence) -> Decided:
+    nothing: frozenset[str] = frozenset()
+    principal = Principal(
+        user="ann", agent="demo", tenant="acme", roles=nothing, groups=nothing, scopes=nothing
+    )
+    request = Request(
+        tool="pay", tool_version="1", tenant="acme", principal=principal, args={}, facts={}
+    )
+    decision = Decision(verdict=Verdict.DENY, reasons=("ceiling",), message="too much")
+    return Decided(
+        tenant="acme",
+        run_id=fence.run_id,
+        graph="demo",
+        effect_key=IdempotencyKey("denied"),
+        policy_digest="d" * 64,
+        request=request,
+        decision=decision,
+        at=NOW,
+    )
 
 
 def tamper(url: str, *doings: Tamper) -> None:

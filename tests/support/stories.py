@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from penstock.checkpoints import Store, audit, gates, runs
+from penstock.checkpoints.audit.comparing import compare
+from penstock.checkpoints.audit.verifying import verify
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.gate import GateStatus
 from penstock.contracts.ids import RunId
@@ -40,6 +42,15 @@ def check_story(store: Store, run_id: RunId, end: RunStatus, *, gate_count: int 
     epochs = [event.detail["epoch"] for event in events if event.action == "run.claimed"]
     assert epochs == list(range(1, run.epoch + 1)), f"{run_id} was claimed at {epochs}"
     _check_gates(store, run_id, end, events, gate_count)
+
+
+def check_chain(store: Store, run_id: RunId) -> None:
+    """Make sure that the audit of a run's tenant is whole, and that the store is as it says."""
+    tenant = store.read_blocking(lambda connection: runs.get(connection, run_id)).tenant
+    found = store.read_blocking(lambda connection: verify(connection, tenant))
+    assert found.faults == [], [str(fault) for fault in found.faults]
+    other = store.read_blocking(lambda connection: list(compare(connection, tenant)))
+    assert other == [], [str(fault) for fault in other]
 
 
 def _check_gates(

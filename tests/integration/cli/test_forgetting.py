@@ -1,5 +1,7 @@
 """A run that is forgotten is found nowhere in the files of its store, and the audit still holds."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,16 @@ def test_nothing_of_a_run_that_is_forgotten_is_left_in_the_files(
     assert [each["status"] for each in desk.json("effects", "--run", small["id"])["effects"]] == [
         "succeeded"
     ]
+
+
+def test_the_key_of_a_run_that_is_forgotten_is_gone(desk: CommandLine, tmp_path: Path) -> None:
+    done = run(desk, 5, CANARY)
+    wanted = "SELECT count(*) FROM run_keys WHERE run_id = ?"
+    with closing(sqlite3.connect(tmp_path / "penstock.db")) as store:
+        assert store.execute(wanted, (done["id"],)).fetchone() == (1,)
+    desk("forget", done["id"])
+    with closing(sqlite3.connect(tmp_path / "penstock.db")) as store:
+        assert store.execute(wanted, (done["id"],)).fetchone() == (0,)
 
 
 def test_the_report_says_what_each_store_did(desk: CommandLine) -> None:

@@ -152,7 +152,7 @@ def _check_head(found: Verified, stored: Head | None, last: ChainedEvent | None)
         return
     if len(found.faults) >= FAULT_LIMIT:
         return
-    if stored is None or not stored.hash:
+    if stored is None:
         found.add("the head of the chain was deleted", row=last)
     elif stored.number > last.number:
         found.add(f"{_deleted(last.number + 1, stored.number)} after it", row=last)
