@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 TROUBLE_S = 10.0
 """After a round that did not work, the next one waits for so long."""
-POST_LIMIT_S = 10.0
+POST_LIMIT_S = 3.0
 """A POST that takes longer has failed."""
 
 

@@ -82,9 +82,9 @@ class Worker:
         policy for graphs that name none. Only a worker that is given `channels` tells people about
         gates, with `links` if there are any. `day_budget` is what the runs of each tenant may use
         in a day together; every worker of a store is to be given the same. What it drives is traced
-        where `tracing` says so; whoever opened that closes it. With a
-        `shipment` it writes signed heads of the audit out. With a `retention` it takes away what is
-        older; runs are then forgotten `elsewhere` too.
+        where `tracing` says so; whoever opened that closes it. With a `shipment` it writes signed
+        heads of the audit out. With a `retention` it takes away what is older; runs are then
+        forgotten `elsewhere` too.
         """
         self._store = store
         self._catalog = catalog
@@ -143,14 +143,15 @@ class Worker:
                     await self._engine.work(self)
                     if self._notifier is not None:
                         self._notifier.stop()
-                    if self._shipper is not None:
-                        self._shipper.stop()
                     if self._keeper is not None:
                         self._keeper.stop()
                     for driving in list(self._driving.values()):
                         driving.stop(Why.DRAINED)
                     await asyncio.gather(*(one.task for one in list(self._driving.values())))
                     sweeping.cancel()
+                    if self._shipper is not None:
+                        # Now, so that the last heads are of all that was given back.
+                        self._shipper.stop()
                     await asyncio.wait([telling, shipping, keeping], timeout=LAST_NOTICES_S)
                     telling.cancel()
                     shipping.cancel()
