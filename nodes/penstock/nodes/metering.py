@@ -200,7 +200,10 @@ class Meter(BaseCallbackHandler):
         acting.note_steps()
         try:
             acting.trace.tokens_left(self._held(change, worst))
-        except (OverBudget, BudgetExhausted, GateAwaited, GateExpired, LeaseLost) as error:
+        except GateAwaited as awaited:
+            self._spans.waits(run_id, awaited.gate_id)
+            raise
+        except (OverBudget, BudgetExhausted, GateExpired, LeaseLost) as error:
             self._spans.failed(run_id, str(error))
             raise
         with self._calling:

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import LLMResult
 
 from penstock.contracts.budget import MICROS, Money
+from penstock.contracts.ids import GateId
 from penstock.nodes.origin import task_here
 from penstock.nodes.prices import Used
 from penstock.traces import OpenSpan, SegmentTrace, SpanName, names
@@ -103,6 +104,11 @@ class ModelSpans:
         if money is not None:
             about[names.COST_TOTAL] = money.micros / MICROS
         self._spans.end(call, about)
+
+    def waits(self, call: UUID, gate_id: GateId) -> None:
+        """End the span of a call that is made when a gate has been decided."""
+        about: dict[str, Value] = {names.HUMAN_GATE: gate_id}
+        self._spans.end(call, {**about, **shown_output("interrupted: it waits at a gate")})
 
     def failed(self, call: UUID, error: str) -> None:
         """End the span of a call that failed, or that was not made."""

@@ -13,7 +13,7 @@ from langgraph.types import interrupt
 from opentelemetry.trace import StatusCode
 
 from penstock.checkpoints import Store
-from penstock.contracts.budget import Budget
+from penstock.contracts.budget import Budget, OnExhaustion
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import declare
 from penstock.nodes import Retryable, RetryPlan, tool
@@ -293,6 +293,23 @@ async def test_a_budget_that_is_used_up_is_seen(store: Store) -> None:
     spans.check_tree(run)
     assert told(spans.root(run, 1))[names.FAILURE] == "budget_exhausted"
     assert spans.one("llm.call").status.status_code is StatusCode.ERROR
+
+
+async def test_a_model_that_waits_for_a_larger_budget_is_no_error(store: Store) -> None:
+    async def ask(_: State) -> State:
+        await Talker().ainvoke("hi")
+        return {}
+
+    spans = Spans()
+    budget = Budget(tokens=1, on_exhaustion=OnExhaustion.GATE)
+    shop = Shop(store, chain_of(State, ask, budget=budget), tracing=spans.pipeline)
+    run = await shop.run()
+    assert run.status is RunStatus.WAITING, run.failure
+    spans.check_tree(run)
+    assert all(span.status.status_code is StatusCode.OK for span in spans.all())
+    (gate,) = await shop.runtime.gates(run.id)
+    assert told(spans.one("llm.call"))[names.HUMAN_GATE] == gate.id
+    assert told(spans.root(run, 1))[names.OUTPUT] == "interrupted: budget"
 
 
 class Shelf(BaseRetriever):

@@ -1,21 +1,22 @@
 """Trace: a tool call is seen from outside, from its request to its outcome."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
 
+from penstock.contracts.ids import GateId
 from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome, Refused
 from penstock.contracts.policy import Decided
-from penstock.contracts.signals import LeaseLost
+from penstock.contracts.signals import GateAwaited, LeaseLost
 from penstock.nodes.acting import Acting
 from penstock.nodes.call import Next, ToolCall
 from penstock.nodes.origin import task_here
 from penstock.nodes.parking import gates_of
 from penstock.nodes.tool import Tool
-from penstock.traces import EventName, SegmentTrace, SpanName, names
+from penstock.traces import EventName, OpenSpan, SegmentTrace, SpanName, names
 from penstock.traces.content import Value, shown_input, shown_output
 
 
@@ -41,11 +42,10 @@ class Trace:
             with span.here():
                 outcome = await following(replace(call, span=span))
         except GraphBubbleUp as raised:
-            gates = ",".join(sorted(gates_of(raised) if isinstance(raised, GraphInterrupt) else ()))
-            told: dict[str, Value] = {names.OUTCOME: "waiting"}
-            if gates:
-                told[names.HUMAN_GATE] = gates
-            span.end({**told, **shown_output("interrupted: it waits at a gate")})
+            _wait(span, gates_of(raised) if isinstance(raised, GraphInterrupt) else ())
+            raise
+        except GateAwaited as awaited:
+            _wait(span, [awaited.gate_id])
             raise
         except LeaseLost as lost:
             span.event(EventName.LEASE_LOST, {names.MESSAGE: str(lost)})
@@ -113,6 +113,13 @@ def told_of(outcome: Outcome) -> tuple[dict[str, Value], str]:
         case _:
             assert_never(outcome)
     return {names.OUTCOME: told, **shown_output(outcome.message)}, why
+
+
+def _wait(span: OpenSpan, gates: Collection[GateId]) -> None:
+    told: dict[str, Value] = {names.OUTCOME: "waiting"}
+    if gates:
+        told[names.HUMAN_GATE] = ",".join(sorted(gates))
+    span.end({**told, **shown_output("interrupted: it waits at a gate")})
 
 
 def _about(tool: Tool[Any]) -> dict[str, Value]:
