@@ -92,9 +92,6 @@ class SegmentTrace:
     def end(self, run: Run, running: Sequence[Step]) -> None:
         """End the segment with `run` as it was left, and the steps that have not ended by then."""
 
-    def lost(self) -> None:
-        """Leave the segment unwritten: whoever takes the run over writes it."""
-
 
 class Tracing:
     """What begins the traces of a process."""
