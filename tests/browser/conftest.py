@@ -4,7 +4,7 @@ They are asynchronous, all on one loop: Playwright's synchronous face keeps a lo
 thread it was started in, in which no other test could run one of its own.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from support.browsers import PATIENCE_MS, Windows, find_chromium, launch
+from support.phoenixes import find_phoenix, running
 
 HERE = Path(__file__).parent
 
@@ -50,3 +51,13 @@ async def windows(browser: Browser) -> AsyncIterator[Windows]:
 async def page(windows: Windows) -> Page:
     """A window."""
     return await windows.open()
+
+
+@pytest.fixture(scope="session")
+def phoenix_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Phoenix that lives as long as the session; it takes a while to begin."""
+    found = find_phoenix()
+    if found is None:
+        pytest.skip("Phoenix was not found: make phoenix")
+    with running(found, tmp_path_factory.mktemp("phoenix")) as url:
+        yield url

@@ -244,6 +244,13 @@ class PortTaken(PenstockError):
     code = "port_taken"
 
 
+class PhoenixUnreachable(PenstockError):
+    """Phoenix does not answer, or not now; whether it did what it was asked is not known."""
+
+    code = "phoenix_unreachable"
+    retryable = True
+
+
 class TooManyRuns(PenstockError):
     """More runs fit a filter than are acted on unasked; nothing was changed."""
 

@@ -18,6 +18,7 @@ from penstock.runs.links import SECRET_LENGTH, Links
 from penstock.runs.pace import Pace
 from penstock.runs.runtime import TENANT
 from penstock.runs.shipping import Shipment
+from penstock.traces.phoenix import Links as PhoenixLinks
 from penstock.traces.protocol import Protocol
 
 PREFIX = "PENSTOCK_"
@@ -93,7 +94,10 @@ class Settings(BaseSettings):
     link_secret: SecretStr | None = Field(default=None, min_length=SECRET_LENGTH)
     """What links are signed with, in every process the same; without it there are none."""
     phoenix_url: str | None = Field(default=None, pattern=r"^https?://")
-    """Where Phoenix is, which shows the traces; without it there are no links to them."""
+    """Where Phoenix is, which shows the traces; without it there are no links, and it is not told
+    how people decided."""
+    phoenix_api_key: SecretStr | None = None
+    """What it wants to be shown by whoever writes to it; without one, nothing."""
     phoenix_env: Path | None = None
     """The environment that `penstock dev` starts Phoenix from; without one, it looks for one."""
     audit_key: Path | None = None
@@ -173,6 +177,10 @@ class Settings(BaseSettings):
             runs=None if days is None else timedelta(days=days),
             audit=timedelta(days=self.retention_audit_days),
         )
+
+    def phoenix_links(self) -> PhoenixLinks | None:
+        """Return the links into Phoenix; None where it is not known."""
+        return None if self.phoenix_url is None else PhoenixLinks(url=self.phoenix_url)
 
     def links(self) -> Links | None:
         """Return what signs links to gates; None where the page or the secret is not known."""

@@ -19,11 +19,13 @@ from penstock.contracts.ids import RunId, WorkerId, new_worker_id
 from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import IsolationTier
+from penstock.contracts.trace import TraceContent
 from penstock.graphs import Catalog
 from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import NotStarted, Pool
 from penstock.policies import OpenDirectory, People
 from penstock.runs import policing
+from penstock.runs.annotating import Annotating, Tells
 from penstock.runs.beats import Beats
 from penstock.runs.cancelled import leave_calls
 from penstock.runs.driver import Driver
@@ -75,6 +77,7 @@ class Worker:
         shipment: Shipment | None = None,
         retention: Retention | None = None,
         elsewhere: Sequence[Forgets] = (),
+        phoenix: Tells | None = None,
     ) -> None:
         """Make a worker for the graphs of `catalog`; `work` starts it.
 
@@ -84,7 +87,7 @@ class Worker:
         in a day together; every worker of a store is to be given the same. What it drives is traced
         where `tracing` says so; whoever opened that closes it. With a `shipment` it writes signed
         heads of the audit out. With a `retention` it takes away what is older; runs are then
-        forgotten `elsewhere` too.
+        forgotten `elsewhere` too. `phoenix` is told how people decided and how runs ended.
         """
         self._store = store
         self._catalog = catalog
@@ -109,9 +112,11 @@ class Worker:
             people=self._people,
             day_budget=day_budget,
         )
-        self._notifier = (
-            None if channels is None else Notifier(store, channels, self._clock, links=links)
-        )
+        self._tellers: list[Notifier | Annotating] = []
+        if channels is not None:
+            self._tellers.append(Notifier(store, channels, self._clock, links=links))
+        if phoenix is not None:
+            self._tellers.append(Annotating(store, phoenix, self._clock, self._content))
         self._keeper = (
             None
             if retention is None
@@ -137,12 +142,15 @@ class Worker:
                     beating = loop.run_in_executor(beater, self._beats.beat, loop)
                     group.create_task(_until(beating))
                     sweeping = group.create_task(self._sweep())
-                    telling = group.create_task(self._tell())
+                    telling = [
+                        group.create_task(teller.work(every_s=self._pace.beat_s))
+                        for teller in self._tellers
+                    ]
                     shipping = group.create_task(self._ship())
                     keeping = group.create_task(self._keep())
                     await self._engine.work(self)
-                    if self._notifier is not None:
-                        self._notifier.stop()
+                    for teller in self._tellers:
+                        teller.stop()
                     if self._keeper is not None:
                         self._keeper.stop()
                     for driving in list(self._driving.values()):
@@ -152,10 +160,10 @@ class Worker:
                     if self._shipper is not None:
                         # Now, so that the last heads are of all that was given back.
                         self._shipper.stop()
-                    await asyncio.wait([telling, shipping, keeping], timeout=LAST_NOTICES_S)
-                    telling.cancel()
-                    shipping.cancel()
-                    keeping.cancel()
+                    last = [*telling, shipping, keeping]
+                    await asyncio.wait(last, timeout=LAST_NOTICES_S)
+                    for task in last:
+                        task.cancel()
                     self._beats.end()
             finally:
                 self._beats.end()
@@ -268,9 +276,10 @@ class Worker:
                 self._engine.wake()
             await asyncio.sleep(self._pace.beat_s)
 
-    async def _tell(self) -> None:
-        if self._notifier is not None:
-            await self._notifier.work(every_s=self._pace.beat_s)
+    def _content(self, run: Run) -> TraceContent:
+        """Return how much of texts may be told of a run; of a graph that is not known, nothing."""
+        graph = next((graph for graph in self._catalog if graph.name == run.graph), None)
+        return TraceContent.DIGESTS if graph is None else graph.trace
 
     async def _ship(self) -> None:
         if self._shipper is not None:

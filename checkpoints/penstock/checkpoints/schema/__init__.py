@@ -4,6 +4,7 @@ The migrations build the same tables step by step; a test holds the two together
 and index has a name, so that a migration can speak of it.
 """
 
+from penstock.checkpoints.schema.annotations import annotations
 from penstock.checkpoints.schema.audit import audit_events, audit_heads, audit_marks, run_keys
 from penstock.checkpoints.schema.budgets import budget_accounts, budget_holds
 from penstock.checkpoints.schema.checkpoints import (
@@ -33,6 +34,7 @@ from penstock.checkpoints.schema.runs import runs, steps
 __all__ = [
     "RowNumber",
     "UtcDateTime",
+    "annotations",
     "audit_events",
     "audit_heads",
     "audit_marks",

@@ -28,6 +28,7 @@ from penstock.contracts.run import Run
 from penstock.graphs import Catalog, read_manifest
 from penstock.policies import Directory, OpenDirectory, People
 from penstock.runs import Approvals, Auditing, Engine, LocalEngine, Policing, Runtime, Worker
+from penstock.runs.annotating import Tells
 from penstock.runs.settings import PREFIX, Settings
 from penstock.traces import Tracing
 
@@ -66,6 +67,7 @@ class Desk:
             day_budget=self.settings.budget_of_day(),
             shipment=self.settings.shipment(),
             retention=self.settings.retention(),
+            phoenix=phoenix_of(self.settings),
         )
 
     def person(self, named: str | None = None) -> str:
@@ -207,6 +209,17 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
             policing=Policing(store, known, people=people, default=settings.policy),
             auditing=Auditing(store),
         )
+
+
+def phoenix_of(settings: Settings) -> Tells | None:
+    """Return what writes to the Phoenix that is known; None if none is."""
+    if settings.phoenix_url is None:
+        return None
+    # Its client is not needed where there is no Phoenix.
+    from penstock.traces.phoenix_client import Phoenix  # noqa: PLC0415
+
+    key = settings.phoenix_api_key
+    return Phoenix(settings.phoenix_url, api_key=None if key is None else key.get_secret_value())
 
 
 def read_people(settings: Settings) -> People:

@@ -34,7 +34,9 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
         "result": None,
         "result_missing": None,
     }
-    said: list[Any] = [_header(run)]
+    links = settings.phoenix_links()
+    data["trace"] = None if links is None else links.trace(run.id)
+    said: list[Any] = [_header(run, trace=data["trace"])]
     if gates:
         rows = [(gate.id, gate.status, gate_words.asked(gate), gate.answer or "") for gate in gates]
         said += ["", table("gate", "status", "question", "answer", rows=rows)]
@@ -101,7 +103,7 @@ async def result(desk: Desk, run: Run) -> Any:
     return await desk.runtime.result(run)
 
 
-def _header(run: Run) -> Any:
+def _header(run: Run, *, trace: str | None) -> Any:
     failure = run.failure
     rows = {
         "run": run.id,
@@ -121,6 +123,7 @@ def _header(run: Run) -> Any:
         "deadline": None
         if run.deadline_at is None or run.status not in LIVE
         else texts.instant(run.deadline_at),
+        "trace": trace,
         "created": texts.instant(run.created_at),
         "ended": texts.instant(run.ended_at),
         "failure": None if failure is None else f"{failure.code}: {failure.message}",

@@ -1,0 +1,153 @@
+"""What is to be told where traces are shown: found in the store, sent later, and in nobody's way.
+
+Decisions and ends are in the tables of gates and runs, and are found there: whoever decides or
+drives writes nothing for this, and where nobody asks, there is nothing. Like a notice, each is
+taken for a time, tried again with growing waits, and given up in the end.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    Update,
+    cast,
+    literal,
+    null,
+    select,
+    update,
+)
+
+from penstock.checkpoints.database import database_now, insert_or_keep
+from penstock.checkpoints.schema import annotations, gates, runs
+from penstock.contracts.annotation import Annotation, AnnotationKind
+from penstock.contracts.gate import GateStatus
+from penstock.contracts.ids import GateId, RunId
+from penstock.contracts.run import ENDED, RunStatus
+
+TAKEN_S = 60.0
+"""So long one belongs to the worker that took it; longer than a sending may take."""
+FIRST_WAIT_S = 5.0
+"""After a failure; each further wait is twice as long, up to `LONGEST_WAIT_S`."""
+LONGEST_WAIT_S = 3600.0
+ATTEMPT_LIMIT = 16
+"""One that could not be told so often is given up, after about seven hours."""
+
+_TOLD_STATUSES = (GateStatus.DECIDED, GateStatus.EXPIRED)
+
+
+def any_due(connection: Connection, *, since: datetime) -> bool:
+    """Tell whether `take` has something to do."""
+    due = select(annotations.c.subject).where(*_due(connection)).limit(1)
+    if connection.execute(due).first() is not None:
+        return True
+    return any(connection.execute(new.limit(1)).first() is not None for new in _new(since))
+
+
+def take(connection: Connection, *, since: datetime, limit: int) -> Sequence[Annotation]:
+    """Take what is to be told of gates and runs that closed `since` then, for `TAKEN_S`.
+
+    A gate is told of when its run has gone on: before that, there is no span to tell it of.
+    """
+    names = ["subject", "kind", "run_id", "gate_id", "due_at", "attempt_count"]
+    for new in _new(since):
+        found = new.limit(limit).add_columns(database_now(connection.dialect), literal(0))
+        connection.execute(
+            insert_or_keep(connection.dialect, annotations).from_select(names, found)
+        )
+    due = (
+        select(annotations.c.subject)
+        .where(*_due(connection))
+        .order_by(annotations.c.due_at, annotations.c.subject)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    subjects = connection.execute(due).scalars().all()
+    if not subjects:
+        return []
+    rows = connection.execute(
+        update(annotations)
+        .where(annotations.c.subject.in_(subjects))
+        .values(
+            due_at=database_now(connection.dialect, plus_s=TAKEN_S),
+            attempt_count=annotations.c.attempt_count + 1,
+        )
+        .returning(*annotations.c)
+    )
+    return [_annotation(row) for row in rows]
+
+
+def told(connection: Connection, annotation: Annotation, *, outcome: str = "told") -> None:
+    """Record that nothing more is to be done about one, and why."""
+    now = database_now(connection.dialect)
+    connection.execute(_open(annotation).values(closed_at=now, outcome=outcome))
+
+
+def failed(connection: Connection, annotation: Annotation, *, why: str) -> None:
+    """Have one that could not be told be tried again later, or give it up."""
+    if annotation.attempt_count >= ATTEMPT_LIMIT:
+        told(connection, annotation, outcome=f"given up: {why}")
+        return
+    wait_s = min(FIRST_WAIT_S * 2 ** (annotation.attempt_count - 1), LONGEST_WAIT_S)
+    later = database_now(connection.dialect, plus_s=wait_s)
+    connection.execute(_open(annotation).values(due_at=later))
+
+
+def put_back(connection: Connection, annotation: Annotation, *, wait_s: float) -> None:
+    """Have one be tried again as if it had not been taken: nobody was there to be told."""
+    later = database_now(connection.dialect, plus_s=wait_s)
+    count = annotations.c.attempt_count - 1
+    connection.execute(_open(annotation).values(due_at=later, attempt_count=count))
+
+
+def _new(since: datetime) -> Sequence[Select[*tuple[Any, ...]]]:
+    """Return queries for what is to be told and was never taken: decisions, and ends of runs."""
+    of_gate = literal("gate:") + gates.c.id
+    of_end = literal("run:") + runs.c.id + literal(":") + cast(runs.c.epoch, Text)
+    decisions = (
+        select(of_gate, literal(AnnotationKind.DECISION.value), gates.c.run_id, gates.c.id)
+        .join(runs, runs.c.id == gates.c.run_id)
+        .where(
+            gates.c.closed_at >= since,
+            gates.c.status.in_(_TOLD_STATUSES),
+            runs.c.status != RunStatus.QUEUED,
+            runs.c.changed_at > gates.c.closed_at,
+            ~_is_known(of_gate),
+        )
+    )
+    ends = select(
+        of_end, literal(AnnotationKind.OUTCOME.value), runs.c.id, cast(null(), Text)
+    ).where(runs.c.ended_at >= since, runs.c.status.in_(ENDED), ~_is_known(of_end))
+    return decisions, ends
+
+
+def _is_known(subject: ColumnElement[str]) -> ColumnElement[bool]:
+    return select(annotations.c.subject).where(annotations.c.subject == subject).exists()
+
+
+def _due(connection: Connection) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    now = database_now(connection.dialect)
+    return annotations.c.closed_at.is_(None), annotations.c.due_at <= now
+
+
+def _open(annotation: Annotation) -> Update:
+    """Change one that whoever took it last still has."""
+    return update(annotations).where(
+        annotations.c.subject == annotation.subject,
+        annotations.c.closed_at.is_(None),
+        annotations.c.attempt_count == annotation.attempt_count,
+    )
+
+
+def _annotation(row: Any) -> Annotation:
+    return Annotation(
+        subject=row.subject,
+        kind=AnnotationKind(row.kind),
+        run_id=RunId(row.run_id),
+        gate_id=None if row.gate_id is None else GateId(row.gate_id),
+        attempt_count=row.attempt_count,
+    )
