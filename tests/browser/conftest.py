@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from support.browsers import PATIENCE_MS, Windows, find_chromium, launch
-from support.phoenixes import find_phoenix, running
+from support.phoenixes import Running, find_phoenix, running
 
 HERE = Path(__file__).parent
 
@@ -54,10 +54,10 @@ async def page(windows: Windows) -> Page:
 
 
 @pytest.fixture(scope="session")
-def phoenix_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Phoenix that lives as long as the session; it takes a while to begin."""
+def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A Phoenix that lives as long as the session; it takes a while to begin."""
     found = find_phoenix()
     if found is None:
         pytest.skip("Phoenix was not found: make phoenix")
-    with running(found, tmp_path_factory.mktemp("phoenix")) as url:
-        yield url
+    with running(found, tmp_path_factory.mktemp("phoenix")) as begun:
+        yield begun

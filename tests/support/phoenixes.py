@@ -4,6 +4,7 @@ import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.ui.dev import phoenix, ports
@@ -18,9 +19,31 @@ def find_phoenix() -> phoenix.Phoenix | None:
     return phoenix.find(ROOT / phoenix.FOLDER)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A Phoenix that runs."""
+
+    url: str
+    process_id: int
+
+    def addresses(self) -> set[str]:
+        """Return the addresses that it listens on, as Linux writes them, in hex."""
+        links = {str(link.readlink()) for link in Path(f"/proc/{self.process_id}/fd").iterdir()}
+        rows = [
+            line.split()
+            for table in ("tcp", "tcp6")
+            for line in Path("/proc/net", table).read_text().splitlines()[1:]
+        ]
+        return {
+            row[1].partition(":")[0]
+            for row in rows
+            if row[3] == "0A" and f"socket:[{row[9]}]" in links
+        }
+
+
 @contextmanager
-def running(found: phoenix.Phoenix, folder: Path) -> Generator[str]:
-    """Have a Phoenix run with its data in `folder`; give its address."""
+def running(found: phoenix.Phoenix, folder: Path) -> Generator[Running]:
+    """Have a Phoenix run with its data in `folder`."""
     port = ports.free_port()
     part = found.part(port=port, folder=folder)
     log = folder / "log"
@@ -37,7 +60,7 @@ def running(found: phoenix.Phoenix, folder: Path) -> Generator[str]:
                 process.wait(0.2)
             except subprocess.TimeoutExpired:
                 continue
-        yield phoenix.url(port)
+        yield Running(url=phoenix.url(port), process_id=process.pid)
     finally:
         process.terminate()
         try:
