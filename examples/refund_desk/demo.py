@@ -33,6 +33,7 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.run import ENDED, Run, RunStatus
 from penstock.graphs import Catalog
 from penstock.runs import Runtime
+from traced import Traces
 from world import World
 
 HERE = Path(__file__).resolve().parent
@@ -52,13 +53,16 @@ WORKER_FINDS = {
 
 def main() -> None:
     """Start the services, and work through the inbox while they run."""
-    with World(HOME) as world:
-        migrate(STORE_URL)
-        with Store.open(STORE_URL) as store:
-            asyncio.run(work(world, store, Console()))
+    console = Console()
+    with Traces.shown(HOME, console) as traces:
+        with World(HOME) as world:
+            migrate(STORE_URL)
+            with Store.open(STORE_URL) as store:
+                asyncio.run(work(world, store, console, traces))
+        traces.wait(console)
 
 
-async def work(world: World, store: Store, console: Console) -> None:
+async def work(world: World, store: Store, console: Console, traces: Traces) -> None:
     """Work through the inbox as far as it goes without a person."""
     catalog = Catalog.load(HERE / "langgraph.json")
     runtime = Runtime(store, Checkpointer(store), catalog)
@@ -66,18 +70,23 @@ async def work(world: World, store: Store, console: Console) -> None:
         await runtime.start(GRAPH, {"ticket": ticket}, actor="demo", key=ticket)
         for ticket in world.tickets
     ]
-    runs = await drive(runtime, runs, console)
-    await show(runtime, dict(zip(world.tickets, runs, strict=True)), world, console)
+    runs = await drive(runtime, runs, console, traces)
+    by_ticket = dict(zip(world.tickets, runs, strict=True))
+    await show(runtime, by_ticket, world, console)
+    tell = traces.told(GRAPH, by_ticket, begin_anew=f"rm -r {_short(HOME)}")
+    console.print(tell, soft_wrap=True)
 
 
-async def drive(runtime: Runtime, runs: Sequence[Run], console: Console) -> Sequence[Run]:
+async def drive(
+    runtime: Runtime, runs: Sequence[Run], console: Console, traces: Traces
+) -> Sequence[Run]:
     """Have a worker drive the runs until each is over or waits; return them as they are then."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     log = (HOME / "worker.log").open("a")
     with log, Progress(*columns, console=console) as progress:
         bar = progress.add_task("tickets", total=len(runs))
         worker = await asyncio.create_subprocess_exec(
-            *WORKER, stdout=log, stderr=log, env={**os.environ, **WORKER_FINDS}
+            *WORKER, stdout=log, stderr=log, env={**traces.variables, **os.environ, **WORKER_FINDS}
         )
         try:
             async with asyncio.timeout(DEADLINE_S):

@@ -28,6 +28,11 @@ _LONGEST_LINE = 1 << 16
 _LEASH = str(Path(__file__).with_name("leash.py"))
 
 
+def leashed(command: Sequence[str]) -> Sequence[str]:
+    """Return a command that becomes `command`, and ends with this process, however that ends."""
+    return (sys.executable, "-I", "-S", _LEASH, str(os.getpid()), *command)
+
+
 class Supervisor:
     """Runs some parts until it is stopped; those that begin first end last."""
 
@@ -108,9 +113,8 @@ class _Keeper:
         """Run the program once, to its end; return how it ended."""
         self._is_up = False
         self._kept.clear()
-        leashed = (sys.executable, "-I", "-S", _LEASH, str(os.getpid()), *self._part.command)
         process = await asyncio.create_subprocess_exec(
-            *leashed,
+            *leashed(self._part.command),
             env=dict(self._part.env),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
