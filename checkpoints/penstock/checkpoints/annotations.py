@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     Update,
     cast,
+    func,
     literal,
     null,
     select,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import annotations, gates, runs
-from penstock.contracts.annotation import Annotation, AnnotationKind
+from penstock.contracts.annotation import Annotation, AnnotationCounts, AnnotationKind
 from penstock.contracts.gate import GateStatus
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import ENDED, RunStatus
@@ -37,6 +38,7 @@ LONGEST_WAIT_S = 3600.0
 ATTEMPT_LIMIT = 16
 """One that could not be told so often is given up, after about seven hours."""
 
+_GIVEN_UP = "given up: "
 _TOLD_STATUSES = (GateStatus.DECIDED, GateStatus.EXPIRED)
 
 
@@ -90,7 +92,7 @@ def told(connection: Connection, annotation: Annotation, *, outcome: str = "told
 def failed(connection: Connection, annotation: Annotation, *, why: str) -> None:
     """Have one that could not be told be tried again later, or give it up."""
     if annotation.attempt_count >= ATTEMPT_LIMIT:
-        told(connection, annotation, outcome=f"given up: {why}")
+        told(connection, annotation, outcome=f"{_GIVEN_UP}{why}")
         return
     wait_s = min(FIRST_WAIT_S * 2 ** (annotation.attempt_count - 1), LONGEST_WAIT_S)
     later = database_now(connection.dialect, plus_s=wait_s)
@@ -102,6 +104,15 @@ def put_back(connection: Connection, annotation: Annotation, *, wait_s: float) -
     later = database_now(connection.dialect, plus_s=wait_s)
     count = annotations.c.attempt_count - 1
     connection.execute(_open(annotation).values(due_at=later, attempt_count=count))
+
+
+def counts(connection: Connection) -> AnnotationCounts:
+    """Return how the telling goes, of all tenants."""
+    count = select(func.count()).select_from(annotations)
+    waiting = connection.execute(count.where(annotations.c.closed_at.is_(None))).scalar()
+    is_given_up = annotations.c.outcome.startswith(_GIVEN_UP)
+    given_up = connection.execute(count.where(is_given_up)).scalar()
+    return AnnotationCounts(waiting=waiting or 0, given_up=given_up or 0)
 
 
 def _new(since: datetime) -> Sequence[Select[*tuple[Any, ...]]]:

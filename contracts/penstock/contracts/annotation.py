@@ -27,3 +27,13 @@ class Annotation:
     """Only of a decision."""
     attempt_count: int
     """How often it was taken, this time included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotationCounts:
+    """How the telling goes."""
+
+    waiting: int
+    """Taken and not told yet."""
+    given_up: int
+    """Tried as often as it is tried, without success."""

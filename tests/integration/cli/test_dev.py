@@ -1,6 +1,8 @@
 """`penstock dev`: from an empty folder's store to a run that is over, and an end without rests."""
 
+import asyncio
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +14,8 @@ import pytest
 
 from penstock.ui.dev import phoenix, ports
 from support.checkout import ROOT
-from support.desk import CommandLine, ended
+from support.desk import CommandLine, ended, until_there
+from support.processes import until_gone
 
 ALONE = ("--no-ui", "--no-phoenix")
 
@@ -51,6 +54,23 @@ def test_it_makes_the_store_drives_runs_and_ends_in_order(empty: CommandLine, nu
     assert over.out == "all has ended\n"
     assert "worker   │ " in over.err
     assert "has stopped; nothing is driven by it any more" in over.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="who is alive is asked of Linux")
+def test_a_second_signal_kills_all_at_once(cli: CommandLine) -> None:
+    cli.start("stuck")
+    process = cli.process("dev", *ALONE)
+    try:
+        said = re.search(r"worker .*-(\d+)-\w+ drives ", until_said(process, "drives "))
+        assert said is not None
+        until_there(cli.folder / "entered", process)
+        process.send_signal(signal.SIGTERM)
+        until_said(process, "another signal kills at once")
+        process.send_signal(signal.SIGTERM)
+    finally:
+        over = ended(process, within_s=30)
+    assert over.code == 128 + signal.SIGTERM
+    asyncio.run(until_gone(int(said[1])))
 
 
 def test_programs_get_its_log_as_json(cli: CommandLine) -> None:
@@ -159,3 +179,26 @@ def test_phoenix_is_told_to_stay_on_this_machine_and_an_operator_may_say_the_res
 def test_the_phoenix_that_is_named_is_the_one_that_is_pinned() -> None:
     pinned = (ROOT / "requirements" / "phoenix.in").read_text()
     assert f"arize-phoenix[pg]=={phoenix.VERSION}\n" in pinned
+
+
+def test_the_doctor_says_whether_phoenix_answers(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_PHOENIX_URL", phoenix.url(ports.free_port()))
+    answer = cli("doctor", "--json")
+    assert answer.code == 3
+    (check,) = (one for one in answer.data["checks"] if one["name"] == "phoenix")
+    assert not check["ok"]
+    assert "cannot be asked" in check["found"]
+    assert "; 0 to be told, 0 given up" in check["found"]
+
+
+def test_a_run_is_shown_with_the_link_to_its_trace(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = cli.start("chain")
+    assert cli.json("show", run_id)["trace"] is None
+    monkeypatch.setenv("PENSTOCK_PHOENIX_URL", "http://127.0.0.1:6006/")
+    link = f"http://127.0.0.1:6006/redirects/traces/{run_id.replace('-', '')}"
+    assert cli.json("show", run_id)["trace"] == link
+    assert link in cli("show", run_id).out

@@ -17,8 +17,7 @@ from penstock.ui.dev import ports, supervise
 from penstock.ui.dev.part import Part
 from penstock.ui.dev.supervise import Supervisor
 from support.checkout import import_path
-
-PATIENCE_S = 60
+from support.processes import PATIENCE_S, is_alive, until_gone
 
 GOES_ON = "import time; print('began', flush=True)\nwhile True: time.sleep(0.1)"
 
@@ -193,21 +192,6 @@ def test_nothing_outlives_a_supervisor_that_was_killed() -> None:
         supervisor.kill()
         supervisor.communicate(timeout=PATIENCE_S)
     asyncio.run(until_gone(child))
-
-
-def is_alive(process: int) -> bool:
-    """Tell whether a process is there and has not ended."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-async def until_gone(process: int) -> None:
-    """Wait until a process has ended."""
-    async with asyncio.timeout(PATIENCE_S):
-        while is_alive(process):  # noqa: ASYNC110  (nothing tells of it)
-            await asyncio.sleep(0.05)
 
 
 def test_a_port_that_is_taken_says_by_whom() -> None:

@@ -68,6 +68,18 @@ class Phoenix:
                 return self._why(error.response)
         return None
 
+    async def version(self) -> str:
+        """Return which version it is.
+
+        Raises:
+            PhoenixUnreachable: nobody answers, or not as Phoenix does.
+        """
+        async with self._talking() as http:
+            response = await http.get("arize_phoenix_version")
+        if not response.is_success:
+            raise self._unreachable(f"it answered with status {response.status_code}")
+        return response.text.strip()
+
     async def forget(self, run_id: RunId) -> bool:
         """Delete all that is there of a run; return whether there was anything.
 

@@ -6,6 +6,7 @@ import pwd
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dotenv import dotenv_values
 from pydantic import ValidationError
@@ -28,9 +29,11 @@ from penstock.contracts.run import Run
 from penstock.graphs import Catalog, read_manifest
 from penstock.policies import Directory, OpenDirectory, People
 from penstock.runs import Approvals, Auditing, Engine, LocalEngine, Policing, Runtime, Worker
-from penstock.runs.annotating import Tells
 from penstock.runs.settings import PREFIX, Settings
 from penstock.traces import Tracing
+
+if TYPE_CHECKING:
+    from penstock.traces.phoenix_client import Phoenix
 
 _PREFIX_ROWS = 1000
 """So many open gates are searched for one that begins as was typed."""
@@ -211,7 +214,7 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
         )
 
 
-def phoenix_of(settings: Settings) -> Tells | None:
+def phoenix_of(settings: Settings) -> "Phoenix | None":
     """Return what writes to the Phoenix that is known; None if none is."""
     if settings.phoenix_url is None:
         return None

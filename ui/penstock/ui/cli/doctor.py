@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
-from penstock.checkpoints import health, notices
+from penstock.checkpoints import annotations, health, notices
 from penstock.checkpoints.migration import HEAD
 from penstock.contracts.clock import SystemClock
-from penstock.contracts.errors import PenstockError
+from penstock.contracts.errors import PenstockError, PhoenixUnreachable
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import Catalog
 from penstock.nodes import isolation
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.ui.cli.desk import Desk, load_graphs, open_desk, phoenix_of
 from penstock.ui.cli.exits import Exit, of_error
 from penstock.ui.cli.output import Output, table
 from penstock.ui.cli.storing import shown_url
@@ -94,6 +94,7 @@ async def _look(desk: Desk, catalog: Catalog | None) -> Sequence[Check]:
         _stuck(runs, now),
         *([] if catalog is None else [await _policies(desk, catalog)]),
         await _notices(desk),
+        *await _phoenix(desk),
         *_homeless(runs, catalog),
     ]
 
@@ -150,6 +151,26 @@ async def _notices(desk: Desk) -> Check:
         found=f"{counts.due} to be sent, {counts.given_up} given up; {link}",
         todo="mend the channels that the workers' logs name, and tell people of the gates yourself",
     )
+
+
+async def _phoenix(desk: Desk) -> Sequence[Check]:
+    """Tell whether the Phoenix that is known is there, and how the telling goes."""
+    phoenix = phoenix_of(desk.settings)
+    if phoenix is None:
+        return []
+    counts = await desk.store.read(annotations.counts)
+    try:
+        found, ok = f"version {await phoenix.version()} at {desk.settings.phoenix_url}", True
+    except PhoenixUnreachable as error:
+        found, ok = str(error), False
+    return [
+        Check(
+            name="phoenix",
+            ok=ok,
+            found=f"{found}; {counts.waiting} to be told, {counts.given_up} given up",
+            todo="start it, or unset PENSTOCK_PHOENIX_URL; runs go on without it",
+        )
+    ]
 
 
 def _homeless(runs: Sequence[Run], catalog: Catalog | None) -> Sequence[Check]:

@@ -48,8 +48,7 @@ def dev(settings: Settings, output: Output, *, wanted: Wanted) -> Exit:
         StoreError: the store cannot be opened or written.
     """
     manifest = read_manifest(settings.graphs)
-    # The pages come with Streamlit.
-    wanted = replace(wanted, pages=wanted.pages and find_spec("streamlit") is not None)
+    wanted = replace(wanted, pages=wanted.pages and find_spec("penstock.ui.serving") is not None)
     if wanted.pages and not ports.is_free(wanted.port):
         holder = ports.holder(wanted.port)
         raise PortTaken(
