@@ -1,7 +1,7 @@
 """What is to be told where traces are shown: found, taken, told once, tried again, given up."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,10 @@ from support.approvals import open_approval, reject
 from support.runs import NOW, Runs
 
 SINCE = NOW - timedelta(days=1)
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
 
 
 def take(store: Store, *, limit: int = 10) -> Sequence[Annotation]:
@@ -48,12 +52,11 @@ def stored(store: Store) -> Sequence[Any]:
 
 
 def decided(store: Store, runs: Runs) -> Fence:
-    """Have a gate of a run decided; the run is in the queue again."""
+    """Have a gate decided at which a run waits."""
     fence = runs.start("one")
     gate = open_approval(store, fence)
     runs.park(fence)
     reject(store, gate)
-    store.write_blocking(lambda tx: wake(tx, fence.run_id, at=NOW, actor="test"))
     return fence
 
 
@@ -73,8 +76,10 @@ def test_nothing_is_to_be_told_of_runs_that_go_on(store: Store, runs: Runs) -> N
 def test_a_decision_is_to_be_told_once_its_run_goes_on(store: Store, runs: Runs) -> None:
     fence = decided(store, runs)
     assert not is_due(store)
-    later, worker = NOW + timedelta(seconds=1), WorkerId("worker-2")
-    store.write_blocking(lambda tx: claim(tx, fence.run_id, worker, lease_s=60, at=later))
+    store.write_blocking(lambda tx: wake(tx, fence.run_id, at=later(1), actor="test"))
+    assert not is_due(store)
+    worker = WorkerId("worker-2")
+    store.write_blocking(lambda tx: claim(tx, fence.run_id, worker, lease_s=60, at=later(2)))
     assert is_due(store)
     (taken,) = take(store)
     assert taken.kind is AnnotationKind.DECISION
@@ -92,8 +97,7 @@ def test_each_end_of_a_run_is_to_be_told(store: Store, runs: Runs) -> None:
 
 def test_what_ended_long_ago_is_left_alone(store: Store, runs: Runs) -> None:
     ended(runs)
-    later = NOW + timedelta(seconds=1)
-    found = store.write_blocking(lambda tx: annotations.take(tx, since=later, limit=10))
+    found = store.write_blocking(lambda tx: annotations.take(tx, since=later(1), limit=10))
     assert found == []
 
 
@@ -157,13 +161,19 @@ def test_where_nobody_is_there_to_be_told_no_attempt_is_counted(store: Store, ru
     assert again.attempt_count == 1
 
 
-def test_nothing_is_heard_of_one_that_another_has_taken_since(store: Store, runs: Runs) -> None:
+def test_no_trouble_is_heard_of_by_whom_another_has_taken_it_from(store: Store, runs: Runs) -> None:
     ended(runs)
+    take(store)
+    limit = annotations.ATTEMPT_LIMIT - 1
+    store.write_blocking(lambda tx: tx.execute(update(rows).values(attempt_count=limit)))
+    be_due(store)
     (early,) = take(store)
     be_due(store)
     (late,) = take(store)
     fail(store, early)
-    be_due(store)
-    store.write_blocking(lambda tx: annotations.told(tx, late))
+    store.write_blocking(lambda tx: annotations.put_back(tx, early, wait_s=30.0))
+    (row,) = stored(store)
+    assert (row.outcome, row.attempt_count) == (None, late.attempt_count)
+    store.write_blocking(lambda tx: annotations.told(tx, early))
     (row,) = stored(store)
     assert row.outcome == "told"

@@ -50,6 +50,10 @@ SEGMENTS_BEFORE = "test_steps_of_segments_before_count_and_those_told_of_again_d
 METERING = "tests/integration/nodes/test_metering.py"
 LINKS = ("tests/integration/test_links.py",)
 NOTICES = ("tests/integration/test_notices.py",)
+ANNOTATIONS = "tests/integration/test_annotations.py"
+ANNOTATING = "tests/integration/test_annotating.py"
+DEV = "tests/integration/cli/test_dev.py"
+SUPERVISE = "tests/integration/dev/test_supervise.py"
 DELTAS = ("tests/unit/test_deltas.py", *CHECKPOINTER)
 
 
@@ -2363,6 +2367,83 @@ MUTANTS = [
         "    put_off(connection, run, by=at - run.changed_at)\n",
         "",
         (f"{PAUSING}::test_time_at_a_gate_does_not_count",),
+    ),
+    # ---- what Phoenix is told, and what runs beside it ----
+    Mutant(
+        "a decision is told of while its run is in the queue, without a span",
+        "annotations.py",
+        "            runs.c.status != RunStatus.QUEUED,\n",
+        "",
+        (f"{ANNOTATIONS}::test_a_decision_is_to_be_told_once_its_run_goes_on",),
+    ),
+    Mutant(
+        "a decision is told of while its run still waits, without a span",
+        "annotations.py",
+        "            runs.c.changed_at > gates.c.closed_at,\n",
+        "",
+        (f"{ANNOTATIONS}::test_a_decision_is_to_be_told_once_its_run_goes_on",),
+    ),
+    Mutant(
+        "a worker gives up what another has taken since",
+        "annotations.py",
+        "        connection.execute(_open(annotation).where(is_own).values(given_up))\n",
+        "        connection.execute(_open(annotation).values(given_up))\n",
+        (f"{ANNOTATIONS}::test_no_trouble_is_heard_of_by_whom_another_has_taken_it_from",),
+    ),
+    Mutant(
+        "a worker puts back what another has taken since",
+        "annotations.py",
+        "        .where(annotations.c.attempt_count == annotation.attempt_count)\n",
+        "",
+        (f"{ANNOTATIONS}::test_no_trouble_is_heard_of_by_whom_another_has_taken_it_from",),
+    ),
+    Mutant(
+        "secrets in why a run failed are told",
+        "annotating.py",
+        "        explanation=redacted(said) if said and shows_texts else None,\n",
+        "        explanation=said if said and shows_texts else None,\n",
+        (f"{ANNOTATING}::test_secrets_in_words_are_not_told",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "words are told of a graph whose traces show digests",
+        "annotating.py",
+        "        shows_texts = self._content(run) is not TraceContent.DIGESTS\n",
+        "        shows_texts = bool(self._content(run))\n",
+        (f"{ANNOTATING}::test_where_traces_show_digests_no_words_are_told",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a Phoenix that is down uses all attempts up",
+        "annotating.py",
+        "                await self._put_back(taken[number:])\n",
+        "",
+        (f"{ANNOTATING}::test_nobody_there_costs_no_attempt",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "the environment opens Phoenix to other machines",
+        "environment.py",
+        '    return {**_with({"PYTHONUNBUFFERED": "1", **added}), **fixed}\n',
+        '    return {**fixed, **_with({"PYTHONUNBUFFERED": "1", **added})}\n',
+        (f"{DEV}::test_phoenix_is_told_to_stay_on_this_machine_and_an_operator_may_say_the_rest",),
+        "ui/penstock/ui/dev",
+    ),
+    Mutant(
+        "programs outlive a supervisor that was killed",
+        "leash.py",
+        "        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)\n",
+        "",
+        (f"{SUPERVISE}::test_nothing_outlives_a_supervisor_that_was_killed",),
+        "ui/penstock/ui/dev",
+    ),
+    Mutant(
+        "what a program started outlives it",
+        "supervise.py",
+        "            finally:\n                self.kill()\n",
+        "            finally:\n",
+        (f"{SUPERVISE}::test_what_a_part_started_ends_with_it",),
+        "ui/penstock/ui/dev",
     ),
 ]
 

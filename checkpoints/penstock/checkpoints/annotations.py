@@ -84,26 +84,38 @@ def take(connection: Connection, *, since: datetime, limit: int) -> Sequence[Ann
 
 
 def told(connection: Connection, annotation: Annotation, *, outcome: str = "told") -> None:
-    """Record that nothing more is to be done about one, and why."""
+    """Record that nothing more is to be done about one, and why.
+
+    Whoever has told it may say so, however late: that it was told is true all the same.
+    """
     now = database_now(connection.dialect)
     connection.execute(_open(annotation).values(closed_at=now, outcome=outcome))
 
 
 def failed(connection: Connection, annotation: Annotation, *, why: str) -> None:
-    """Have one that could not be told be tried again later, or give it up."""
+    """Have one that could not be told be tried again later, or give it up.
+
+    From a worker whose annotation another has taken meanwhile, nothing is heard.
+    """
+    is_own = annotations.c.attempt_count == annotation.attempt_count
     if annotation.attempt_count >= ATTEMPT_LIMIT:
-        told(connection, annotation, outcome=f"{_GIVEN_UP}{why}")
+        now = database_now(connection.dialect)
+        given_up = {"closed_at": now, "outcome": f"{_GIVEN_UP}{why}"}
+        connection.execute(_open(annotation).where(is_own).values(given_up))
         return
     wait_s = min(FIRST_WAIT_S * 2 ** (annotation.attempt_count - 1), LONGEST_WAIT_S)
     later = database_now(connection.dialect, plus_s=wait_s)
-    connection.execute(_open(annotation).values(due_at=later))
+    connection.execute(_open(annotation).where(is_own).values(due_at=later))
 
 
 def put_back(connection: Connection, annotation: Annotation, *, wait_s: float) -> None:
     """Have one be tried again as if it had not been taken: nobody was there to be told."""
     later = database_now(connection.dialect, plus_s=wait_s)
-    count = annotations.c.attempt_count - 1
-    connection.execute(_open(annotation).values(due_at=later, attempt_count=count))
+    connection.execute(
+        _open(annotation)
+        .where(annotations.c.attempt_count == annotation.attempt_count)
+        .values(due_at=later, attempt_count=annotation.attempt_count - 1)
+    )
 
 
 def counts(connection: Connection) -> AnnotationCounts:
@@ -146,11 +158,8 @@ def _due(connection: Connection) -> tuple[ColumnElement[bool], ColumnElement[boo
 
 
 def _open(annotation: Annotation) -> Update:
-    """Change one that whoever took it last still has."""
     return update(annotations).where(
-        annotations.c.subject == annotation.subject,
-        annotations.c.closed_at.is_(None),
-        annotations.c.attempt_count == annotation.attempt_count,
+        annotations.c.subject == annotation.subject, annotations.c.closed_at.is_(None)
     )
 
 

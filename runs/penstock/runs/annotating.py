@@ -22,8 +22,8 @@ from penstock.traces.phoenix import Annotator, Note
 
 log = logging.getLogger(__name__)
 
-TAKE_LIMIT = 20
-"""So many are told in a row."""
+TAKE_LIMIT = 5
+"""So many are taken at once: they must be told before they are anybody's again."""
 LOOK_BACK = timedelta(days=1)
 """What happened longer ago is not found any more."""
 TROUBLE_S = 30.0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.ui.dev import phoenix, ports
+from penstock.ui.dev import environment, phoenix, ports
 from support.checkout import ROOT
 from support.desk import CommandLine, ended, until_there
 from support.processes import until_gone
@@ -107,9 +107,9 @@ def test_phoenix_that_is_not_there_is_said_with_what_to_do(cli: CommandLine) -> 
 def test_a_port_for_phoenix_that_is_taken_is_said_and_all_else_goes_on(
     cli: CommandLine, taken: int
 ) -> None:
-    environment = made_environment(cli.folder / "env")
+    made = made_environment(cli.folder / "env")
     process = cli.process(
-        "dev", "--no-ui", "--phoenix-port", str(taken), PENSTOCK_PHOENIX_ENV=str(environment)
+        "dev", "--no-ui", "--phoenix-port", str(taken), PENSTOCK_PHOENIX_ENV=str(made)
     )
     try:
         line = until_said(process, "no Phoenix is started")
@@ -174,6 +174,18 @@ def test_phoenix_is_told_to_stay_on_this_machine_and_an_operator_may_say_the_res
     assert part.env["PHOENIX_DEFAULT_RETENTION_POLICY_DAYS"] == "7"
     assert part.env["PHOENIX_ALLOW_EXTERNAL_RESOURCES"] == "false"
     assert part.env["PHOENIX_WORKING_DIR"] == str(tmp_path / "data")
+
+
+def test_traces_go_to_phoenix_unless_it_is_said_where_they_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = phoenix.url(6006)
+    told = environment.of_penstock(ui_url=None, phoenix_url=known)
+    assert told["OTEL_EXPORTER_OTLP_ENDPOINT"] == told["PENSTOCK_PHOENIX_URL"] == known
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4318")
+    told = environment.of_penstock(ui_url=None, phoenix_url=known)
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in told
+    assert told["PENSTOCK_PHOENIX_URL"] == known
 
 
 def test_the_phoenix_that_is_named_is_the_one_that_is_pinned() -> None:

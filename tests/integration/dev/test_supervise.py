@@ -39,6 +39,12 @@ print(child.pid, flush=True)
 while True: time.sleep(0.1)
 """
 
+ENDS_BEFORE_ITS_CHILD = """
+import subprocess, sys
+program = [sys.executable, "-c", "import time; time.sleep(600)"]
+print(subprocess.Popen(program, stdout=subprocess.DEVNULL).pid, flush=True)
+"""
+
 SUPERVISES = f"""
 import asyncio, os, sys
 from penstock.ui.dev.part import Part
@@ -154,6 +160,13 @@ async def test_part_that_does_not_end_in_its_time_is_killed_with_what_it_started
         assert is_alive(child)
     assert ("part", "has not ended within 0.5 s; it is killed") in heard.lines
     await until_gone(child)
+
+
+async def test_what_a_part_started_ends_with_it() -> None:
+    async with supervised(part("part", ENDS_BEFORE_ITS_CHILD, restarts=False)) as heard:
+        child = int(await heard.until("part", ""))
+        await heard.until("part", "ended with 0")
+        await until_gone(child)
 
 
 async def test_early_lines_of_a_quiet_part_are_said_only_if_it_ends() -> None:

@@ -113,19 +113,28 @@ class _Keeper:
         """Run the program once, to its end; return how it ended."""
         self._is_up = False
         self._kept.clear()
-        process = await asyncio.create_subprocess_exec(
-            *leashed(self._part.command),
-            env=dict(self._part.env),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            # A Ctrl-C at the terminal is for this process, which stops the others in order.
-            start_new_session=True,
-        )
+        # A pipe of its own: asyncio would wait for the end of one that it made, which whatever the
+        # program has started may hold open.
+        reading, writing = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *leashed(self._part.command),
+                env=dict(self._part.env),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=asyncio.subprocess.STDOUT,
+                # A Ctrl-C at the terminal is for this process, which stops the others in order.
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
         self._process = process
-        assert process.stdout is not None  # noqa: S101  (it is piped)
+        output = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(output), os.fdopen(reading, "rb", buffering=0)
+        )
         async with asyncio.TaskGroup() as tasks:
-            relaying = tasks.create_task(self._relay(process.stdout))
+            relaying = tasks.create_task(self._relay(output))
             others = [
                 tasks.create_task(self._end_when_told(process)),
                 tasks.create_task(self._look_until_up()),
@@ -139,6 +148,7 @@ class _Keeper:
                 self._process = None
                 for task in (relaying, *others):
                     task.cancel()
+                transport.close()
         return _how(number)
 
     async def _end_when_told(self, process: asyncio.subprocess.Process) -> None:
