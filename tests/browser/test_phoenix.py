@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from penstock.checkpoints.schema import annotations
 from penstock.contracts.clock import SystemClock
+from penstock.contracts.erasure import Erased
 from penstock.contracts.ids import RunId, new_run_id
 from penstock.contracts.run import Run, RunStatus
 from penstock.traces.phoenix import Annotator, Links, Note
@@ -153,8 +154,8 @@ async def test_a_run_is_one_tree_across_a_gate_and_a_sigkill(
     await expect(page.get_by_role("link", name="refund_desk", exact=True)).to_be_visible()
 
     client = Phoenix(phoenix.url)
-    assert await client.forget(run.id)
-    assert not await client.forget(run.id)
+    assert await client.forget(run.id) == Erased(store="traces", count=1)
+    assert await client.forget(run.id) == Erased(store="traces", count=0)
     assert await client.tell(note(run.id)) == "it is not there"
 
 
@@ -181,4 +182,4 @@ async def test_what_phoenix_does_not_know_is_not_there(phoenix: Running) -> None
     client, run_id = Phoenix(phoenix.url), new_run_id(SystemClock().now())
     assert await client.tell(note(run_id)) == "it is not there"
     assert await client.tell(note(run_id, span_id="0123456789abcdef")) == "it is not there"
-    assert not await client.forget(run_id)
+    assert await client.forget(run_id) == Erased(store="traces", count=0)

@@ -214,3 +214,14 @@ def test_a_run_is_shown_with_the_link_to_its_trace(
     link = f"http://127.0.0.1:6006/redirects/traces/{run_id.replace('-', '')}"
     assert cli.json("show", run_id)["trace"] == link
     assert link in cli("show", run_id).out
+
+
+def test_a_trace_that_cannot_be_forgotten_is_said_to_be_there(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = cli.json("run", "chain", "--wait")["run"]["id"]
+    monkeypatch.setenv("PENSTOCK_PHOENIX_URL", phoenix.url(ports.free_port()))
+    (forgotten,) = cli.json("forget", run_id)["runs"]
+    (trace,) = (one for one in forgotten["stores"] if one["store"] == "traces")
+    assert trace["erased"] == 0
+    assert "cannot be asked" in trace["kept"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import PhoenixUnreachable
 from penstock.contracts.ids import RunId
 from penstock.traces.ids import trace_hex
@@ -32,6 +33,9 @@ _NOT_NOW = frozenset(
 
 class Phoenix:
     """Writes to a Phoenix and deletes from it, by its HTTP interface."""
+
+    name = "traces"
+    """What it is called where it is reported that a run was forgotten."""
 
     def __init__(self, url: str, *, api_key: str | None = None) -> None:
         """Speak to the one at `url`; `api_key` where it wants one."""
@@ -80,8 +84,8 @@ class Phoenix:
             raise self._unreachable(f"it answered with status {response.status_code}")
         return response.text.strip()
 
-    async def forget(self, run_id: RunId) -> bool:
-        """Delete all that is there of a run; return whether there was anything.
+    async def forget(self, run_id: RunId) -> Erased:
+        """Delete the trace of a run, with what was told of it; where there is none, do nothing.
 
         Raises:
             PhoenixUnreachable: nobody answers, or it refuses.
@@ -89,10 +93,10 @@ class Phoenix:
         async with self._talking() as http:
             response = await http.delete(f"v1/traces/{trace_hex(run_id)}")
         if response.status_code == HTTPStatus.NOT_FOUND:
-            return False
+            return Erased(store=self.name, count=0)
         if not response.is_success:
             raise self._unreachable(self._why(response))
-        return True
+        return Erased(store=self.name, count=1)
 
     @asynccontextmanager
     async def _talking(self) -> AsyncGenerator[httpx.AsyncClient]:

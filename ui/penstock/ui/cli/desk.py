@@ -4,7 +4,7 @@ import contextlib
 import os
 import pwd
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,7 @@ class Desk:
             day_budget=self.settings.budget_of_day(),
             shipment=self.settings.shipment(),
             retention=self.settings.retention(),
+            elsewhere=elsewhere_of(self.settings),
             phoenix=phoenix_of(self.settings),
         )
 
@@ -207,7 +208,14 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
             catalog=known,
             engine=engine,
             people=people,
-            runtime=Runtime(store, checkpointer, known, engine=engine, people=people),
+            runtime=Runtime(
+                store,
+                checkpointer,
+                known,
+                engine=engine,
+                people=people,
+                elsewhere=elsewhere_of(settings),
+            ),
             approvals=Approvals(store, known, engine=engine, people=people),
             policing=Policing(store, known, people=people, default=settings.policy),
             auditing=Auditing(store),
@@ -257,3 +265,9 @@ def usable_url() -> Generator[None]:
     except OSError as error:
         msg = f"the store at {name} cannot be opened: {error.strerror or error}"
         raise StoreBroken(msg) from error
+
+
+def elsewhere_of(settings: Settings) -> "Sequence[Phoenix]":
+    """Return where else runs are forgotten that the store forgets."""
+    phoenix = phoenix_of(settings)
+    return [] if phoenix is None else [phoenix]
