@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from penstock.contracts.attempt import Attempt
-from penstock.contracts.ids import IdempotencyKey
+from penstock.contracts.ids import IdempotencyKey, RunId
 from penstock.nodes.isolation import Job, Pool
 
 PAUSE_S = 0.05
@@ -62,7 +62,7 @@ async def _time(act: Callable[[], Awaitable[object]], *, pause_s: float) -> floa
 
 
 async def _add(pool: Pool) -> str:
-    attempt = Attempt(key=IdempotencyKey("k"), number=1, deadline_at=_FAR)
+    attempt = Attempt(key=IdempotencyKey("k"), number=1, deadline_at=_FAR, run_id=RunId("r"))
     return await pool.run(
         Job(
             import_path=f"{_MODULE}:add",

@@ -42,6 +42,7 @@ QUESTIONS = "tests/integration/nodes/test_questions.py"
 APPROVALS = "tests/integration/nodes/test_approvals.py"
 REFUSED = "tests/integration/test_gate_refusals.py::test_nothing_comes_of_it_when"
 FORMS = ("tests/unit/nodes/test_forms.py",)
+CHILDREN = "tests/integration/test_child_runs.py"
 BUDGETS = "tests/integration/test_budgets.py"
 BUDGET_GATES = "tests/integration/nodes/test_budget_gates.py"
 BUDGET_REFUSALS = "tests/integration/test_budget_gate_refusals.py"
@@ -86,6 +87,59 @@ def refused(*claims: str) -> Sequence[str]:
 
 
 MUTANTS = [
+    # ---- child runs ----
+    Mutant(
+        "a child does not use up what its parent may",
+        "acting.py",
+        "for parent in self.parents",
+        "for parent in self.parents[:0]",
+        (f"{CHILDREN}::test_children_together_do_not_use_more_than_their_parent_may",),
+        NODES,
+    ),
+    Mutant(
+        "only the next run above pays",
+        "runs/family.py",
+        "parent_id = get(connection, parent_id).parent_id",
+        "parent_id = None",
+        (f"{CHILDREN}::test_what_a_child_uses_all_runs_above_it_use",),
+    ),
+    Mutant(
+        "children outlive a cancelled parent",
+        "cancelled.py",
+        "for child in runs.living_children(connection, run_id):",
+        "for child in runs.living_children(connection, run_id)[:0]:",
+        (f"{CHILDREN}::test_what_a_run_has_started_is_cancelled_with_it",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a run that is to be cancelled starts others",
+        "runs/family.py",
+        "if parent.status not in LIVE or parent.cancel_by is not None or (left_s or 1.0) <= 0:",
+        "if parent.status not in LIVE or (left_s or 1.0) <= 0:",
+        (f"{CHILDREN}::test_a_run_that_is_asked_to_end_starts_no_others",),
+    ),
+    Mutant(
+        "a child acts for whoever started it",
+        "runs/family.py",
+        "        principal=parent.principal,\n",
+        "",
+        (f"{CHILDREN}::test_a_child_acts_for_whom_its_parent_acts_and_simulates_with_it",),
+    ),
+    Mutant(
+        "a run of another tenant is a parent",
+        "runs/family.py",
+        "if parent.tenant != run.tenant:",
+        "if not parent.tenant:",
+        (f"{CHILDREN}::test_a_run_of_another_tenant_is_nobodys_parent",),
+    ),
+    Mutant(
+        "a cap of a parent is asked about at its child",
+        "exhaustion.py",
+        "if error.shortfall.account != run_account(run.id):",
+        "if error.shortfall.account == '':",
+        (f"{CHILDREN}::test_nobody_is_asked_at_a_child_to_raise_the_budget_of_its_parent",),
+        NODES,
+    ),
     # ---- gates about budgets ----
     Mutant(
         "a raise replaces the cap",

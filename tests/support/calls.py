@@ -10,11 +10,16 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from penstock.contracts.attempt import Attempt
-from penstock.contracts.ids import IdempotencyKey
+from penstock.contracts.ids import IdempotencyKey, RunId
 from penstock.contracts.outcome import Done, Origin, Outcome, Refused
 from penstock.nodes import Supplies, Tool, resolve, with_calls
 
-ATTEMPT = Attempt(key=IdempotencyKey("k1"), number=1, deadline_at=datetime(2030, 1, 1, tzinfo=UTC))
+ATTEMPT = Attempt(
+    key=IdempotencyKey("k1"),
+    number=1,
+    deadline_at=datetime(2030, 1, 1, tzinfo=UTC),
+    run_id=RunId("run-1"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

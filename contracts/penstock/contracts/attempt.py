@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from penstock.contracts.ids import IdempotencyKey
+from penstock.contracts.ids import IdempotencyKey, RunId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +15,5 @@ class Attempt:
     """From 1; the key is the same in each."""
     deadline_at: datetime
     """When the attempt is given up."""
+    run_id: RunId
+    """The run that calls."""

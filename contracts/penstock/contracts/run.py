@@ -144,6 +144,8 @@ class NewRun:
     """The user whom it acts for."""
     deadline_s: float | None = None
     """How long it may take, without the time at gates and in a pause; None for no end."""
+    parent_id: RunId | None = None
+    """The run that starts it: it shares that one's budget and ends when that one is cancelled."""
     caller: str | None = None
     """The span of whoever starts it, as a `traceparent` of W3C's trace context."""
 
@@ -199,6 +201,8 @@ class Run:
     """Only a failed run has one."""
     principal: str = ""
     """The user whom it acts for; empty where nobody was named."""
+    parent_id: RunId | None = None
+    """The run that has started it."""
 
     @property
     def fence(self) -> Fence:

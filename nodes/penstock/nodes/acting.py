@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC
 
 from penstock.checkpoints import Store, budgets
-from penstock.contracts.budget import Account, AccountKind, Budget, day_account
+from penstock.contracts.budget import Account, AccountKind, Budget, day_account, run_account
 from penstock.contracts.clock import Clock
-from penstock.contracts.ids import WorkerId
+from penstock.contracts.ids import RunId, WorkerId
 from penstock.contracts.run import Run
 from penstock.nodes.halt import Halt
 from penstock.nodes.isolation import Pool
@@ -42,14 +42,25 @@ class Acting:
     """
     budget: Budget = field(default_factory=Budget)
     """What the run may use, where its account does not say so already; and prices of models."""
+    parents: Sequence[RunId] = ()
+    """The runs above it, the one that started it first: what it uses, they use."""
     day_budget: Budget | None = None
     """What the runs of a tenant may use in a day together; None where that has no caps."""
 
     def accounts(self) -> Sequence[Account]:
         """Return what its calls are reserved on, the run's own account first."""
         own = budgets.account_of(self.run, self.budget)
+        above = [
+            Account(
+                id=run_account(parent),
+                kind=AccountKind.RUN,
+                tenant=self.run.tenant,
+                budget=Budget(),
+            )
+            for parent in self.parents
+        ]
         if self.day_budget is None:
-            return (own,)
+            return (own, *above)
         tenant, day = self.run.tenant, self.clock.now().astimezone(UTC).date().isoformat()
         shared = Account(
             id=day_account(tenant, day),
@@ -57,4 +68,4 @@ class Acting:
             tenant=tenant,
             budget=self.day_budget,
         )
-        return (own, shared)
+        return (own, *above, shared)

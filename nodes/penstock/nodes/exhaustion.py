@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import budgets, gates
 from penstock.checkpoints.fence import require_lease
-from penstock.contracts.budget import Amounts, OnExhaustion, Shortfall, Statement
+from penstock.contracts.budget import Amounts, OnExhaustion, Shortfall, Statement, run_account
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.gate import Exhausted, Gate, GateStatus
 from penstock.contracts.signals import GateExpired
@@ -50,6 +50,9 @@ def judge(
     """
     run = acting.run
     require_lease(connection, run.fence)
+    if error.shortfall.account != run_account(run.id):
+        # Of a run above it, or of a day: nobody raises those at a gate of this run.
+        return Verdict(next=Next.UNASKED)
     account = budgets.statement(connection, error.shortfall.account)
     if account is None or account.on_exhaustion is not OnExhaustion.GATE:
         return Verdict(next=Next.UNASKED)

@@ -105,6 +105,8 @@ class Driver:
             LeaseLost: somebody else drives it now; nothing was recorded.
             StoreError: the store failed; the run goes on when its lease has run out.
         """
+        is_child = run.parent_id is not None
+        parents = await self._store.read(lambda tx: runs.ancestors(tx, run)) if is_child else ()
         acting = Acting(
             store=self._store,
             clock=self._clock,
@@ -116,6 +118,7 @@ class Driver:
             trace=segment.trace,
             note_steps=segment.write_running if segment.trace.is_on else lambda: None,
             budget=graph.budget,
+            parents=parents,
             day_budget=self._day_budget,
         )
         try:

@@ -21,7 +21,7 @@ from penstock.contracts.run import ENDED, NewRun, Run, RunMode, RunStatus, WhenB
 from penstock.contracts.step import Step
 from penstock.graphs import Catalog, validate_input
 from penstock.policies import OpenDirectory, People
-from penstock.runs.cancelled import leave_calls
+from penstock.runs.cancelled import cancel
 from penstock.runs.engine import Engine
 from penstock.runs.forgetting import Forgets, forget
 from penstock.runs.local import LocalEngine
@@ -80,6 +80,7 @@ class Runtime:
         tenant: str = TENANT,
         deadline_s: float | None = None,
         budget: Budget | None = None,
+        parent_id: RunId | None = None,
         traceparent: str | None = None,
     ) -> Run:
         """Queue a run of `graph` with the input `given` and return it.
@@ -90,12 +91,19 @@ class Runtime:
         wherever it is; time at gates and in a pause does not count. Its trace links to
         `traceparent`, the span of whoever calls this, as W3C's trace context has it.
 
+        With a `parent_id` it is a child of that run: it acts for the same principal, simulates if
+        that one does, has no more time than is left there, uses up the budgets of all runs above
+        it too, and is cancelled with them.
+
         Raises:
             UnknownGraph: there is no such graph.
+            IllegalTransition: the parent is over, or about to be.
             InvalidInput: the input does not fit the graph, the deadline is no time, or the
                 `traceparent` is none; nothing was queued.
             RunKeyReused: the key names a run with another graph, thread, input or mode.
-            ThreadBusy: the thread's last run is not over, and the new one is not to wait.
+            ThreadBusy: the thread's last run is not over, and the new one is not to wait; or it is
+                the thread of its parent.
+            UnknownRun: the tenant has no run that is the parent.
             ValueError: the budget is in another currency than that of the graph.
         """
         known = self._catalog.get(graph)
@@ -126,6 +134,7 @@ class Runtime:
             mode=mode,
             principal=actor,
             deadline_s=known.deadline_s if deadline_s is None else deadline_s,
+            parent_id=parent_id,
             caller=traceparent,
         )
 
@@ -155,6 +164,7 @@ class Runtime:
         graph: str | None = None,
         thread_id: str | None = None,
         tenant: str | None = None,
+        parent_id: RunId | None = None,
         before: RunId | None = None,
         limit: int = PAGE_ROWS,
     ) -> Sequence[Run]:
@@ -166,6 +176,7 @@ class Runtime:
                 graph=graph,
                 thread_id=thread_id,
                 tenant=tenant,
+                parent_id=parent_id,
                 before=before,
                 limit=limit,
             )
@@ -294,6 +305,8 @@ class Runtime:
     async def cancel(self, run_id: RunId, *, by: str, reason: str | None = None) -> Run:
         """Cancel a run: at once if nobody drives it, else as soon as its worker sees it.
 
+        The runs that it has started are cancelled with it.
+
         A worker in this process that shares the `engine` sees it now, another within a second. What
         a tool may have done by then is not taken back: such a call is settled, or in doubt.
 
@@ -303,11 +316,9 @@ class Runtime:
         """
         at = self._clock.now()
 
-        def change(connection: Connection) -> Run:
-            run = runs.cancel(connection, run_id, at=at, by=by, reason=reason)
-            return leave_calls(connection, run, at=at, actor=by)
-
-        run = await self._store.write(change)
+        run = await self._store.write(
+            lambda connection: cancel(connection, run_id, at=at, by=by, reason=reason)
+        )
         self._engine.heed()
         return run
 

@@ -60,6 +60,17 @@ def test_a_budget_is_told_to_programs(cli: CommandLine) -> None:
     assert calls["used"]["money_micros"] == {"USD": 1_250_000}
 
 
+def test_the_budgets_that_a_child_shares_are_shown(cli: CommandLine) -> None:
+    parent_id = cli.start("chain")
+    child_id = cli.json("run", "chain", "--parent", parent_id[:12])["run"]["id"]
+    _spend(cli, parent_id)
+    drawn = cli("budget", child_id).out.splitlines()
+    above = drawn.index(f"run {parent_id}, above it")
+    assert " 5,000,000 of 20,000,000" in drawn[above + 1]
+    assert cli.json("show", child_id)["run"]["parent_id"] == parent_id
+    assert parent_id in cli("show", child_id).out
+
+
 def test_a_run_waits_at_the_cap_that_it_was_given_and_goes_on_when_it_is_raised(
     cli: CommandLine,
 ) -> None:

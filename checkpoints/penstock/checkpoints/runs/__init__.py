@@ -4,17 +4,20 @@ A change of state is an update that holds its own guard and must touch exactly o
 read first and believed later. Each writes its audit event beside it.
 """
 
+from penstock.checkpoints.runs.family import ancestors, living_children
 from penstock.checkpoints.runs.moving import claim, move, park, wake
 from penstock.checkpoints.runs.reading import find, get, lock
 from penstock.checkpoints.runs.starting import create
 from penstock.checkpoints.runs.steering import cancel, pause, redrive, resume
 
 __all__ = [
+    "ancestors",
     "cancel",
     "claim",
     "create",
     "find",
     "get",
+    "living_children",
     "lock",
     "move",
     "park",

@@ -44,6 +44,7 @@ def find(
     graph: str | None = None,
     thread_id: str | None = None,
     tenant: str | None = None,
+    parent_id: RunId | None = None,
     before: RunId | None = None,
     limit: int,
 ) -> Sequence[Run]:
@@ -55,6 +56,7 @@ def find(
         (runs.c.graph, graph),
         (runs.c.thread_id, thread_id),
         (runs.c.tenant, tenant),
+        (runs.c.parent_id, parent_id),
     ):
         if wanted is not None:
             statement = statement.where(column == wanted)

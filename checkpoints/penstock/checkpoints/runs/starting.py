@@ -6,6 +6,7 @@ from sqlalchemy import Connection, select
 
 from penstock.checkpoints import run_sql
 from penstock.checkpoints.runs.deadlines import deadline
+from penstock.checkpoints.runs.family import inherit
 from penstock.checkpoints.runs.rows import run_of, tell
 from penstock.checkpoints.schema import runs
 from penstock.contracts.errors import RunKeyReused, ThreadBusy
@@ -26,9 +27,14 @@ def create(
     A key that was used before gives the run it names, whatever has become of it.
 
     Raises:
+        IllegalTransition, UnknownRun: it is to have a parent that starts no runs, or is none.
         RunKeyReused: the key names a run of another graph, thread or input.
         ThreadBusy: the thread has a run that is not over, and the new one is not to wait.
     """
+    if run.parent_id is not None:
+        if (known := _known(connection, run)) is not None:
+            return _same(known, run), False
+        run = inherit(connection, run, run.parent_id, at=at)
     added = run_sql.add.first(
         connection,
         {
@@ -49,10 +55,13 @@ def create(
             "changed_at": at,
             "deadline_ms": None if run.deadline_s is None else round(run.deadline_s * 1000),
             "deadline_at": deadline(run.deadline_s, at),
+            "parent_id": run.parent_id,
         },
     )
     if added is None:
-        return _named(connection, run), False
+        if (known := _known(connection, run)) is None:
+            raise RunKeyReused(f"run `{run.id}` exists already, under another key")
+        return _same(known, run), False
     if when_busy is WhenBusy.REFUSE:
         _refuse_busy(connection, run)
     stored = run_of(added)
@@ -60,18 +69,23 @@ def create(
     return stored, True
 
 
-def _named(connection: Connection, run: NewRun) -> Run:
+def _known(connection: Connection, run: NewRun) -> Run | None:
+    """Return the run that has the key already."""
+    if run.key is None:
+        return None
     same = select(runs).where(runs.c.tenant == run.tenant, runs.c.key == run.key)
     row = connection.execute(same).mappings().first()
-    if row is None:
-        msg = f"run `{run.id}` exists already, under another key"
-        raise RunKeyReused(msg)
-    found = run_of(dict(row))
-    wanted = (run.graph, run.input, run.mode, run.thread_id)
-    if (found.graph, found.input, found.mode, found.thread_id) != wanted:
+    return None if row is None else run_of(dict(row))
+
+
+def _same(found: Run, run: NewRun) -> Run:
+    wanted = (run.graph, run.input, run.thread_id, run.parent_id)
+    is_same = (found.graph, found.input, found.thread_id, found.parent_id) == wanted
+    if not is_same or (found.mode is not run.mode and run.parent_id is None):
         msg = (
             f"the key `{run.key}` already names run `{found.id}`, of graph `{found.graph}` on"
-            f" thread `{found.thread_id}`, with another graph, thread, input or mode; use a new key"
+            f" thread `{found.thread_id}`, with another graph, thread, input, mode or parent; use a"
+            " new key"
         )
         raise RunKeyReused(msg)
     return found

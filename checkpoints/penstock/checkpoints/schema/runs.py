@@ -50,6 +50,7 @@ runs = Table(
     Column("pause_reason", Text),
     Column("deadline_ms", BigInteger),
     Column("deadline_at", UtcDateTime),
+    Column("parent_id", Text),
     CheckConstraint(one_of("status", RunStatus), name="status"),
     UniqueConstraint("tenant", "key"),
     CheckConstraint(
@@ -76,6 +77,12 @@ Index(
 )
 Index("ix_runs_status", runs.c.status, runs.c.changed_at)
 Index("ix_runs_worker_id", runs.c.worker_id)
+Index(
+    "ix_runs_parent_id",
+    runs.c.parent_id,
+    sqlite_where=text("parent_id IS NOT NULL"),
+    postgresql_where=text("parent_id IS NOT NULL"),
+)
 
 steps = Table(
     "steps",

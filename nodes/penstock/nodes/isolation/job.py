@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.contracts.attempt import Attempt
-from penstock.contracts.ids import IdempotencyKey
+from penstock.contracts.ids import IdempotencyKey, RunId
 from penstock.nodes.secrets import SecretValues, no_secrets
 
 
@@ -37,6 +37,7 @@ def write_job(job: Job) -> bytes:
         "key": attempt.key,
         "number": attempt.number,
         "deadline_at": attempt.deadline_at.isoformat(),
+        "run_id": job.attempt.run_id,
         "remaining_s": job.remaining_s,
         "call_id": job.call_id,
         "secrets": dict(job.secrets),
@@ -51,6 +52,7 @@ def read_job(body: bytes) -> Job:
         key=IdempotencyKey(told["key"]),
         number=told["number"],
         deadline_at=datetime.fromisoformat(told["deadline_at"]),
+        run_id=RunId(told["run_id"]),
     )
     return Job(
         import_path=told["import_path"],

@@ -186,7 +186,12 @@ class Attempts:
 
     def _attempted(self, call: ToolCall, number: int) -> Attempted:
         deadline_at = self.acting.clock.now() + timedelta(seconds=call.effect.timeout_s)
-        attempt = Attempt(key=call.effect.key, number=number, deadline_at=deadline_at)
+        attempt = Attempt(
+            key=call.effect.key,
+            number=number,
+            deadline_at=deadline_at,
+            run_id=self.acting.run.id,
+        )
         return Attempted(call=call, attempt=attempt)
 
     async def _pause(self, seconds: float) -> None:

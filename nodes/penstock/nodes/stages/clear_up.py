@@ -106,7 +106,12 @@ class ClearUp:
             return Unknown("there is no probe")
         found = resolve(call.tool.contract.secrets, self.acting.secrets)
         secrets = found if isinstance(found, SecretValues) else no_secrets()
-        attempt = Attempt(key=effect.key, number=effect.attempt, deadline_at=effect.settles_at)
+        attempt = Attempt(
+            key=effect.key,
+            number=effect.attempt,
+            deadline_at=effect.settles_at,
+            run_id=effect.run_id,
+        )
         keywords = probe.bind(call.checked.values, Supplies(attempt=attempt, secrets=secrets))
         try:
             told = await functions.run(

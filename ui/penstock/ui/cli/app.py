@@ -113,6 +113,10 @@ def run(
         OnExhaustion | None,
         typer.Option(help="What a cap that is reached does; without it, as the graph says."),
     ] = None,
+    parent: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="The run that starts it, and whose budget it uses too."),
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Drive the run here and show how it comes on.")
     ] = False,
@@ -148,6 +152,7 @@ def run(
         traceparent=traceparent,
         deadline_s=deadline_s,
         budget=budget,
+        parent=parent,
         waiting=starting.Waiting(drive=not no_drive, timeout_s=timeout_s) if wait else None,
     )
 

@@ -1,7 +1,7 @@
 """`penstock budget`: what a run may use, has used, and holds, as a tree with bars."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,10 @@ class Called:
 
 
 def budget(settings: Settings, output: Output, *, typed: str) -> None:
-    """Show the budget of a run, and that of its tenant's last day where days have caps."""
+    """Show the budget of a run, and those it shares: of runs above it, and of its tenant's day."""
     with open_desk(settings) as desk:
-        run, own, calls, day = asyncio.run(_look(desk, typed))
-    accounts = [each for each in (own, day) if each is not None]
+        run, own, calls, shared = asyncio.run(_look(desk, typed))
+    accounts = [*([] if own is None else [own]), *shared.values()]
     data: dict[str, Any] = {
         "run": run.id,
         "accounts": [_account(each) for each in accounts],
@@ -61,20 +61,29 @@ def budget(settings: Settings, output: Output, *, typed: str) -> None:
         for each in calls:
             branch.add(_call(each))
     said: list[Any] = [tree]
-    if day is not None:
-        whole = Tree(f"tenant {run.tenant} on {day.id.split(':')[1]}")
-        _draw(whole, day)
+    for name, account in shared.items():
+        whole = Tree(name)
+        _draw(whole, account)
         said.append(whole)
     output.answer(data, *said)
 
 
 async def _look(
     desk: Desk, typed: str
-) -> tuple[Run, Statement | None, Sequence[Called], Statement | None]:
+) -> tuple[Run, Statement | None, Sequence[Called], Mapping[str, Statement]]:
+    """Return a run, its account, its calls, and by their names the accounts that it shares."""
     run = await desk.run(typed)
     own, holds = await desk.runtime.budget(run.id)
-    days = await desk.runtime.days(tenant=run.tenant, limit=1)
-    return run, own, _grouped(holds), next(iter(days), None)
+    shared: dict[str, Statement] = {}
+    parent_id = run.parent_id
+    while parent_id is not None:
+        account, _ = await desk.runtime.budget(parent_id)
+        if account is not None:
+            shared[f"run {parent_id}, above it"] = account
+        parent_id = (await desk.runtime.get(parent_id)).parent_id
+    for day in await desk.runtime.days(tenant=run.tenant, limit=1):
+        shared[f"tenant {run.tenant} on {day.id.split(':')[1]}"] = day
+    return run, own, _grouped(holds), shared
 
 
 def _grouped(holds: Sequence[Hold]) -> Sequence[Called]:

@@ -110,6 +110,7 @@ def _header(run: Run, *, trace: str | None) -> Any:
         "status": words.status_text(run.status),
         "graph": f"{run.graph}, version {run.graph_version}",
         "thread": run.thread_id,
+        "child of": run.parent_id,
         "key": run.key,
         "tenant": run.tenant,
         "input": texts.short(run.input),

@@ -48,6 +48,7 @@ def start(
     traceparent: str | None,
     deadline_s: float | None,
     budget: Budget,
+    parent: str | None,
     waiting: Waiting | None,
 ) -> int:
     """Queue a run; wait for it if that is asked for."""
@@ -61,6 +62,7 @@ def start(
     with open_desk(settings, catalog) as desk:
 
         async def begin() -> int:
+            above = None if parent is None else await desk.run(parent)
             run = await desk.runtime.start(
                 graph,
                 value,
@@ -73,6 +75,7 @@ def start(
                 traceparent=traceparent,
                 deadline_s=deadline_s,
                 budget=budget,
+                parent_id=None if above is None else above.id,
             )
             if waiting is None:
                 output.answer(

@@ -37,6 +37,7 @@ def of_run(run: Run) -> dict[str, Any]:
         "graph_version": run.graph_version,
         "fingerprint": run.fingerprint,
         "thread_id": run.thread_id,
+        "parent_id": run.parent_id,
         "key": run.key,
         "input": from_json(run.input),
         "mode": str(run.mode),
