@@ -1,6 +1,7 @@
 """Programs side by side: what is said of them, restarts, and that none is left behind."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -204,7 +205,12 @@ def test_nothing_outlives_a_supervisor_that_was_killed() -> None:
     finally:
         supervisor.kill()
         supervisor.communicate(timeout=PATIENCE_S)
-    asyncio.run(until_gone(child))
+    try:
+        asyncio.run(until_gone(child))
+    finally:
+        # It would go on for ever where the rule is broken.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
 
 
 def test_a_port_that_is_taken_says_by_whom() -> None:
