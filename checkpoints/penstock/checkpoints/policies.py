@@ -93,6 +93,15 @@ def get(connection: Connection, graph: str, number: int) -> PolicyVersion:
     return found[0]
 
 
+def name_of(connection: Connection, graph: str, digest: str) -> str | None:
+    """Return what people call the version of this digest: `desk@2`; None where none is kept."""
+    wanted = select(policy_versions.c.number).where(
+        policy_versions.c.graph == graph, policy_versions.c.digest == digest
+    )
+    number = connection.execute(wanted).scalar()
+    return None if number is None else f"{graph}@{number}"
+
+
 def versions(connection: Connection, graph: str) -> Sequence[PolicyVersion]:
     """Return the versions of a graph's policy, the newest first."""
     found = _active.first(connection, {"of_graph": graph})

@@ -15,6 +15,16 @@ from penstock.checkpoints.gates.delegating import delegate, revoke
 from penstock.checkpoints.gates.delegating import listed as delegations
 from penstock.checkpoints.gates.escalating import escalate
 from penstock.checkpoints.gates.exhausting import ask_for_more, heed, said_of, stopped
+from penstock.checkpoints.gates.inbox import (
+    COUNT_LIMIT,
+    count,
+    counts,
+    graphs_asking,
+    is_mine,
+    lent_to,
+    of_ids,
+    shelf,
+)
 from penstock.checkpoints.gates.reading import (
     any_closed,
     approvals_of,
@@ -29,6 +39,7 @@ from penstock.checkpoints.gates.voting import Has, break_glass, require_open, se
 from penstock.checkpoints.gates.waking import due, look_again, postpone, wake_later
 
 __all__ = [
+    "COUNT_LIMIT",
     "Has",
     "any_closed",
     "approvals_of",
@@ -39,7 +50,9 @@ __all__ = [
     "cancel_open",
     "close",
     "consume",
+    "count",
     "count_of",
+    "counts",
     "decide",
     "delegate",
     "delegations",
@@ -47,9 +60,13 @@ __all__ = [
     "escalate",
     "expire",
     "get",
+    "graphs_asking",
     "heed",
+    "is_mine",
+    "lent_to",
     "locked",
     "look_again",
+    "of_ids",
     "of_run",
     "open_approval",
     "open_doubt",
@@ -59,6 +76,7 @@ __all__ = [
     "revoke",
     "said_of",
     "seat_of",
+    "shelf",
     "stopped",
     "supersede",
     "vote",

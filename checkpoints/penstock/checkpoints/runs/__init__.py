@@ -5,6 +5,7 @@ read first and believed later. Each writes its audit event beside it.
 """
 
 from penstock.checkpoints.runs.family import ancestors, living_children
+from penstock.checkpoints.runs.listing import counts, graphs, page
 from penstock.checkpoints.runs.moving import claim, move, park, wake
 from penstock.checkpoints.runs.reading import find, get, lock
 from penstock.checkpoints.runs.starting import create
@@ -14,12 +15,15 @@ __all__ = [
     "ancestors",
     "cancel",
     "claim",
+    "counts",
     "create",
     "find",
     "get",
+    "graphs",
     "living_children",
     "lock",
     "move",
+    "page",
     "park",
     "pause",
     "redrive",

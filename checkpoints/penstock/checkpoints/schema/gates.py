@@ -76,6 +76,7 @@ gates = Table(
 Index("ix_gates_run_id", gates.c.run_id)
 Index("ix_gates_status", gates.c.status, gates.c.expires_at)
 Index("ix_gates_effect_key", gates.c.effect_key)
+Index("ix_gates_tenant_closed_at", gates.c.tenant, gates.c.closed_at)
 # What one binding stands for is asked at one gate at a time.
 Index(
     "ix_gates_binding",

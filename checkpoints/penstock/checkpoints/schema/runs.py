@@ -83,6 +83,10 @@ Index(
     sqlite_where=text("parent_id IS NOT NULL"),
     postgresql_where=text("parent_id IS NOT NULL"),
 )
+# What lists of runs are counted and filtered by, without reading the runs themselves.
+Index("ix_runs_graph", runs.c.tenant, runs.c.graph, runs.c.status, runs.c.created_at)
+Index("ix_runs_tenant", runs.c.tenant, runs.c.id)
+Index("ix_runs_tenant_status", runs.c.tenant, runs.c.status, runs.c.id)
 
 steps = Table(
     "steps",

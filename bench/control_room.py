@@ -1,0 +1,181 @@
+"""What the pages of the control room ask a store of many runs: `python -m bench.control_room`.
+
+All queries of a page are timed together, as the page asks them.
+"""
+
+import os
+
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+
+import json
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bench.spread import percentile
+from penstock.checkpoints import Store, gates, migrate, runs
+from penstock.checkpoints.schema import gate_approvals
+from penstock.checkpoints.schema import gates as gate_rows
+from penstock.checkpoints.schema import runs as run_rows
+from penstock.contracts.clock import SystemClock
+from penstock.contracts.gate import GateKind, GateStatus
+from penstock.contracts.ids import new_run_id
+from penstock.contracts.inbox import GateFilter, RunFilter, Seat, Shelf, Viewer
+from penstock.contracts.run import RunStatus
+
+RUN_COUNT, OPEN_COUNT, CLOSED_COUNT = 100_000, 5_000, 20_000
+ROUNDS = 10
+TENANT = "default"
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'penstock.db'}"
+        migrate(url)
+        with Store.open(url) as store:
+            store.write_blocking(fill)
+            for name, query in queries().items():
+                took = [timed(store, query) for _ in range(ROUNDS)]
+                print(f"{name:44} p50 {percentile(took, 50):8.1f} ms  max {max(took):8.1f} ms")
+
+
+def fill(connection: Connection) -> None:
+    """Write down runs, of which some wait at gates; by now, of the last month."""
+    now = SystemClock().now()
+    generator = random.Random(7)  # noqa: S311  (the same runs each time)
+    written: list[dict[str, Any]] = []
+    ends = [RunStatus.SUCCEEDED] * 90 + [RunStatus.FAILED] * 7 + [RunStatus.CANCELLED] * 3
+    for number in range(RUN_COUNT):
+        at = now - timedelta(seconds=(RUN_COUNT - number) * 26)
+        waits = number >= RUN_COUNT - 2 * OPEN_COUNT and number % 2 == 0
+        status = RunStatus.WAITING if waits else generator.choice(ends)
+        written.append(_run(number, at, status))
+    connection.execute(run_rows.insert(), written)
+    waiting = [run for run in written if run["status"] == RunStatus.WAITING]
+    others = generator.sample([run for run in written if run["status"] != "waiting"], CLOSED_COUNT)
+    asked = [_gate(run, now, is_open=True, generator=generator) for run in waiting]
+    asked += [_gate(run, now, is_open=False, generator=generator) for run in others]
+    connection.execute(gate_rows.insert(), asked)
+    groups = ("finance", "security", "legal")
+    connection.execute(
+        gate_approvals.insert(),
+        [
+            {"gate_id": gate["id"], "group_name": generator.choice(groups), "approval_count": 1}
+            for gate in asked
+        ],
+    )
+
+
+def queries() -> dict[str, Callable[[Connection], object]]:
+    """Return what the pages ask."""
+    now = SystemClock().now()
+    seat = Seat(person="fay", groups=frozenset({"finance"}))
+    who = Viewer(person="fay", tenant=TENANT, seats=(seat,), is_operator=False, now=now)
+    every, only = GateFilter(), GateFilter(kinds=(GateKind.APPROVAL,), graph="graph-3")
+
+    def inbox(connection: Connection, shelf: Shelf, wanted: GateFilter) -> object:
+        counts = gates.counts(connection, who, wanted)
+        asking = gates.graphs_asking(connection, tenant=TENANT)
+        return counts, asking, gates.shelf(connection, who, shelf, wanted, limit=20)
+
+    def listed(connection: Connection, **more: Any) -> object:
+        wanted = RunFilter(tenant=TENANT, **more)
+        return (
+            runs.counts(connection, wanted),
+            runs.graphs(connection, tenant=TENANT),
+            runs.page(connection, wanted, limit=51),
+        )
+
+    week = now - timedelta(days=7)
+    return {
+        "the inbox, what needs me": lambda tx: inbox(tx, Shelf.MINE, every),
+        "the inbox, what was decided": lambda tx: inbox(tx, Shelf.DECIDED, every),
+        "the inbox of one kind and graph": lambda tx: inbox(tx, Shelf.MINE, only),
+        "runs": listed,
+        "runs that have failed": lambda tx: listed(tx, statuses=(RunStatus.FAILED,)),
+        "runs of a graph of the last week": lambda tx: listed(tx, graph="graph-3", since=week),
+        "runs that wait for a group": lambda tx: listed(tx, waits_for="legal"),
+        "runs by key, none found": lambda tx: listed(tx, text="nothing"),
+    }
+
+
+def timed(store: Store, query: Callable[[Connection], object]) -> float:
+    """Return how long a query takes, in milliseconds."""
+    began = time.perf_counter()
+    store.read_blocking(query)
+    return (time.perf_counter() - began) * 1e3
+
+
+def _run(number: int, at: datetime, status: RunStatus) -> dict[str, Any]:
+    run_id = new_run_id(at)
+    has_ended = status is not RunStatus.WAITING
+    failed = status is RunStatus.FAILED
+    return {
+        "id": run_id,
+        "tenant": TENANT,
+        "key": f"ticket-{number}",
+        "thread_id": run_id,
+        "graph": f"graph-{number % 7}",
+        "graph_version": "1",
+        "fingerprint": "f" * 64,
+        "input": json.dumps({"ticket": number, "text": "x" * 200}),
+        "status": status,
+        "epoch": 1,
+        "lost_count": 0,
+        "created_at": at,
+        "changed_at": at + timedelta(seconds=5),
+        "ended_at": at + timedelta(seconds=5) if has_ended else None,
+        "failure_code": "node_failed" if failed else None,
+        "failure_message": "node `pay` raised: the shop is closed" if failed else None,
+        "failure_redrivable": 1 if failed else None,
+        "principal": f"user-{number % 50}",
+    }
+
+
+def _gate(
+    run: dict[str, Any], now: datetime, *, is_open: bool, generator: random.Random
+) -> dict[str, Any]:
+    question = {
+        "may_it_happen": "pay",
+        "does": "Give money back.",
+        "tool_version": "1",
+        "effect": "keyed",
+        "arguments": {"order": run["key"], "cents": 48_900, "note": "x" * 100},
+        "acts_for": run["principal"],
+        "agent": run["graph"],
+        "facts": {"saw_untrusted": True, "saw_private": False},
+        "rules": ["above-limit"],
+        "why": "`pay` needs approval: `above-limit` wants one approval by `finance`.",
+        "edited_by": None,
+    }
+    closed = run["changed_at"] + timedelta(seconds=60)
+    return {
+        "id": f"{generator.getrandbits(128):032x}",
+        "tenant": TENANT,
+        "run_id": run["id"],
+        "kind": GateKind.APPROVAL,
+        "status": GateStatus.OPEN if is_open else GateStatus.DECIDED,
+        "question": json.dumps(question),
+        "answer": None if is_open else '{"decision": "approve", "reason": null}',
+        "decided_by": None if is_open else "fay",
+        "opened_at": run["changed_at"],
+        "expires_at": now + timedelta(seconds=generator.randint(600, 90_000)),
+        "closed_at": None if is_open else closed,
+        "effect_key": f"{generator.getrandbits(256):064x}",
+        "binding": f"{generator.getrandbits(256):064x}",
+        "policy_digest": "d" * 64,
+        "requester": run["principal"],
+        "may_confirm_self": 0,
+        "on_expiry": "deny",
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What pages list: gates as one person sees them, and runs as somebody looks for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from penstock.contracts.gate import Gate, GateKind
+from penstock.contracts.ids import GateId
+from penstock.contracts.run import Run, RunStatus
+
+
+class Shelf(StrEnum):
+    """Where a gate lies for one person. Each gate lies on one shelf."""
+
+    MINE = "mine"
+    """Open, and this person may decide it now."""
+    TEAMS = "teams"
+    """Open and asked of a group of theirs, but not of them: they have voted, or have a part in the
+    call."""
+    OTHERS = "others"
+    """Open, and asked of others."""
+    DECIDED = "decided"
+    """Decided, expired, cancelled or superseded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A seat at gates that a person votes for: their own, or one that was lent to them."""
+
+    person: str
+    """Whose seat it is."""
+    groups: frozenset[str] | None
+    """The groups that it belongs to; None for all."""
+    gate_id: GateId | None = None
+    """At this gate only; None for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """Who looks into the inbox, and what follows from who they are."""
+
+    person: str
+    tenant: str
+    seats: Sequence[Seat]
+    """Their own first, then those that were lent to them."""
+    is_operator: bool
+    """Whether they answer what graphs ask, and what became of calls in doubt."""
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A gate in a list, with what is shown of its run."""
+
+    gate: Gate
+    graph: str
+    principal: str
+    """For whom the run acts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFilter:
+    """Which gates of a shelf; what is None does not matter."""
+
+    kinds: Sequence[GateKind] = ()
+    """Empty for all."""
+    graph: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs of a tenant; what is None does not matter."""
+
+    tenant: str
+    statuses: Sequence[RunStatus] = ()
+    """Empty for all."""
+    graph: str | None = None
+    since: datetime | None = None
+    """Created then or later."""
+    waits_for: str | None = None
+    """Waits at an open gate for the approval of this group."""
+    text: str | None = None
+    """The beginning of its id, or its key, its thread, or for whom it acts, whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRun:
+    """A run in a list, with the gates that it waits at."""
+
+    run: Run
+    open_gates: Sequence[Gate]
