@@ -58,7 +58,7 @@ def test_every_setting_is_on_the_page_with_its_default() -> None:
 def test_every_setting_that_is_a_number_has_its_unit_in_its_name() -> None:
     numbers = [name for name, value in Settings() if type(value) in {int, float}]
     assert numbers
-    assert all(name.endswith(("_s", "_count", "_days")) for name in numbers)
+    assert all(name.endswith(("_s", "_count", "_days", "_port")) for name in numbers)
 
 
 def test_settings_do_not_change_and_an_empty_variable_is_none(

@@ -63,6 +63,12 @@ class VoteRefused(PenstockError):
     code = "vote_refused"
 
 
+class NotAllowed(PenstockError):
+    """Somebody wanted to do what their roles do not let them do; nothing was changed."""
+
+    code = "not_allowed"
+
+
 class EditRefused(PenstockError):
     """Edited arguments cannot take the place of those that wait; the gate is as it was."""
 
@@ -218,6 +224,12 @@ class UnknownPerson(PenstockError):
     """Nobody of this name, or of this login, is in the directory."""
 
     code = "unknown_person"
+
+
+class InvalidAccounts(PenstockError):
+    """The file of accounts cannot be used, or a name or a password cannot."""
+
+    code = "invalid_accounts"
 
 
 class InvalidSettings(PenstockError):

@@ -21,6 +21,33 @@ from penstock.nodes.masking import HIDDEN
 from penstock.nodes.tool import Tool
 
 
+def check_edit(
+    connection: Connection,
+    gate: Gate,
+    arguments: Mapping[str, object],
+    *,
+    run: Run,
+    tool: Tool[Any],
+    deciding: Deciding,
+) -> tuple[str, Checked, Decided]:
+    """Say what an edit would come to, and change nothing.
+
+    Returns the arguments that the gate shows, as they would be written, the new ones, and what the
+    policy says of them.
+
+    Raises:
+        EditRefused: they do not fit the contract, are not allowed, or are what they were.
+    """
+    before = _shown_arguments(gate, tool)
+    checked = tool.check(arguments)
+    if isinstance(checked, Refused):
+        raise EditRefused(f"gate `{gate.id}` was not edited: {checked.message}")
+    if checked.canonical == before:
+        raise EditRefused(f"gate `{gate.id}` was not edited: the arguments are what they were")
+    decided = _decided(connection, gate, checked, run=run, tool=tool, deciding=deciding)
+    return before, checked, decided
+
+
 def edit(
     connection: Connection,
     gate: Gate,
@@ -37,15 +64,11 @@ def edit(
     It asks whoever the gate before asked, and whom the policy wants asked about the new ones.
 
     Raises:
-        EditRefused: they do not fit the contract, are not allowed, or are what they were.
+        EditRefused: as `check_edit`.
     """
-    before = _shown_arguments(gate, tool)
-    checked = tool.check(arguments)
-    if isinstance(checked, Refused):
-        raise EditRefused(f"gate `{gate.id}` was not edited: {checked.message}")
-    if checked.canonical == before:
-        raise EditRefused(f"gate `{gate.id}` was not edited: the arguments are what they were")
-    decided = _decided(connection, gate, checked, run=run, tool=tool, deciding=deciding)
+    before, checked, decided = check_edit(
+        connection, gate, arguments, run=run, tool=tool, deciding=deciding
+    )
     original = tool.digest(Checked(values={}, canonical=before))
     asking = Asking(
         run=run,

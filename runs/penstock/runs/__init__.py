@@ -2,7 +2,7 @@
 
 from penstock.runs.approvals import Approvals
 from penstock.runs.auditing import Auditing
-from penstock.runs.blocking import BlockingRuntime
+from penstock.runs.blocking import BlockingApprovals, BlockingPolicing, BlockingRuntime
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
 from penstock.runs.pace import Pace
@@ -13,6 +13,8 @@ from penstock.runs.worker import Worker
 __all__ = [
     "Approvals",
     "Auditing",
+    "BlockingApprovals",
+    "BlockingPolicing",
     "BlockingRuntime",
     "Engine",
     "LocalEngine",

@@ -16,7 +16,7 @@ from penstock.contracts.run import Run
 from penstock.graphs import Catalog, Graph
 from penstock.nodes import Tool
 from penstock.nodes.deciding import Deciding
-from penstock.nodes.editing import edit
+from penstock.nodes.editing import check_edit, edit
 from penstock.policies import OpenDirectory, People
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
@@ -132,6 +132,33 @@ class Approvals:
         )
         return await self._cast(gate_id, ballot, gates.break_glass)
 
+    async def check_edit(
+        self, gate_id: GateId, arguments: Mapping[str, object], *, by: str, binding: str
+    ) -> Mapping[str, Any]:
+        """Return the arguments that an edit would put in place, checked; change nothing.
+
+        What fits now is checked once more by `edit`.
+
+        Raises:
+            UnknownGate, GateClosed, GateStale, VoteRefused, EditRefused, UnknownGraph,
+            UnknownTool: as `edit`.
+        """
+        run = await self._store.read(lambda connection: _run_of(connection, gate_id))
+        graph, deciding = self._deciding(run)
+        at = self._clock.now()
+
+        def look(connection: Connection) -> str:
+            gate = gates.get(connection, gate_id)
+            gates.require_open(gate, binding, now=at)
+            gates.seat_of(connection, gate, by, has=self._has(gate), now=at)
+            tool = _tool_of(graph, gate)
+            _, checked, _ = check_edit(
+                connection, gate, arguments, run=run, tool=tool, deciding=deciding
+            )
+            return checked.canonical
+
+        return json.loads(await self._store.read(look))
+
     async def edit(
         self, gate_id: GateId, arguments: Mapping[str, object], *, by: str, binding: str
     ) -> Gate:
@@ -147,14 +174,7 @@ class Approvals:
             UnknownGraph, UnknownTool: the gate's graph, or its tool, is not loaded here.
         """
         run = await self._store.read(lambda connection: _run_of(connection, gate_id))
-        graph = self._catalog.get(run.graph)
-        deciding = Deciding(
-            run,
-            rulebook_of(graph, self._people),
-            self._people,
-            self._clock,
-            taints=graph.taints,
-        )
+        graph, deciding = self._deciding(run)
         at = self._clock.now()
 
         def change(connection: Connection) -> Gate:
@@ -259,6 +279,11 @@ class Approvals:
         gate = await self._store.write(change)
         self._engine.wake()
         return gate
+
+    def _deciding(self, run: Run) -> tuple[Graph, Deciding]:
+        graph = self._catalog.get(run.graph)
+        rulebook = rulebook_of(graph, self._people)
+        return graph, Deciding(run, rulebook, self._people, self._clock, taints=graph.taints)
 
     def _has(self, gate: Gate) -> gates.Has:
         return lambda group, person: self._people.has(group, person, gate.tenant)

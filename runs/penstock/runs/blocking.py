@@ -1,61 +1,29 @@
-"""The runtime for scripts and pages that are not asynchronous."""
+"""The runtime, approvals and policies for scripts and pages that are not asynchronous."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+from penstock.runs.approvals import Approvals
+from penstock.runs.policing import Policing
 from penstock.runs.runtime import Runtime
 
 P = ParamSpec("P")
 T = TypeVar("T")
+A = TypeVar("A")
 
 
-def _blocking(
-    method: Callable[Concatenate[Runtime, P], Coroutine[Any, Any, T]],
-) -> "Callable[Concatenate[BlockingRuntime, P], T]":
-    def call(self: "BlockingRuntime", *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.run(method(self.runtime, *args, **kwargs))
+class _Blocking(Generic[A]):
+    """Keeps an event loop of its own, in one thread, until it is closed."""
 
-    call.__name__, call.__doc__ = method.__name__, method.__doc__
-    return call
-
-
-class BlockingRuntime:
-    """The methods of `Runtime`, each of which returns when it is done.
-
-    It keeps an event loop of its own until it is closed; use it as a context manager, in one
-    thread. Where an event loop runs already, await the methods of `Runtime` instead.
-    """
-
-    def __init__(self, runtime: Runtime) -> None:
-        """Act through `runtime`."""
-        self.runtime = runtime
+    def __init__(self, acts: A) -> None:
+        self.acts = acts
         self._runner = asyncio.Runner()
 
     def run(self, done: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine comes to."""
         return self._runner.run(done)
-
-    start = _blocking(Runtime.start)
-    get = _blocking(Runtime.get)
-    list = _blocking(Runtime.list)
-    gates = _blocking(Runtime.gates)
-    open_gates = _blocking(Runtime.open_gates)
-    budget = _blocking(Runtime.budget)
-    days = _blocking(Runtime.days)
-    steps = _blocking(Runtime.steps)
-    effects = _blocking(Runtime.effects)
-    effect = _blocking(Runtime.effect)
-    history = _blocking(Runtime.history)
-    decide = _blocking(Runtime.decide)
-    cancel = _blocking(Runtime.cancel)
-    pause = _blocking(Runtime.pause)
-    resume = _blocking(Runtime.resume)
-    redrive = _blocking(Runtime.redrive)
-    forget = _blocking(Runtime.forget)
-    wait = _blocking(Runtime.wait)
-    result = _blocking(Runtime.result)
 
     def close(self) -> None:
         """Close the event loop; the store stays open."""
@@ -73,3 +41,73 @@ class BlockingRuntime:
     ) -> None:
         """Close the event loop."""
         self.close()
+
+
+def _blocking(
+    method: Callable[Concatenate[A, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[_Blocking[A], P], T]:
+    def call(self: _Blocking[A], *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.run(method(self.acts, *args, **kwargs))
+
+    call.__name__, call.__doc__ = method.__name__, method.__doc__
+    return call
+
+
+class BlockingRuntime(_Blocking[Runtime]):
+    """The methods of `Runtime`, each of which returns when it is done.
+
+    It keeps an event loop of its own until it is closed; use it as a context manager, in one
+    thread. Where an event loop runs already, await the methods of `Runtime` instead.
+    """
+
+    @property
+    def runtime(self) -> Runtime:
+        """What it acts through."""
+        return self.acts
+
+    start = _blocking(Runtime.start)
+    get = _blocking(Runtime.get)
+    list = _blocking(Runtime.list)
+    gate = _blocking(Runtime.gate)
+    gates = _blocking(Runtime.gates)
+    open_gates = _blocking(Runtime.open_gates)
+    budget = _blocking(Runtime.budget)
+    days = _blocking(Runtime.days)
+    steps = _blocking(Runtime.steps)
+    effects = _blocking(Runtime.effects)
+    effect = _blocking(Runtime.effect)
+    history = _blocking(Runtime.history)
+    decide = _blocking(Runtime.decide)
+    cancel = _blocking(Runtime.cancel)
+    pause = _blocking(Runtime.pause)
+    resume = _blocking(Runtime.resume)
+    redrive = _blocking(Runtime.redrive)
+    forget = _blocking(Runtime.forget)
+    wait = _blocking(Runtime.wait)
+    result = _blocking(Runtime.result)
+
+
+class BlockingApprovals(_Blocking[Approvals]):
+    """The methods of `Approvals`, as `BlockingRuntime` has those of `Runtime`."""
+
+    approve = _blocking(Approvals.approve)
+    reject = _blocking(Approvals.reject)
+    respond = _blocking(Approvals.respond)
+    break_glass = _blocking(Approvals.break_glass)
+    check_edit = _blocking(Approvals.check_edit)
+    edit = _blocking(Approvals.edit)
+    delegate = _blocking(Approvals.delegate)
+    revoke = _blocking(Approvals.revoke)
+    delegations = _blocking(Approvals.delegations)
+    votes = _blocking(Approvals.votes)
+
+
+class BlockingPolicing(_Blocking[Policing]):
+    """The methods of `Policing`, as `BlockingRuntime` has those of `Runtime`."""
+
+    load = _blocking(Policing.load)
+    use = _blocking(Policing.use)
+    versions = _blocking(Policing.versions)
+    explain = _blocking(Policing.explain)
+    what_if = _blocking(Policing.what_if)
+    unpoliced = _blocking(Policing.unpoliced)

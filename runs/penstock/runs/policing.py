@@ -22,6 +22,8 @@ from penstock.policies import (
     compile_policy,
     read_source,
 )
+from penstock.runs.roles import Right, require
+from penstock.runs.runtime import TENANT
 from penstock.runs.whatif import Redecided, redecide
 
 CALL_ROWS = 100_000
@@ -45,13 +47,18 @@ class Policing:
         people: People | None = None,
         default: Path | None = None,
         clock: Clock | None = None,
+        tenant: str = TENANT,
     ) -> None:
-        """Act on the policies in `store`; `default` is the folder for graphs that name none."""
+        """Act on the policies in `store`; `default` is the folder for graphs that name none.
+
+        Policies are those of all tenants. Who may change them is asked of the people of `tenant`.
+        """
         self._store = store
         self._catalog = catalog
         self._people: People = people or OpenDirectory()
         self._default = default
         self._clock = clock or SystemClock()
+        self._tenant = tenant
 
     def check(self, graph: str, folder: Path | None = None) -> CompiledPolicy:
         """Return a graph's policy, from a folder or from where the graph has it, made ready.
@@ -81,7 +88,9 @@ class Policing:
 
         Raises:
             UnknownGraph, InvalidPolicy: as `check`; the version before stays in force.
+            NotAllowed: this person may not change policies.
         """
+        require(self._people, Right.RULE, by, self._tenant)
         known = self._catalog.get(graph)
         source, at = self._source(known, folder), self._clock.now()
         return await self._store.write(
@@ -92,8 +101,10 @@ class Policing:
         """Have a version decide from now on, by its name: `desk@2`.
 
         Raises:
+            NotAllowed: this person may not change policies.
             UnknownPolicy: there is no such version.
         """
+        require(self._people, Right.RULE, by, self._tenant)
         graph, number = _parted(name)
         at = self._clock.now()
         return await self._store.write(

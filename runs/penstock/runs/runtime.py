@@ -26,6 +26,7 @@ from penstock.runs.engine import Engine
 from penstock.runs.forgetting import Forgets, forget
 from penstock.runs.local import LocalEngine
 from penstock.runs.questions import check_answer, read_doubt, require_answerer
+from penstock.runs.roles import Right, require, require_steering
 from penstock.traces.callers import is_traceparent
 
 TENANT = "default"
@@ -98,6 +99,7 @@ class Runtime:
         Raises:
             UnknownGraph: there is no such graph.
             IllegalTransition: the parent is over, or about to be.
+            NotAllowed: `actor` may not start runs in the tenant.
             InvalidInput: the input does not fit the graph, the deadline is no time, or the
                 `traceparent` is none; nothing was queued.
             RunKeyReused: the key names a run with another graph, thread, input or mode.
@@ -107,6 +109,7 @@ class Runtime:
             ValueError: the budget is in another currency than that of the graph.
         """
         known = self._catalog.get(graph)
+        require(self._people, Right.START, actor, tenant)
         if deadline_s is not None and not deadline_s > 0:
             raise InvalidInput(
                 f"`deadline_s` is {deadline_s:g}; wanted are seconds, more than 0, or leave it out"
@@ -312,13 +315,16 @@ class Runtime:
 
         Raises:
             IllegalTransition: it is over already.
+            NotAllowed: this person may not.
             UnknownRun: there is no such run.
         """
         at = self._clock.now()
 
-        run = await self._store.write(
-            lambda connection: cancel(connection, run_id, at=at, by=by, reason=reason)
-        )
+        def change(connection: Connection) -> Run:
+            require_steering(self._people, runs.get(connection, run_id), by)
+            return cancel(connection, run_id, at=at, by=by, reason=reason)
+
+        run = await self._store.write(change)
         self._engine.heed()
         return run
 
@@ -330,12 +336,16 @@ class Runtime:
 
         Raises:
             IllegalTransition: it is over.
+            NotAllowed: this person may not.
             UnknownRun: there is no such run.
         """
         at = self._clock.now()
-        run = await self._store.write(
-            lambda connection: runs.pause(connection, run_id, at=at, by=by, reason=reason)
-        )
+
+        def change(connection: Connection) -> Run:
+            require_steering(self._people, runs.get(connection, run_id), by)
+            return runs.pause(connection, run_id, at=at, by=by, reason=reason)
+
+        run = await self._store.write(change)
         self._engine.heed()
         return run
 
@@ -344,11 +354,13 @@ class Runtime:
 
         Raises:
             IllegalTransition: it is over.
+            NotAllowed: this person may not.
             UnknownRun: there is no such run.
         """
         at = self._clock.now()
 
         def change(connection: Connection) -> Run:
+            require_steering(self._people, runs.get(connection, run_id), by)
             run = runs.resume(connection, run_id, at=at, by=by)
             if run.status is RunStatus.QUEUED:
                 self._engine.enqueue(connection, run)
@@ -363,11 +375,13 @@ class Runtime:
 
         Raises:
             IllegalTransition: it has not failed, or that cannot help it.
+            NotAllowed: this person may not.
             UnknownRun: there is no such run.
         """
         at = self._clock.now()
 
         def change(connection: Connection) -> Run:
+            require_steering(self._people, runs.get(connection, run_id), by, own=False)
             run = runs.redrive(connection, run_id, at=at, by=by)
             ledger.try_again(connection, run_id)
             gates.ask_again(connection, run_id, at=at, actor=by)
@@ -386,8 +400,10 @@ class Runtime:
 
         Raises:
             IllegalTransition: it is not over, or people are still to decide what became of a call.
+            NotAllowed: this person may not.
             UnknownRun: there is no such run.
         """
+        require_steering(self._people, await self.get(run_id), by, own=False)
         return await forget(self._store, self._elsewhere, run_id, clock=self._clock, by=by)
 
     async def wait(self, run_id: RunId, *, poll_s: float = 0.05) -> Run:

@@ -5,6 +5,7 @@
 
 import getpass
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
@@ -62,6 +63,17 @@ class Otlp(BaseSettings):
         return self.exporter_otlp_metrics_protocol or self.exporter_otlp_protocol
 
 
+class LoginBy(StrEnum):
+    """How somebody who opens the control room says who they are."""
+
+    NOTHING = "nothing"
+    """Not at all: whoever reaches it is whoever started it. On this machine only."""
+    PASSWORD = "password"  # noqa: S105  (a way to log in, not a password)
+    """By a name and a password from the file of accounts."""
+    OIDC = "oidc"
+    """By an identity provider that speaks OpenID Connect."""
+
+
 def login_name() -> str:
     """Return who is logged in, as far as the system knows."""
     try:
@@ -112,6 +124,26 @@ class Settings(BaseSettings):
     """A run that has been over for so long is forgotten; without it none is."""
     retention_audit_days: int = Field(default=1096, ge=184)
     """An audit event that is older is taken away; half a year at least."""
+    ui_host: str = Field(default="127.0.0.1", min_length=1)
+    """The address that the control room listens at."""
+    ui_port: int = Field(default=8501, ge=0, le=65535)
+    """The port that it listens at; 0 for any that is free."""
+    ui_login: LoginBy = LoginBy.NOTHING
+    """How people log in there; without a login it is served on this machine only."""
+    ui_accounts: Path = Path("accounts.toml")
+    """The file with the passwords of people, hashed; `penstock account` writes it."""
+    ui_session_s: float = Field(default=12 * 3600.0, gt=0)
+    """How long somebody stays logged in."""
+    ui_secret: SecretStr | None = Field(default=None, min_length=SECRET_LENGTH)
+    """What sessions are signed with; without it they end with the process."""
+    oidc_url: str | None = Field(default=None, pattern=r"^https?://")
+    """The provider's `.well-known/openid-configuration`."""
+    oidc_client_id: str | None = None
+    """What the provider knows the control room by."""
+    oidc_client_secret: SecretStr | None = None
+    """What the control room proves itself to the provider with."""
+    oidc_claim: str = Field(default="email", min_length=1)
+    """The claim that is one of a person's `logins`, or their name where nobody says who is who."""
     worker_slot_count: int = Field(default=_PACE.slots, ge=1)
     """Runs that a worker drives at once."""
     worker_beat_s: float = Field(default=_PACE.beat_s, gt=0)

@@ -548,7 +548,7 @@ class Swapping(Staff):
 
     def principal(self, user: str, agent: str, tenant: str) -> Principal:
         """Return them, and act once."""
-        while self.then:
+        while self.then and agent:
             self.then.pop()()
         return super().principal(user, agent, tenant)
 

@@ -123,6 +123,14 @@ def minor_units(
     return MinorUnits(argument, currency, currency_argument, is_minor)
 
 
+def spell(spend: Spend) -> str:
+    """Return an amount as people write it: `489.00 EUR`."""
+    places = _places(spend.currency)
+    if places is None:
+        return f"{spend.minor:,} minor units of {spend.currency}"
+    return f"{Decimal(spend.minor).scaleb(-places):,.{places}f} {spend.currency}"
+
+
 def _places(code: str) -> int | None:
     if not _CODE.fullmatch(code) or code in WITHOUT:
         return None

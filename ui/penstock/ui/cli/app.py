@@ -23,6 +23,7 @@ from penstock.ui.cli.options import AsJson, Limit, RunArgument, settings
 from penstock.ui.cli.output import Output
 from penstock.ui.cli.policy_app import policy_app
 from penstock.ui.cli.run_app import run_app
+from penstock.ui.cli.ui_app import ui_app
 
 STRICT = "LANGGRAPH_STRICT_MSGPACK"
 """LangGraph's switch: what is read from a checkpoint must not be able to run code."""
@@ -39,6 +40,7 @@ app.add_typer(gate_app)
 app.add_typer(run_app)
 app.add_typer(policy_app)
 app.add_typer(audit_app)
+app.add_typer(ui_app)
 
 
 def main() -> None:

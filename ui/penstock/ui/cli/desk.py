@@ -217,7 +217,9 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
                 elsewhere=elsewhere_of(settings),
             ),
             approvals=Approvals(store, known, engine=engine, people=people),
-            policing=Policing(store, known, people=people, default=settings.policy),
+            policing=Policing(
+                store, known, people=people, default=settings.policy, tenant=settings.tenant
+            ),
             auditing=Auditing(store),
         )
 

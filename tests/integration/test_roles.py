@@ -1,0 +1,123 @@
+"""Roles are asked for where somebody acts, whatever they act through."""
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pytest
+
+from penstock.checkpoints import Checkpointer, Store
+from penstock.contracts.errors import NotAllowed
+from penstock.contracts.run import Run, RunStatus
+from penstock.graphs import Catalog
+from penstock.policies import Directory
+from penstock.runs import Policing, Runtime
+from penstock.runs.roles import Right, has_right
+from support.shops import chain_of
+
+PEOPLE = """
+[users.ada]
+roles = ["clerk"]
+[users.fay]
+groups = ["finance"]
+[users.olga]
+groups = ["operators"]
+[users.alma]
+groups = ["admins"]
+[users.vera]
+[users.abe]
+tenant = "other"
+roles = ["clerk"]
+groups = ["operators", "admins"]
+"""
+RIGHTS = {
+    "ada": {Right.LOOK, Right.START},
+    "fay": {Right.LOOK},
+    "olga": {Right.LOOK, Right.START, Right.STEER},
+    "alma": {Right.LOOK, Right.START, Right.STEER, Right.RULE},
+    "vera": {Right.LOOK},
+    "abe": set[Right](),
+    "nobody": set[Right](),
+}
+
+
+class State(TypedDict, total=False):
+    said: str
+
+
+async def idle(_: State) -> State:
+    return {}
+
+
+GRAPH = chain_of(State, idle)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Directory:
+    file = tmp_path / "people.toml"
+    file.write_text(PEOPLE)
+    return Directory.load(file)
+
+
+@pytest.fixture
+def runtime(store: Store, people: Directory) -> Runtime:
+    return Runtime(store, Checkpointer(store), Catalog.of(GRAPH), people=people)
+
+
+@pytest.mark.parametrize("person", RIGHTS)
+def test_rights_follow_from_who_somebody_is(people: Directory, person: str) -> None:
+    assert {right for right in Right if has_right(people, right, person, "default")} == RIGHTS[
+        person
+    ]
+
+
+@pytest.mark.parametrize("person", ["fay", "vera", "abe", "nobody"])
+async def test_who_has_no_role_starts_nothing(runtime: Runtime, person: str) -> None:
+    with pytest.raises(NotAllowed, match="may not start runs"):
+        await runtime.start(GRAPH.name, {}, actor=person)
+    assert await runtime.list() == []
+
+
+Steering = Callable[[Runtime, Run, str], Coroutine[Any, Any, object]]
+STEERING: dict[str, Steering] = {
+    "cancel": lambda runtime, run, by: runtime.cancel(run.id, by=by),
+    "pause": lambda runtime, run, by: runtime.pause(run.id, by=by),
+    "resume": lambda runtime, run, by: runtime.resume(run.id, by=by),
+    "redrive": lambda runtime, run, by: runtime.redrive(run.id, by=by),
+    "forget": lambda runtime, run, by: runtime.forget(run.id, by=by),
+}
+
+
+@pytest.mark.parametrize("person", ["fay", "vera", "abe", "nobody"])
+@pytest.mark.parametrize("deed", STEERING)
+async def test_who_is_no_operator_steers_nobody_elses_run(
+    runtime: Runtime, deed: str, person: str
+) -> None:
+    run = await runtime.start(GRAPH.name, {}, actor="ada")
+    with pytest.raises(NotAllowed):
+        await STEERING[deed](runtime, run, person)
+    assert await runtime.get(run.id) == run
+
+
+@pytest.mark.parametrize("person", ["ada", "olga", "alma"])
+async def test_whoever_a_run_acts_for_and_operators_steer_it(runtime: Runtime, person: str) -> None:
+    run = await runtime.start(GRAPH.name, {}, actor="ada")
+    assert (await runtime.pause(run.id, by=person)).pause_by == person
+    assert (await runtime.resume(run.id, by=person)).pause_by is None
+    assert (await runtime.cancel(run.id, by=person)).status is RunStatus.CANCELLED
+
+
+async def test_redrive_is_an_operators(runtime: Runtime) -> None:
+    run = await runtime.start(GRAPH.name, {}, actor="ada")
+    with pytest.raises(NotAllowed):
+        await runtime.redrive(run.id, by="ada")
+
+
+@pytest.mark.parametrize("person", ["ada", "fay", "olga", "vera", "abe", "nobody"])
+async def test_only_admins_change_policies(store: Store, people: Directory, person: str) -> None:
+    policing = Policing(store, Catalog.of(GRAPH), people=people)
+    await policing.load(GRAPH.name, by="alma")
+    for deed in (policing.load(GRAPH.name, by=person), policing.use("chain@1", by=person)):
+        with pytest.raises(NotAllowed, match="may not change policies"):
+            await deed
+    assert [each.loaded_by for each in await policing.versions(GRAPH.name)] == ["alma"]

@@ -1,0 +1,1 @@
+"""Forms built from schemas, and what people fill in at gates."""

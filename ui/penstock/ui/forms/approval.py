@@ -1,0 +1,290 @@
+"""What people decide at a gate that asks whether a call may happen."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import streamlit as st
+
+from penstock.contracts.errors import PenstockError
+from penstock.contracts.gate import BREAK_GLASS, Channel, Gate, GateStatus
+from penstock.contracts.inbox import Listed, Viewer
+from penstock.ui import front, places
+from penstock.ui.components import asked
+from penstock.ui.components.table import shown
+from penstock.ui.components.words import plain, sentence, spelled
+from penstock.ui.forms.fields import Form
+from penstock.ui.forms.sending import send
+
+APPROVE, REJECT, EDIT = "Approve", "Reject", "Edit"
+RESPOND, DELEGATE, BREAK = "Respond", "Delegate", "Break the glass"
+
+_DAYS = {"1 day": 1, "3 days": 3, "1 week": 7, "2 weeks": 14}
+
+
+def decide(listed: Listed, viewer: Viewer, *, is_mine: bool) -> None:
+    """Show what this person may do at an open gate, and do it."""
+    gate = listed.gate
+    options = _options(listed, viewer, is_mine=is_mine)
+    if not options:
+        st.info(_why_not(gate, viewer), icon=":material/visibility:")
+        return
+    if not is_mine:
+        st.info(_why_not(gate, viewer), icon=":material/info:")
+    what = st.segmented_control(
+        "Your decision",
+        list(options),
+        key=f"what-{gate.id}",
+        default=next(iter(options)),
+        required=True,
+    )
+    if what in options:
+        options[what](listed)
+
+
+def _options(
+    listed: Listed, viewer: Viewer, *, is_mine: bool
+) -> Mapping[str, Callable[[Listed], None]]:
+    """Return what this person may do. Whoever has a part in the call may stop it, no more."""
+    has_seat = _has_seat(listed.gate, viewer)
+    found: dict[str, Callable[[Listed], None]] = {}
+    if is_mine:
+        found[APPROVE] = _approve
+    if has_seat:
+        found[REJECT] = _reject
+        if listed.graph in front.desk().catalog:
+            found[EDIT] = _edit
+    if is_mine:
+        found[RESPOND] = _respond
+    if has_seat:
+        found[DELEGATE] = _delegate
+    people, person = front.desk().people, viewer.person
+    if people.groups is not None and people.has(BREAK_GLASS, person, viewer.tenant):
+        found[BREAK] = _break_glass
+    return found
+
+
+def _approve(listed: Listed) -> None:
+    gate = listed.gate
+    with st.form(f"approve-{gate.id}", border=False):
+        reason = st.text_input("A note (may be left empty)", key=f"note-{gate.id}")
+        if st.form_submit_button("Approve this call", type="primary", icon=":material/check:"):
+            _vote(gate, "approve", reason=reason or None)
+
+
+def _reject(listed: Listed) -> None:
+    gate = listed.gate
+    with st.form(f"reject-{gate.id}", border=False):
+        reason = st.text_area("Why (the graph is told)", key=f"why-{gate.id}")
+        if st.form_submit_button("Reject this call", type="primary", icon=":material/close:"):
+            if reason.strip():
+                _vote(gate, "reject", reason=reason)
+            else:
+                st.warning("A rejection needs its reason. Nothing was sent.")
+
+
+def _respond(listed: Listed) -> None:
+    gate = listed.gate
+    with st.form(f"respond-{gate.id}", border=False):
+        text = st.text_area(
+            "The call does not happen; the graph is given these words as its result",
+            key=f"words-{gate.id}",
+        )
+        if st.form_submit_button("Respond instead", type="primary", icon=":material/reply:"):
+            if text.strip():
+                _vote(gate, "respond", reason=text)
+            else:
+                st.warning("Say what the graph is to be given. Nothing was sent.")
+
+
+def _vote(gate: Gate, kind: str, *, reason: str | None) -> None:
+    person, seen = front.person(), gate.binding or ""
+
+    def act() -> str:
+        with front.approvals() as approvals:
+            match kind:
+                case "approve":
+                    left = approvals.approve(
+                        gate.id, by=person, binding=seen, reason=reason, channel=Channel.UI
+                    )
+                case "reject":
+                    left = approvals.reject(
+                        gate.id, by=person, binding=seen, reason=reason or "", channel=Channel.UI
+                    )
+                case _:
+                    left = approvals.respond(
+                        gate.id, reason or "", by=person, binding=seen, channel=Channel.UI
+                    )
+        return _came_to(left, kind)
+
+    send(act, about=gate.id)
+    st.rerun()
+
+
+def _came_to(gate: Gate, kind: str) -> str:
+    if gate.status is GateStatus.OPEN:
+        return "Your approval counts. More are wanted before the call happens."
+    told = {
+        "approve": "Approved. The run goes on and makes the call.",
+        "reject": "Rejected. The run goes on without the call, and is told why.",
+    }
+    return told.get(kind, "Sent. The run goes on with your words in place of the call's result.")
+
+
+def _edit(listed: Listed) -> None:
+    """Change arguments: first they are checked and shown against those before, then sent."""
+    gate = listed.gate
+    tool = asked.tool_of(gate, listed.graph, front.desk().catalog)
+    if tool is None:
+        st.info("The tool of this call is not among those of the project, so it cannot be edited.")
+        return
+    before: Mapping[str, Any] = asked.question(gate)["arguments"]
+    st.caption(
+        "Other arguments are checked and decided about anew. Somebody else has to approve them."
+    )
+    with st.form(f"edit-{gate.id}", border=False):
+        form = Form(tool.contract.arguments_schema, key=f"field-{gate.id}")
+        after = form.fill(before)
+        if st.form_submit_button("Check the change", icon=":material/difference:"):
+            st.session_state[f"edited-{gate.id}"] = _checked(gate, after, form.problems)
+    checked = st.session_state.get(f"edited-{gate.id}")
+    if isinstance(checked, str):
+        st.warning(checked, icon=":material/block:")
+    elif checked is not None:
+        _send_edit(gate, before, checked)
+
+
+def _checked(gate: Gate, after: Any, problems: list[str]) -> Mapping[str, Any] | str:
+    if problems:
+        return f"Nothing was sent. {sentence('; '.join(problems))}."
+    try:
+        with front.approvals() as approvals:
+            return approvals.check_edit(
+                gate.id, after, by=front.person(), binding=gate.binding or ""
+            )
+    except PenstockError as error:
+        return f"Nothing was sent. {sentence(str(error))}."
+
+
+def _send_edit(gate: Gate, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    st.markdown("**What changes**")
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    shown(
+        {
+            "argument": [plain(name) for name in names],
+            "before": [_cell(before, name) for name in names],
+            "after": [_cell(after, name) for name in names],
+        }
+    )
+    if st.button("Send the edit", type="primary", icon=":material/send:", key=f"send-{gate.id}"):
+        opened: list[Gate] = []
+
+        def act() -> str:
+            with front.approvals() as approvals:
+                opened.append(
+                    approvals.edit(gate.id, after, by=front.person(), binding=gate.binding or "")
+                )
+            return "Edited. This gate asks about the new arguments; somebody else approves them."
+
+        del st.session_state[f"edited-{gate.id}"]
+        if send(act, about=gate.id):
+            send(
+                lambda: (
+                    "Edited. This gate asks about the new arguments; somebody else approves them."
+                ),
+                about=opened[0].id,
+            )
+            places.go("gate", gate=opened[0].id)
+        st.rerun()
+
+
+def _cell(arguments: Mapping[str, Any], name: str) -> str:
+    return plain(spelled(arguments[name])) if name in arguments else "*left out*"
+
+
+def _delegate(listed: Listed) -> None:
+    gate = listed.gate
+    with st.form(f"delegate-{gate.id}", border=False):
+        people = front.desk().people
+        known = sorted(
+            {
+                name
+                for group in people.groups or ()
+                for name in people.members(group, front.tenant())
+            }
+            - {front.person()}
+        )
+        to = st.selectbox(
+            "Lend your seat to",
+            known,
+            index=None,
+            accept_new_options=not known,
+            key=f"to-{gate.id}",
+            placeholder="Somebody",
+        )
+        days = st.selectbox("For", list(_DAYS), key=f"days-{gate.id}")
+        everywhere = st.checkbox("At all gates, not at this one only", key=f"all-{gate.id}")
+        if st.form_submit_button("Delegate", icon=":material/person_add:"):
+            if not to:
+                st.warning("Say who is to decide for you. Nothing was sent.")
+            else:
+                _lend(gate, to, days=_DAYS[days], everywhere=everywhere)
+
+
+def _lend(gate: Gate, to: str, *, days: int, everywhere: bool) -> None:
+    def act() -> str:
+        with front.approvals() as approvals:
+            lent = approvals.delegate(
+                tenant=gate.tenant,
+                from_person=front.person(),
+                to_person=to,
+                ends_at=front.now() + timedelta(days=days),
+                gate_id=None if everywhere else gate.id,
+                by=front.person(),
+            )
+        where = "all gates" if everywhere else "this gate"
+        return f"{plain(lent.to_person)} may now vote for you at {where}."
+
+    send(act, about=gate.id)
+    st.rerun()
+
+
+def _break_glass(listed: Listed) -> None:
+    gate = listed.gate
+    st.warning("You approve alone, whoever else would have to. The audit tells of it.")
+    with st.form(f"break-{gate.id}", border=False):
+        reason = st.text_area("Why there is no time for the others", key=f"urgent-{gate.id}")
+        if st.form_submit_button("Approve alone", icon=":material/emergency:"):
+
+            def act() -> str:
+                with front.approvals() as approvals:
+                    approvals.break_glass(
+                        gate.id, by=front.person(), binding=gate.binding or "", reason=reason
+                    )
+                return "Approved alone. The run goes on and makes the call."
+
+            send(act, about=gate.id)
+            st.rerun()
+
+
+def _has_seat(gate: Gate, viewer: Viewer) -> bool:
+    wanted = set(gate.approvals or {})
+    if gate.escalated_at is not None and gate.escalates_to is not None:
+        wanted.add(gate.escalates_to)
+    return any(
+        seat.groups is None or seat.groups & wanted
+        for seat in viewer.seats
+        if seat.gate_id in {None, gate.id}
+    )
+
+
+def _why_not(gate: Gate, viewer: Viewer) -> str:
+    person = viewer.person
+    if not _has_seat(gate, viewer):
+        groups = " or ".join(f"**{plain(group)}**" for group in gate.approvals or {})
+        return f"You look on: whoever decides here is in {groups}, and you are not."
+    if gate.requester == person and (gate.edit is not None or not gate.may_confirm_self):
+        return "The run acts for you, so somebody else has to approve. You may still stop the call."
+    if gate.edit is not None:
+        return "You have edited this call, so somebody else has to approve it."
+    return "You have voted. Others have to approve as well."

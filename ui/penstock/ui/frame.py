@@ -1,0 +1,141 @@
+"""The frame around every page: who looks, the ways to other pages, what is wrong with all."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from penstock.checkpoints import gates
+from penstock.contracts.errors import PenstockError
+from penstock.contracts.inbox import GateFilter, Shelf
+from penstock.runs.roles import Right
+from penstock.runs.settings import LoginBy
+from penstock.ui import front, places
+from penstock.ui.components.words import plain, sentence
+from penstock.ui.pages import gate, graphs, inbox, run, runs
+from penstock.ui.troubles import tell
+
+# Streamlit asks another host for icons that it knows by name.
+_ICON = Path(__file__).with_name("icon.svg")
+_STYLE = """<style>
+[data-testid="stMainBlockContainer"] { max-width: 1400px; padding-top: 3rem; }
+[data-testid="stCaptionContainer"] { opacity: 1; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: SOFT; }
+[data-testid="stTable"] td, [data-testid="stTable"] th { overflow-wrap: anywhere; }
+@media (max-width: 1000px) {
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
+  [data-testid="stColumn"] { min-width: 100%; }
+}
+@media (prefers-reduced-motion: reduce) { * { transition: none !important; } }
+</style>"""
+
+# Streamlit writes in white on the colour that buttons have, whatever the colour.
+_DARK = """<style>
+[data-testid^="stBaseButton-primary"], [data-testid^="stBaseButton-primary"] * { color: #06252a; }
+</style>"""
+
+_RIGHTS = {
+    Right.RULE: "admin",
+    Right.STEER: "operator",
+    Right.START: "starts runs",
+    Right.LOOK: "viewer",
+}
+"""What somebody is called by the strongest right that they have."""
+
+
+def show() -> None:
+    """Show the page that somebody is at, or the way to log in."""
+    st.set_page_config(
+        page_title="Penstock", page_icon=_ICON, layout="wide", initial_sidebar_state=240
+    )
+    is_dark = st.context.theme.type == "dark"
+    st.html(_STYLE.replace("SOFT", "#a9b6c0" if is_dark else "#52606d") + (_DARK * is_dark))
+    if not _is_let_in():
+        return
+    try:
+        page = _pages(_waiting_count())
+        _who()
+        page.run()
+    except PenstockError as error:
+        tell(error)
+
+
+def _is_let_in() -> bool:
+    try:
+        if front.logged_in() is not None:
+            front.person()
+            return True
+    except PenstockError as error:
+        tell(error)
+        _way_out()
+        return False
+    st.title("Penstock", anchor=False)
+    st.write("The control room: what agents do, and what they ask.")
+    if front.desk().settings.ui_login is LoginBy.OIDC:
+        st.button("Log in", type="primary", on_click=st.login)
+    else:
+        st.html('<a href="/login" target="_self">Your session has ended. Log in again.</a>')
+    return False
+
+
+def _waiting_count() -> int:
+    return front.read(
+        lambda connection: gates.count(
+            connection, front.viewer(connection), Shelf.MINE, GateFilter()
+        )
+    )
+
+
+def _pages(waiting: int) -> st.Page:
+    more = "+" if waiting >= gates.COUNT_LIMIT else ""
+    count = f" ({waiting:,}{more})" if waiting else ""
+    known = {
+        "inbox": st.Page(inbox.show, title=f"Inbox{count}", icon=":material/inbox:", default=True),
+        "gate": st.Page(
+            gate.show,
+            title="Gate",
+            icon=":material/front_hand:",
+            url_path="gate",
+            visibility="hidden",
+        ),
+        "runs": st.Page(runs.show, title="Runs", icon=":material/list_alt:", url_path="runs"),
+        "run": st.Page(
+            run.show, title="Run", icon=":material/route:", url_path="run", visibility="hidden"
+        ),
+        "graphs": st.Page(
+            graphs.show, title="Graphs", icon=":material/account_tree:", url_path="graphs"
+        ),
+    }
+    places.know(known)
+    return st.navigation(list(known.values()))
+
+
+def _who() -> None:
+    """Say in the sidebar who looks, and what is not as it should be."""
+    settings = front.desk().settings
+    with st.sidebar:
+        right = next(right for right in _RIGHTS if front.may(right))
+        st.caption(
+            f":material/person: **{plain(front.person())}** · {_RIGHTS[right]}  \n"
+            f"tenant {plain(settings.tenant)}"
+        )
+        if settings.ui_login is not LoginBy.NOTHING:
+            _way_out()
+        if settings.people is None:
+            st.caption(
+                ":material/info: Nobody said who is who, so everybody may do everything."
+                " `PENSTOCK_PEOPLE` names the file that does."
+            )
+        missing = front.front().graphs_missing
+        if missing is not None:
+            st.warning(
+                f"The project's graphs are not at hand, so no run can be started and no call"
+                f" edited. {sentence(missing)}",
+                icon=":material/link_off:",
+            )
+
+
+def _way_out() -> None:
+    if front.desk().settings.ui_login is LoginBy.OIDC:
+        st.button("Log out", on_click=st.logout, type="tertiary")
+    elif front.desk().settings.ui_login is LoginBy.PASSWORD:
+        st.html('<a href="/logout" target="_self">Log out</a>')

@@ -1,0 +1,138 @@
+"""What the pages stand on: the open store, what acts on it, and who looks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import streamlit as st
+from sqlalchemy import Connection
+
+from penstock.contracts.clock import SystemClock
+from penstock.contracts.errors import NotAllowed, UnknownPerson
+from penstock.contracts.inbox import Viewer
+from penstock.runs import BlockingApprovals, BlockingPolicing, BlockingRuntime
+from penstock.runs.roles import Right, has_right
+from penstock.runs.settings import LoginBy
+from penstock.runs.viewing import viewer_of
+from penstock.ui.cli.desk import Desk
+from penstock.ui.sessions import COOKIE, Sessions
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """One control room: all windows of a process show the same."""
+
+    desk: Desk
+    person: str | None
+    """Who looks where nobody logs in."""
+    sessions: Sessions | None
+    """Of people who log in by a password."""
+    graphs_missing: str | None
+    """Why the project's graphs are not at hand, where they are not."""
+
+
+_open: list[Front] = []
+
+
+def open_front(front: Front) -> None:
+    """Have the pages of this process show a control room, in place of one that they showed."""
+    _open[:] = [front]
+
+
+def front() -> Front:
+    """Return the control room."""
+    return _open[-1]
+
+
+def desk() -> Desk:
+    """Return its open store and what acts on it."""
+    return front().desk
+
+
+def tenant() -> str:
+    """Return whose runs and gates are shown."""
+    return desk().settings.tenant
+
+
+def now() -> datetime:
+    """Return the present instant."""
+    return SystemClock().now()
+
+
+def read(query: Callable[[Connection], T]) -> T:
+    """Return what a query finds, over one unchanging view of the store.
+
+    Raises:
+        StoreError: the store failed.
+    """
+    return desk().store.read_blocking(query)
+
+
+def runtime() -> BlockingRuntime:
+    """Return what acts on runs, for a `with`."""
+    return BlockingRuntime(desk().runtime)
+
+
+def approvals() -> BlockingApprovals:
+    """Return what acts on approvals, for a `with`."""
+    return BlockingApprovals(desk().approvals)
+
+
+def policing() -> BlockingPolicing:
+    """Return what acts on policies, for a `with`."""
+    return BlockingPolicing(desk().policing)
+
+
+def logged_in() -> str | None:
+    """Return what somebody has proved to be called; None where they have to log in first.
+
+    Raises:
+        InvalidAccounts: the file of accounts cannot be used.
+    """
+    room = front()
+    match room.desk.settings.ui_login:
+        case LoginBy.NOTHING:
+            return room.person
+        case LoginBy.PASSWORD:
+            return None if room.sessions is None else room.sessions.whose(_cookie())
+        case LoginBy.OIDC:
+            claim: object = st.user.get(room.desk.settings.oidc_claim)
+            return claim if st.user.is_logged_in and isinstance(claim, str) else None
+
+
+def person() -> str:
+    """Return who looks, as the people of the tenant know them.
+
+    Raises:
+        NotAllowed: nobody is logged in, or the tenant does not know them.
+        UnknownPerson: the login belongs to nobody, or to several.
+    """
+    login = logged_in()
+    if login is None:
+        raise NotAllowed("nobody is logged in; log in again")
+    people = desk().people
+    is_login = desk().settings.ui_login is LoginBy.OIDC
+    found = people.person_of(login) if is_login else login
+    if not has_right(people, Right.LOOK, found, tenant()):
+        raise UnknownPerson(
+            f"you are logged in as `{found}`, whom tenant `{tenant()}` does not know; have an"
+            " admin add you to the file of people"
+        )
+    return found
+
+
+def may(right: Right) -> bool:
+    """Tell whether whoever looks has a right; what acts asks again."""
+    return has_right(desk().people, right, person(), tenant())
+
+
+def viewer(connection: Connection) -> Viewer:
+    """Return who looks, for lists."""
+    return viewer_of(connection, desk().people, person(), tenant=tenant(), now=now())
+
+
+def _cookie() -> str | None:
+    return st.context.cookies.get(COOKIE)

@@ -1,0 +1,1 @@
+"""The pages of the control room, a module each. They only compose."""

@@ -1,0 +1,215 @@
+"""One gate: what is asked, what there is to know, and the form to decide it with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+from sqlalchemy import Connection
+
+from penstock.checkpoints import gates, ledger, policies, runs
+from penstock.contracts.effect import Effect, Report
+from penstock.contracts.errors import UnknownGate
+from penstock.contracts.gate import Gate, GateKind, GateStatus, Vote
+from penstock.contracts.ids import GateId
+from penstock.contracts.inbox import GateFilter, Listed, Shelf, Viewer
+from penstock.contracts.run import Run
+from penstock.ui import front, places
+from penstock.ui.components import asked, context
+from penstock.ui.components.values import values
+from penstock.ui.components.words import instant, plain, sentence
+from penstock.ui.forms import answer, approval, sending
+
+LOOK_S = 3.0
+"""How often an open gate is looked at, to say at once what became of it elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    listed: Listed
+    run: Run
+    viewer: Viewer
+    votes: Sequence[Vote]
+    policy: str | None
+    effect: Effect | None
+    story: Sequence[Report]
+    instead: GateId | None
+    """The gate that asks in place of one that was superseded."""
+    is_mine: bool
+    next: GateId | None
+    """What comes next in the inbox."""
+
+
+def show() -> None:
+    """Show the gate that the URL names."""
+    places.link("inbox", "Inbox", icon=":material/arrow_back:")
+    gate_id = places.asked("gate")
+    if gate_id is None:
+        st.info("No gate is named. Open one from the inbox.", icon=":material/inbox:")
+        return
+    found = front.read(lambda connection: _find(connection, GateId(gate_id)))
+    gate, now = found.listed.gate, front.now()
+    st.title(asked.title(gate), anchor=False)
+    amount = asked.money(gate, found.listed.graph, front.desk().catalog)
+    st.markdown(asked.badges(gate, amount=amount))
+    sending.tell(gate.id)
+    if asked.is_over(gate, now):
+        _closed(found)
+    else:
+        _watch(gate.id, gate.status)
+        whom = asked.of_whom(gate, found.listed.principal)
+        st.markdown(f"{whom[0].upper()}{whom[1:]} · {asked.time_left(gate, now)}")
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _asks(found)
+        if not asked.is_over(gate, now):
+            st.subheader("Decide", anchor=False)
+            _decide(found)
+    with right:
+        _beside(found)
+
+
+@st.fragment(run_every=LOOK_S)
+def _watch(gate_id: GateId, seen: GateStatus) -> None:
+    """Load the page again when the gate has closed, here or elsewhere, or its time is up."""
+    gate = front.read(lambda connection: gates.get(connection, gate_id))
+    if gate.status is not seen or asked.is_over(gate, front.now()):
+        st.rerun()
+
+
+def _find(connection: Connection, gate_id: GateId) -> _Found:
+    listed = next(iter(gates.of_ids(connection, [gate_id])), None)
+    if listed is None or listed.gate.tenant != front.tenant():
+        msg = f"no gate of tenant `{front.tenant()}` has the id `{gate_id}`"
+        raise UnknownGate(msg)
+    gate, viewer = listed.gate, front.viewer(connection)
+    effect, story = None, ()
+    if gate.effect_key is not None:
+        effect = ledger.find(connection, gate.effect_key)
+        story = ledger.reports(connection, gate.effect_key)
+    policy = None
+    if gate.policy_digest is not None:
+        policy = policies.name_of(connection, listed.graph, gate.policy_digest)
+    mine = gates.shelf(connection, viewer, Shelf.MINE, GateFilter(), limit=2)
+    return _Found(
+        listed=listed,
+        run=runs.get(connection, gate.run_id),
+        viewer=viewer,
+        votes=gates.votes_of(connection, gate_id),
+        policy=policy,
+        effect=effect,
+        story=story,
+        instead=_instead(connection, gate),
+        is_mine=gates.is_mine(connection, viewer, gate_id),
+        next=next((each.gate.id for each in mine if each.gate.id != gate_id), None),
+    )
+
+
+def _instead(connection: Connection, gate: Gate) -> GateId | None:
+    if gate.status is not GateStatus.SUPERSEDED or gate.effect_key is None:
+        return None
+    standing = gates.approvals_of(connection, gate.effect_key, run_id=gate.run_id)
+    return standing[-1].id if standing else None
+
+
+def _closed(found: _Found) -> None:
+    gate = found.listed.gate
+    told = asked.outcome(gate, front.now())
+    st.info(f"Closed: {told}.", icon=":material/lock:")
+    with st.container(horizontal=True):
+        if found.instead is not None:
+            if st.button("Open the gate that asks now", type="primary"):
+                places.go("gate", gate=found.instead)
+        elif found.next is not None and st.button(
+            "Next that needs you", type="primary", icon=":material/arrow_forward:"
+        ):
+            places.go("gate", gate=found.next)
+        if st.button("Open the run", icon=":material/route:"):
+            places.go("run", run=gate.run_id)
+
+
+def _asks(found: _Found) -> None:
+    gate = found.listed.gate
+    told = asked.question(gate)
+    if asked.is_forgotten(gate):
+        st.caption("It was erased with its run. That it was asked, and who decided, stays.")
+        return
+    match gate.kind:
+        case GateKind.APPROVAL:
+            st.subheader("What will happen", anchor=False)
+            values(told["arguments"], heading="argument")
+            st.markdown(
+                f"**Why you are asked.** {sentence(told['why'])}  \n"
+                f"Policy **{plain(found.policy or 'not kept')}**, tool version"
+                f" {plain(told['tool_version'])}, for **{plain(told['acts_for'])}** through"
+                f" **{plain(told['agent'])}**"
+            )
+            with st.expander("What the policy knew"):
+                values(told["facts"], heading="fact")
+        case GateKind.IN_DOUBT:
+            _doubt(found)
+        case _:
+            st.subheader("What is asked", anchor=False)
+            values(
+                {name: value for name, value in told.items() if name != "question"},
+                heading="asked with it",
+            )
+    if found.votes:
+        st.markdown("**Votes**")
+        for vote in found.votes:
+            seat = "" if vote.seat == vote.person else f" for {plain(vote.seat)}"
+            reason = f": {plain(vote.reason)}" if vote.reason else ""
+            st.markdown(
+                f"- **{plain(vote.person)}**{seat} · {vote.kind} · {instant(vote.at)}{reason}"
+            )
+
+
+def _doubt(found: _Found) -> None:
+    told = asked.question(found.listed.gate)
+    st.subheader("What is known", anchor=False)
+    st.markdown(
+        f"Attempt {told['attempt']} began at {plain(told['began_at'])}. Nobody knows whether it"
+        f" happened: {plain(told['why_in_doubt'] or 'its worker was lost')}."
+    )
+    if front.now().isoformat() < told["may_land_until"]:
+        st.warning(
+            f"It may still land until {plain(told['may_land_until'])}; answers are taken after"
+            " that.",
+            icon=":material/hourglass:",
+        )
+    values(told["arguments"], heading="argument")
+    if found.story:
+        st.markdown("**Its story**")
+        for line in found.story:
+            detail = f": {plain(line.detail)}" if line.detail else ""
+            st.markdown(
+                f"- {instant(line.at)} · attempt {line.attempt} · {line.kind}"
+                f" · {plain(line.actor)}{detail}"
+            )
+
+
+def _decide(found: _Found) -> None:
+    gate = found.listed.gate
+    if gate.kind is GateKind.APPROVAL:
+        approval.decide(found.listed, found.viewer, is_mine=found.is_mine)
+    elif found.is_mine:
+        answer.answer(gate)
+    else:
+        st.info(
+            "You look on: this is answered by an operator"
+            + (", or by whoever the run acts for." if gate.kind is GateKind.QUESTION else "."),
+            icon=":material/visibility:",
+        )
+
+
+def _beside(found: _Found) -> None:
+    run = found.run
+    with st.container(border=True):
+        places.link(
+            "run",
+            f"Run {run.id[:13]} of {plain(run.graph)}",
+            icon=":material/route:",
+            run=run.id,
+        )
+        st.caption(f"{run.status}, {context.when(run)}, thread {plain(run.thread_id)}")
+        context.conversation(run)
+        context.did(run)

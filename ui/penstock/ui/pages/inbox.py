@@ -1,0 +1,206 @@
+"""The inbox: what waits for people, what needs whoever looks first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import Connection
+
+from penstock.checkpoints import gates
+from penstock.contracts.errors import PenstockError
+from penstock.contracts.gate import GateKind
+from penstock.contracts.inbox import GateFilter, Listed, Shelf
+from penstock.runs.links import PARAMETER
+from penstock.ui import front, places
+from penstock.ui.components.cards import card
+from penstock.ui.components.words import sentence
+from penstock.ui.forms import batch, sending
+
+PAGE = 20
+LOOK_S = 5.0
+
+_NAMES = {
+    Shelf.MINE: "Needs me",
+    Shelf.TEAMS: "My teams",
+    Shelf.OTHERS: "Waiting on others",
+    Shelf.DECIDED: "Decided",
+}
+_EMPTY = {
+    Shelf.MINE: "**Nothing needs you.** Calls that a policy wants approved, questions that graphs"
+    " ask, and calls of which nobody knows whether they happened appear here, the most urgent"
+    " first.",
+    Shelf.TEAMS: "**Nothing waits on your teams.** What your groups are asked, and you have"
+    " voted on or have a part in, appears here until it is decided.",
+    Shelf.OTHERS: "**Nothing waits on others.** What other groups are asked appears here.",
+    Shelf.DECIDED: "**Nothing was decided yet.** What was approved, rejected, answered or has"
+    " expired appears here, the latest first.",
+}
+_KINDS = {
+    GateKind.APPROVAL: "Approvals",
+    GateKind.QUESTION: "Questions",
+    GateKind.IN_DOUBT: "In doubt",
+    GateKind.BUDGET: "Budgets",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    counts: Mapping[Shelf, int]
+    listed: Sequence[Listed]
+    graphs: Mapping[str, int]
+
+
+def show() -> None:
+    """Show the gates of one shelf."""
+    if places.asked(PARAMETER) is not None:
+        _follow(places.asked(PARAMETER) or "")
+    st.title("Inbox", anchor=False)
+    sending.tell("inbox")
+    if batch.is_under_way():
+        batch.review()
+        return
+    _list()
+
+
+def _follow(token: str) -> None:
+    """Go where a link of a message leads."""
+    links = front.desk().settings.links()
+    person = front.person()
+    if links is None:
+        st.warning("Links of messages are not set up here. What waits for you is listed below.")
+        places.note(**{PARAMETER: None})
+        return
+    try:
+        gate_id = front.desk().store.write_blocking(
+            lambda connection: links.follow(connection, token, person=person)
+        )
+    except PenstockError as error:
+        st.warning(f"{sentence(str(error))}.", icon=":material/link_off:")
+        places.note(**{PARAMETER: None})
+        return
+    places.go("gate", gate=gate_id)
+
+
+@st.fragment(run_every=LOOK_S)
+def _list() -> None:
+    shelf, wanted, page = _asked()
+    found = front.read(lambda connection: _find(connection, shelf, wanted, page))
+    _filters(found, shelf, wanted)
+    total = found.counts[shelf]
+    if not found.listed:
+        _empty(shelf, is_filtered=wanted != GateFilter())
+        return
+    now = front.now()
+    label = "Review" if shelf is Shelf.MINE else "Open"
+    picked = [
+        listed
+        for listed in found.listed
+        if card(
+            listed,
+            now,
+            label=label,
+            picks=shelf is Shelf.MINE and listed.gate.kind is GateKind.APPROVAL,
+        )
+    ]
+    batch.offer(picked)
+    _pager(page, total, shelf)
+
+
+def _asked() -> tuple[Shelf, GateFilter, int]:
+    """Return what the URL asks for."""
+    shelf, kind = places.asked("shelf"), places.asked("kind")
+    page = places.asked("page") or "1"
+    return (
+        Shelf(shelf) if shelf in list(Shelf) else Shelf.MINE,
+        GateFilter(
+            kinds=(GateKind(kind),) if kind in list(GateKind) else (),
+            graph=places.asked("graph"),
+        ),
+        max(int(page), 1) if page.isdigit() else 1,
+    )
+
+
+def _find(connection: Connection, shelf: Shelf, wanted: GateFilter, page: int) -> _Found:
+    viewer = front.viewer(connection)
+    return _Found(
+        counts=gates.counts(connection, viewer, wanted),
+        listed=gates.shelf(connection, viewer, shelf, wanted, limit=PAGE, offset=(page - 1) * PAGE),
+        graphs=gates.graphs_asking(connection, tenant=front.tenant()),
+    )
+
+
+def _filters(found: _Found, shelf: Shelf, wanted: GateFilter) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Shelf",
+            list(Shelf),
+            default=shelf,
+            required=True,
+            format_func=lambda each: f"{_NAMES[each]} ({_count(each, found.counts[each])})",
+            key="inbox-shelf",
+            label_visibility="collapsed",
+            on_change=_choose,
+            args=("shelf", "inbox-shelf"),
+        )
+        st.selectbox(
+            "Kind",
+            list(_KINDS),
+            index=list(_KINDS).index(wanted.kinds[0]) if wanted.kinds else None,
+            format_func=lambda each: _KINDS[each],
+            placeholder="All kinds",
+            key="inbox-kind",
+            label_visibility="collapsed",
+            width=180,
+            on_change=_choose,
+            args=("kind", "inbox-kind"),
+        )
+        names = sorted({*found.graphs, *([wanted.graph] if wanted.graph else [])})
+        st.selectbox(
+            "Graph",
+            names,
+            index=names.index(wanted.graph) if wanted.graph else None,
+            placeholder="All graphs",
+            key="inbox-graph",
+            label_visibility="collapsed",
+            width=200,
+            on_change=_choose,
+            args=("graph", "inbox-graph"),
+        )
+
+
+def _choose(name: str, key: str) -> None:
+    chosen: Any = st.session_state.get(key)
+    places.note(**{name: None if chosen is None else str(chosen), "page": None})
+
+
+def _empty(shelf: Shelf, *, is_filtered: bool) -> None:
+    with st.container(border=True):
+        if is_filtered:
+            st.markdown("**Nothing here fits the filter.** Take it away to see the rest.")
+            return
+        st.markdown(_EMPTY[shelf])
+        if shelf is Shelf.MINE:
+            st.markdown("What comes next:")
+            places.link("runs", "Look at the runs", icon=":material/list_alt:")
+            places.link("graphs", "Start a run", icon=":material/rocket_launch:")
+
+
+def _pager(page: int, total: int, shelf: Shelf) -> None:
+    last = max(-(-total // PAGE), 1)
+    if last == 1:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Previous", disabled=page <= 1, icon=":material/chevron_left:"):
+            places.note(page=str(page - 1))
+            st.rerun()
+        st.caption(f"Page {page} of {last}, {_count(shelf, total)} in all", width="content")
+        if st.button("Next", disabled=page >= last, icon=":material/chevron_right:"):
+            places.note(page=str(page + 1))
+            st.rerun()
+
+
+def _count(shelf: Shelf, number: int) -> str:
+    if shelf is Shelf.DECIDED and number >= gates.COUNT_LIMIT:
+        return f"{gates.COUNT_LIMIT:,}+"
+    return f"{number:,}"
