@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated
 
 from langchain_core.tools import InjectedToolCallId
+from opentelemetry.propagate import inject
 from pydantic import Field, JsonValue
 
 from penstock.nodes import (
@@ -319,3 +320,23 @@ def _target(descriptor: str) -> str | None:
         return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115  (text)
     except OSError:
         return None
+
+
+@tool(effect="read", isolation="subprocess")
+def hand_on() -> str:
+    """Return what a client would send of the trace, or nothing."""
+    headers: dict[str, str] = {}
+    inject(headers)
+    return headers.get("traceparent", "")
+
+
+@tool(effect="read", isolation="subprocess")
+async def hand_on_later() -> str:
+    """Return what a client would send of the trace in a coroutine, or nothing."""
+    return await asyncio.create_task(_hand_on())
+
+
+async def _hand_on() -> str:
+    headers: dict[str, str] = {}
+    inject(headers)
+    return headers.get("traceparent", "")

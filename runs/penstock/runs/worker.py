@@ -45,6 +45,8 @@ from penstock.traces.logs import speak_of
 
 log = logging.getLogger(__name__)
 
+HANDING_ON = "penstock.traces.handing_on"
+
 IDLE_TOOL_PROCESSES = 2
 """Processes that wait for tools which want one of their own."""
 
@@ -99,7 +101,11 @@ class Worker:
         self.id: WorkerId = new_worker_id(socket.gethostname(), os.getpid())
         """Its name in leases and audit events."""
         self._beats = Beats(store, self.id, self._pace, self._driving)
-        self._pool = Pool(preload=_isolated(catalog), idle_count=IDLE_TOOL_PROCESSES)
+        self._pool = Pool(
+            # A traced call would wait for this import in each process.
+            preload=_isolated(catalog) if tracing is None else [*_isolated(catalog), HANDING_ON],
+            idle_count=IDLE_TOOL_PROCESSES,
+        )
         self._people: People = people or OpenDirectory()
         self._policy = policy
         self._tracing = tracing or Tracing()

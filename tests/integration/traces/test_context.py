@@ -9,8 +9,9 @@ from opentelemetry.propagate import inject
 from penstock.checkpoints import Store, migrate
 from penstock.contracts.errors import InvalidInput
 from penstock.contracts.run import RunStatus
-from penstock.nodes import tool
+from penstock.nodes import Tool, tool
 from penstock.traces import segment_span_id, span_hex, trace_hex
+from support import isolated
 from support.shops import Shop, chain_of
 from support.spans import Spans, span_id
 
@@ -65,6 +66,33 @@ async def test_what_a_tool_calls_is_told_of_its_span(store: Store, *, is_async: 
     assert trace == trace_hex(run.id)
     assert parent == span_hex(span_id(spans.one("tool.call")))
     assert flags.endswith(("1", "3"))
+
+
+@pytest.mark.parametrize("called", [isolated.hand_on, isolated.hand_on_later])
+async def test_what_a_tool_calls_in_a_process_of_its_own_is_told_of_its_span(
+    store: Store, called: Tool[str]
+) -> None:
+    async def act(_: State) -> State:
+        return {"said": str(await called())}
+
+    spans = Spans()
+    shop = Shop(store, chain_of(State, act, tools=[called]), tracing=spans.pipeline)
+    run = await shop.run()
+    _, trace, parent, flags = (await shop.values(run))["said"].split("-")
+    assert trace == trace_hex(run.id)
+    assert parent == span_hex(span_id(spans.one("tool.call")))
+    assert flags.endswith(("1", "3"))
+
+
+async def test_a_process_of_its_own_is_told_of_nothing_where_nothing_is_traced(
+    store: Store,
+) -> None:
+    async def act(_: State) -> State:
+        return {"said": str(await isolated.hand_on())}
+
+    shop = Shop(store, chain_of(State, act, tools=[isolated.hand_on]))
+    run = await shop.run()
+    assert (await shop.values(run))["said"] == ""
 
 
 @pytest.mark.parametrize("is_async", [True, False])

@@ -29,6 +29,7 @@ from penstock.traces.before import Lost, lost_before
 from penstock.traces.callers import caller_of, ids_of
 from penstock.traces.content import Value, shown_input, shown_output
 from penstock.traces.given_ids import GivenIds
+from penstock.traces.handing_on import traceparent_of
 from penstock.traces.hiding import Hiding
 from penstock.traces.ids import gate_span_id, segment_span_id, step_span_id, trace_id
 from penstock.traces.names import KINDS, EventName, SpanName
@@ -280,6 +281,9 @@ class _Recorded(OpenSpan):
 
     def here(self) -> AbstractContextManager[None]:
         return _current(self._span)
+
+    def traceparent(self) -> str | None:
+        return traceparent_of(self._span)
 
     def set(self, attributes: Mapping[str, Value]) -> None:
         self._span.set_attributes(attributes)

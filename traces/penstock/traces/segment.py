@@ -25,6 +25,10 @@ class OpenSpan:
         """Have what is done within be a part of it: its own spans, and whatever else is traced."""
         return nullcontext()
 
+    def traceparent(self) -> str | None:
+        """Return what tells another process that it does a part of it, as W3C has it."""
+        return None
+
     def set(self, attributes: Mapping[str, Value]) -> None:
         """Say more about it."""
 

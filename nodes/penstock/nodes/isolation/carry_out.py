@@ -5,6 +5,7 @@ import importlib
 import json
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 from penstock.contracts.errors import InvalidResult, PenstockError
@@ -40,11 +41,13 @@ def carry_out(
     redaction = Redaction(job.secrets.values())
     try:
         tool, keywords = _prepare(job)
+        part = _part_of(job.traceparent)
     except BaseException as error:
         return _problem("not_started", error, redaction)
     calling()
     try:
-        result = _call(tool, keywords)
+        with part:
+            result = _call(tool, keywords)
         return Returned(result=_dump(tool, result, redaction, limit=result_bytes))
     except BaseException as error:
         return _problem(_kind(error), error, redaction)
@@ -89,6 +92,15 @@ def find_tool(import_path: str) -> Tool[Any]:
         if isinstance(each, Tool) and cast(Tool[Any], each).function is found:
             return cast(Tool[Any], each)
     raise _Unfit(f"`{import_path}` is no tool, and no name of its module is the tool made of it")
+
+
+def _part_of(traceparent: str | None) -> AbstractContextManager[None]:
+    if traceparent is None:
+        return nullcontext()
+    # Only where something is traced: each process would wait for the import.
+    from penstock.traces.handing_on import part_of  # noqa: PLC0415
+
+    return part_of(traceparent)
 
 
 def _call(tool: Tool[Any], keywords: dict[str, object]) -> object:

@@ -24,6 +24,8 @@ class Job:
     """Seconds from now to the attempt's deadline, by the caller's clock."""
     call_id: str | None = None
     """What the provider calls the call, for tools that ask for it."""
+    traceparent: str | None = None
+    """What says of which span the attempt is a part; None where nothing is traced."""
     secrets: Mapping[str, str] = field(default_factory=no_secrets, repr=False)
     """By name; only those that the contract names."""
 
@@ -40,6 +42,7 @@ def write_job(job: Job) -> bytes:
         "run_id": job.attempt.run_id,
         "remaining_s": job.remaining_s,
         "call_id": job.call_id,
+        "traceparent": job.traceparent,
         "secrets": dict(job.secrets),
     }
     return json.dumps(told).encode()
@@ -60,5 +63,6 @@ def read_job(body: bytes) -> Job:
         attempt=attempt,
         remaining_s=told["remaining_s"],
         call_id=told["call_id"],
+        traceparent=told["traceparent"],
         secrets=SecretValues(told["secrets"]),
     )

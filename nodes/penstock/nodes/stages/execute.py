@@ -125,6 +125,7 @@ class Execute:
                 attempt=attempt,
                 remaining_s=timeout_s,
                 call_id=_call_id(call),
+                traceparent=call.span.traceparent(),
                 secrets=underway.secrets,
             )
             # The pool keeps the deadline itself, and is not left before the process is dead.

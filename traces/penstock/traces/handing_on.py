@@ -1,0 +1,28 @@
+"""The context of a span, for what is done in another process: as W3C's trace context says it."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from opentelemetry import context
+from opentelemetry.trace import Span, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_FIELD = "traceparent"
+_FORM = TraceContextTextMapPropagator()
+
+
+def traceparent_of(span: Span) -> str | None:
+    """Return what says that something is a part of a span; None of a span that is none."""
+    told: dict[str, str] = {}
+    _FORM.inject(told, set_span_in_context(span))
+    return told.get(_FIELD)
+
+
+@contextmanager
+def part_of(traceparent: str) -> Generator[None]:
+    """Have what is done within be a part of a span of another process."""
+    token = context.attach(_FORM.extract({_FIELD: traceparent}))
+    try:
+        yield
+    finally:
+        context.detach(token)
