@@ -170,7 +170,9 @@ def calls_of_run(store: Store, tracing: Tracing | None = None) -> RunCalls:
     store.write_blocking(
         lambda connection: policies.load(connection, "bench", source, at=at, by="bench")
     )
-    trace = (tracing or Tracing()).segment(run, clock, content=TraceContent.REDACTED, sensitive={})
+    trace = (tracing or Tracing()).segment(
+        run, clock, content=TraceContent.REDACTED, sensitive={}, timeouts_s={}
+    )
     acting = Acting(
         store=store, clock=clock, run=run, worker=worker, pool=Pool(), people=people, trace=trace
     )

@@ -1,20 +1,25 @@
 """What is relied on in LangGraph without its promise: where a new version differs shows here."""
 
 import inspect
-from typing import Any
+from typing import Any, TypedDict
 
+from langchain_core.runnables import RunnableLambda
 from langgraph._internal import _constants
 from langgraph.checkpoint.base import BaseCheckpointSaver, get_checkpoint_metadata
 from langgraph.checkpoint.serde import _msgpack
 from langgraph.checkpoint.serde import types as serde_types
+from langgraph.graph import START, StateGraph
+from langgraph.runtime import Runtime
 
 from penstock.checkpoints import Checkpointer, fenced
 from penstock.checkpoints.saver.records import _PLAIN_CHANNELS
 from penstock.checkpoints.saver.retention import DELTA_COUNTERS
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Fence
+from penstock.nodes.tries import Tries
 from penstock.runs.hearing import RUNTIME_KEY, STREAM_KEY
 from penstock.runs.questions import STRICT_RESUME_KEY
+from penstock.traces import SegmentTrace
 from support.graphs import delta_chat, on_thread
 
 
@@ -62,3 +67,22 @@ async def test_metadata_names_the_delta_channels_whose_value_lies_in_writes(
     metadata: Any = found.metadata
     assert "said" in metadata[DELTA_COUNTERS]
     assert "said" not in found.checkpoint["channel_values"]
+
+
+async def test_only_a_node_has_the_tag_of_its_step_and_its_namespace_ends_with_its_task() -> None:
+    begun: list[str] = []
+
+    class Noting(SegmentTrace):
+        def tried(self, step_id: str) -> None:
+            begun.append(step_id)
+
+    def act(_: Any, runtime: Runtime) -> Any:
+        RunnableLambda(str).invoke("something in a node")
+        assert runtime.execution_info is not None
+        return {"task": runtime.execution_info.task_id}
+
+    graph: Any = StateGraph(TypedDict("State", {"task": str}))
+    graph.add_node("act", act)
+    graph.add_edge(START, "act")
+    state = await graph.compile().ainvoke({}, {"callbacks": [Tries(Noting())]})
+    assert begun == [state["task"]]

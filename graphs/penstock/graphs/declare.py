@@ -13,6 +13,7 @@ from penstock.contracts.step import StepKind
 from penstock.contracts.trace import TraceContent
 from penstock.graphs.fingerprint import fingerprint
 from penstock.graphs.kinds import step_kinds
+from penstock.graphs.timeouts import node_timeouts
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -39,6 +40,8 @@ class Graph:
     """What a run's worker must have: see `penstock.graphs.fingerprint`."""
     kinds: Mapping[str, StepKind] = field(compare=False)
     """Each node's kind by its path from the top, subgraphs' nodes as `outer|inner`."""
+    timeouts_s: Mapping[str, float] = field(compare=False)
+    """How long an attempt of a node may take, by its path; only nodes that say so."""
     progress_s: float | None
     """A run of which nothing is heard for so long fails; the worker's own time if none."""
     deadline_s: float | None
@@ -135,6 +138,7 @@ def declare(
         description=description,
         fingerprint=fingerprint(compiled, name=name, version=version),
         kinds=step_kinds(compiled),
+        timeouts_s=node_timeouts(compiled),
         progress_s=progress_s,
         deadline_s=deadline_s,
         policy=None if policy is None else Path(policy),

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, cast
 from uuid import UUID  # noqa: TID251  (how LangChain names calls; none is made here)
 
@@ -19,6 +20,9 @@ from penstock.traces.content import Value, shown_input, shown_output, text_of
 
 MESSAGES = 50
 """So many messages of a conversation are on a span: the first, and the last ones."""
+
+_TIMEOUTS = ("timeout", "request_timeout", "default_request_timeout")
+"""Under which integrations of LangChain have the time that a request may take."""
 
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 
@@ -81,6 +85,8 @@ class ModelSpans:
             last = given[-1]
             shown = last if isinstance(last, str) else self._trace.plain(last.content)
             about |= shown_input(shown)
+        if (timeout_s := _timeout_s(params)) is not None:
+            about[names.TIMEOUT_MS] = round(timeout_s * 1000)
         self._spans.begin(call, SpanName.MODEL, about)
 
     def ended(
@@ -245,6 +251,19 @@ def _message(
         if call.get("id"):
             about[f"{of}.id"] = str(call["id"])
     return about
+
+
+def _timeout_s(params: Mapping[str, Any]) -> float | None:
+    """Return how long a request may take, where its parameters say so in seconds."""
+    for name in _TIMEOUTS:
+        match params.get(name):
+            case bool():
+                pass
+            case int() | float() as given if 0 < given < inf:
+                return given
+            case _:
+                pass
+    return None
 
 
 def _role(message: BaseMessage) -> str:

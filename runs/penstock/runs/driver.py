@@ -40,6 +40,7 @@ from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stages.afford import FOR_TODAY
 from penstock.nodes.stragglers import Stragglers
+from penstock.nodes.tries import Tries
 from penstock.policies import People
 from penstock.runs.allowance import allowance_of
 from penstock.runs.cancelled import leave_calls
@@ -167,7 +168,9 @@ class Driver:
         calls = RunCalls(acting, deciding, self._stragglers, heard=segment.heard)
         config = with_calls(_config(run), calls)
         meter_all(meter)
-        config["callbacks"] = [meter, retrievals] if segment.trace.is_on else [meter]
+        config["callbacks"] = [meter]
+        if segment.trace.is_on:
+            config["callbacks"] += [retrievals, Tries(segment.trace)]
         given: Any = None
         # Nobody has driven a run that is claimed for the first time.
         state = None if run.epoch == 1 else await compiled.aget_state(config)

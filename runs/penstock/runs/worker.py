@@ -240,7 +240,11 @@ class Worker:
             log.info("run %s of %s is claimed, epoch %d", run.id, run.graph, run.epoch)
             graph = self._catalog.get(run.graph)
             trace = self._tracing.segment(
-                run, self._clock, content=graph.trace, sensitive=graph.sensitive
+                run,
+                self._clock,
+                content=graph.trace,
+                sensitive=graph.sensitive,
+                timeouts_s=graph.timeouts_s,
             )
             segment = Segment(self._store, self._clock, run, graph.kinds, trace=trace)
             halt = Halt()

@@ -1,15 +1,17 @@
 """A run is one trace, whoever drives it and however often."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any, TypedDict
 
 import pytest
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool as plain_tool
 from langgraph.graph import START, StateGraph
-from langgraph.types import interrupt
+from langgraph.types import RetryPolicy, TimeoutPolicy, interrupt
 from opentelemetry.trace import StatusCode
 
 from penstock.checkpoints import Store
@@ -45,6 +47,10 @@ async def pay(amount: int, note: str = "") -> str:
 
 async def paid(_: State) -> State:
     return {"said": await pay(amount=900)}
+
+
+async def paid_nothing(_: State) -> State:
+    return {"said": "nothing"}
 
 
 async def approve(shop: Shop, run: Run) -> str:
@@ -366,6 +372,95 @@ async def test_the_steps_of_a_subgraph_hang_on_the_step_that_it_is(store: Store)
     run = await Shop(store, declare(outer, name="o", tools=[look]), tracing=spans.pipeline).run()
     spans.check_tree(run)
     assert spans.tree() == [("agent.run", [("agent.step", [("agent.step", [TOOL])])])]
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_step_says_how_often_langgraph_tried_its_node_again(
+    store: Store, *, is_async: bool
+) -> None:
+    wrong = [ConnectionError("gone"), ConnectionError("still gone")]
+
+    def act_here(_: State) -> State:
+        if wrong:
+            raise wrong.pop()
+        # Of what runs in a node, nothing is an attempt of it.
+        return {"said": str(RunnableLambda(str).invoke("done"))}
+
+    async def act(state: State) -> State:
+        return act_here(state)
+
+    inner: Any = StateGraph(State)
+    policy = RetryPolicy(max_attempts=3, initial_interval=0.01, jitter=False)
+    inner.add_node("act", act if is_async else act_here, retry_policy=policy)
+    inner.add_edge(START, "act")
+    outer: Any = StateGraph(State)
+    outer.add_node("inner", inner.compile())
+    outer.add_edge(START, "inner")
+    spans = Spans()
+    run = await Shop(store, declare(outer, name="o"), tracing=spans.pipeline).run()
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    spans.check_tree(run)
+    assert {
+        told(span)[names.NODE]: told(span)[names.RETRY_COUNT] for span in spans.named("agent.step")
+    } == {"inner": 0, "inner|act": 2}
+
+
+async def test_a_node_that_failed_for_good_says_how_often_it_was_tried(store: Store) -> None:
+    async def act(_: State) -> State:
+        raise ConnectionError("gone")
+
+    graph: Any = StateGraph(State)
+    policy = RetryPolicy(max_attempts=2, initial_interval=0.01, jitter=False)
+    graph.add_node("act", act, retry_policy=policy)
+    graph.add_edge(START, "act")
+    spans = Spans()
+    run = await Shop(store, declare(graph, name="g"), tracing=spans.pipeline).run()
+    assert run.status is RunStatus.FAILED
+    assert told(spans.one("agent.step"))[names.RETRY_COUNT] == 1
+
+
+async def test_a_step_says_how_long_its_node_may_take(store: Store) -> None:
+    inner: Any = StateGraph(State)
+    inner.add_node("short", paid_nothing, timeout=timedelta(minutes=1))
+    inner.add_node("silent", paid_nothing, timeout=TimeoutPolicy(idle_timeout=30))
+    inner.add_edge(START, "short")
+    inner.add_edge("short", "silent")
+    outer: Any = StateGraph(State)
+    outer.add_node("inner", inner.compile(), timeout=90)
+    outer.add_edge(START, "inner")
+    spans = Spans()
+    run = await Shop(store, declare(outer, name="o"), tracing=spans.pipeline).run()
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    spans.check_tree(run)
+    assert {
+        told(span)[names.NODE]: told(span).get(names.TIMEOUT_MS)
+        for span in spans.named("agent.step")
+    } == {"inner": 90_000, "inner|short": 60_000, "inner|silent": None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ({"timeout": 20}, 20_000),
+        ({"request_timeout": 2.5}, 2_500),
+        ({"default_request_timeout": 7, "timeout": None}, 7_000),
+        ({"timeout": True}, None),
+        ({"timeout": float("inf")}, None),
+        ({"timeout": (3, 20)}, None),
+        ({}, None),
+    ],
+)
+async def test_a_call_of_a_model_says_how_long_it_may_take_where_that_is_known(
+    store: Store, asked: dict[str, Any], wanted: int | None
+) -> None:
+    async def ask(_: State) -> State:
+        await Talker().ainvoke("hi", **asked)
+        return {}
+
+    spans = Spans()
+    run = await Shop(store, chain_of(State, ask), tracing=spans.pipeline).run()
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    assert told(spans.one("llm.call")).get(names.TIMEOUT_MS) == wanted
 
 
 async def test_a_cancelled_run_says_why_and_is_no_error(store: Store) -> None:

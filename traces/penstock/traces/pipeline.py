@@ -60,11 +60,13 @@ class Pipeline(Tracing):
         *,
         content: TraceContent,
         sensitive: Mapping[str, Collection[str]],
+        timeouts_s: Mapping[str, float],
     ) -> SegmentTrace:
         """Begin the trace of a segment of `run`, as it was claimed."""
         hiding = Hiding({} if content is TraceContent.FULL else sensitive)
         self._hidings.add(trace_id(run.id), hiding)
-        return RecordedSegment(self.tracer(run.graph, content), self.ids, hiding, clock, run)
+        tracer = self.tracer(run.graph, content)
+        return RecordedSegment(tracer, self.ids, hiding, clock, run, timeouts_s=timeouts_s)
 
     def tracer(self, graph: str, content: TraceContent) -> Tracer:
         """Return what writes the spans of a graph.

@@ -1,6 +1,7 @@
 """The trace of a segment, as it is recorded."""
 
 import json
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -48,7 +49,14 @@ class RecordedSegment(SegmentTrace):
     is_on = True
 
     def __init__(
-        self, tracer: Tracer, ids: GivenIds, hiding: Hiding, clock: Clock, run: Run
+        self,
+        tracer: Tracer,
+        ids: GivenIds,
+        hiding: Hiding,
+        clock: Clock,
+        run: Run,
+        *,
+        timeouts_s: Mapping[str, float],
     ) -> None:
         """Begin the segment of `run`, as it was claimed."""
         self._tracer = tracer
@@ -56,6 +64,8 @@ class RecordedSegment(SegmentTrace):
         self._hiding = hiding
         self._clock = clock
         self._run = run
+        self._timeouts_s = timeouts_s
+        self._tries: Counter[str] = Counter()
         self._tokens_left: int | None = None
         self._written: set[int] = set()
         self._common = _common(run)
@@ -94,6 +104,10 @@ class RecordedSegment(SegmentTrace):
     def tokens_left(self, count: int | None) -> None:
         """Take note of what is left of the run's budget."""
         self._tokens_left = count
+
+    def tried(self, step_id: str) -> None:
+        """Take note of an attempt of a step that begins: the first, or another."""
+        self._tries[step_id] += 1
 
     def step(self, step: Step, result: object) -> None:
         """Write down a step that has ended, and what it wrote."""
@@ -199,6 +213,10 @@ class RecordedSegment(SegmentTrace):
             names.STEP_KIND: step.kind,
             names.STEP_STATUS: step.status,
         }
+        if step.epoch == self._run.epoch:
+            about[names.RETRY_COUNT] = max(self._tries.pop(step.task_id, 1) - 1, 0)
+        if (timeout_s := self._timeouts_s.get(step.node)) is not None:
+            about[names.TIMEOUT_MS] = _ms(timeout_s)
         span = self._start(
             SpanName.STEP,
             about,

@@ -76,6 +76,9 @@ class SegmentTrace:
     def tokens_left(self, count: int | None) -> None:
         """Take note of what is left of the run's budget."""
 
+    def tried(self, step_id: str) -> None:
+        """Take note of an attempt of a step that begins: the first, or another."""
+
     def step(self, step: Step, result: object) -> None:
         """Write down a step that has ended, and what it wrote."""
 
@@ -107,12 +110,14 @@ class Tracing:
         *,
         content: TraceContent,
         sensitive: Mapping[str, Collection[str]],
+        timeouts_s: Mapping[str, float],
     ) -> SegmentTrace:
         """Begin the trace of a segment of `run`, as it was claimed.
 
-        `sensitive` has the dotted fields, by their tools, that nobody is to be shown.
+        `sensitive` has the dotted fields, by their tools, that nobody is to be shown, and
+        `timeouts_s` how long an attempt of a node may take, by the node's path.
         """
-        del run, clock, content, sensitive
+        del run, clock, content, sensitive, timeouts_s
         return SegmentTrace()
 
     def close(self) -> None:
