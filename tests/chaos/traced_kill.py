@@ -8,11 +8,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from penstock.checkpoints import Checkpointer, Store
 from penstock.graphs import Catalog
@@ -20,25 +16,9 @@ from penstock.runs import Pace, Runtime, Worker
 from penstock.traces.pipeline import Pipeline
 from support.allowing import OPEN
 from support.rounds import Log
-from support.traced import calling
+from support.traced import ToFile, calling
 
 LEASE_S = 0.6
-
-
-class ToFile(SpanExporter):
-    """Writes spans down."""
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Write them down; they are in the file when this returns."""
-        for span in spans:
-            context, parent = span.get_span_context(), span.parent
-            assert context is not None
-            above = "-" if parent is None else parent.span_id
-            self._log.write("span", span.name, context.span_id, above)
-        return SpanExportResult.SUCCESS
 
 
 def main(url: str, folder: Path) -> None:

@@ -61,6 +61,7 @@ DELTAS = ("tests/unit/test_deltas.py", *CHECKPOINTER)
 TRACES = "traces/penstock/traces"
 CANARIES = "tests/integration/traces/test_canaries.py"
 EXPORT = "tests/integration/traces/test_export.py"
+CONTEXT = "tests/integration/traces/test_context.py"
 TREES = "tests/integration/traces/test_trees.py"
 SECRETS = "test_secrets_are_taken_out_of_everything"
 SENSITIVE = "test_sensitive_values_are_taken_out_of_everything"
@@ -532,6 +533,22 @@ MUTANTS = [
         "since is not None",
         (f"{TREES}::test_two_gates_are_each_waited_for_once",),
         TRACES,
+    ),
+    Mutant(
+        "a process of its own is not told of the call that it is a part of",
+        "stages/execute.py",
+        "                traceparent=call.span.traceparent(),\n",
+        "",
+        (f"{CONTEXT}::test_what_a_tool_calls_in_a_process_of_its_own_is_told_of_its_span",),
+        NODES,
+    ),
+    Mutant(
+        "whatever runs in a node counts as an attempt of it",
+        "tries.py",
+        "        if any(tag.startswith(NODE_TAG) for tag in tags or ()):\n",
+        "        if metadata:\n",
+        (f"{TREES}::test_a_step_says_how_often_langgraph_tried_its_node_again",),
+        NODES,
     ),
     Mutant(
         "two segments are one span",

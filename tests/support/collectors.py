@@ -1,14 +1,22 @@
-"""Collectors that take traces by OTLP, or do not."""
+"""Collectors that take traces and metrics by OTLP, or do not."""
 
 import socket
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
+    MetricsServiceServicer,
+    add_MetricsServiceServicer_to_server,  # pyright: ignore[reportUnknownVariableType]  (generated)
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -25,6 +33,7 @@ class Collected:
     def __init__(self) -> None:
         self.url = ""
         self._spans: list[tuple[str, Any]] = []
+        self._numbers: dict[tuple[str, str], float] = {}
         self._adding = threading.Lock()
 
     def add(self, request: ExportTraceServiceRequest) -> None:
@@ -35,6 +44,22 @@ class Collected:
                 project = told["openinference.project.name"]
                 for scope in resource.scope_spans:
                     self._spans += [(project, span) for span in scope.spans]
+
+    def add_metrics(self, request: ExportMetricsServiceRequest) -> None:
+        """Take in a request."""
+        with self._adding:
+            for resource in request.resource_metrics:
+                for metric in (each for scope in resource.scope_metrics for each in scope.metrics):
+                    for point in metric.gauge.data_points:
+                        of = "".join(each.value.string_value for each in point.attributes)
+                        # Whole numbers and others are different fields.
+                        number: float = getattr(point, point.WhichOneof("value") or "")
+                        self._numbers[metric.name, of] = number
+
+    @property
+    def numbers(self) -> Mapping[tuple[str, str], float]:
+        """The newest numbers, by metric and by what they are of."""
+        return dict(self._numbers)
 
     @property
     def names(self) -> list[str]:
@@ -54,7 +79,7 @@ class Collected:
 
 @contextmanager
 def http_collector() -> Generator[Collected]:
-    """Take traces by HTTP."""
+    """Take traces and metrics by HTTP."""
     collected = Collected()
 
     class Handler(BaseHTTPRequestHandler):
@@ -62,6 +87,8 @@ def http_collector() -> Generator[Collected]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.path == "/v1/traces":
                 collected.add(ExportTraceServiceRequest.FromString(body))
+            elif self.path == "/v1/metrics":
+                collected.add_metrics(ExportMetricsServiceRequest.FromString(body))
             self.send_response(200)
             self.end_headers()
 
@@ -78,7 +105,7 @@ def http_collector() -> Generator[Collected]:
 
 @contextmanager
 def grpc_collector() -> Generator[Collected]:
-    """Take traces by gRPC."""
+    """Take traces and metrics by gRPC."""
     collected = Collected()
 
     class Servicer(TraceServiceServicer):
@@ -87,7 +114,14 @@ def grpc_collector() -> Generator[Collected]:
             collected.add(request)
             return ExportTraceServiceResponse()
 
+    class Counting(MetricsServiceServicer):
+        def Export(self, request: Any, context: Any) -> Any:  # noqa: N802  (the library's name)
+            del context
+            collected.add_metrics(request)
+            return ExportMetricsServiceResponse()
+
     server: Any = grpc.server(ThreadPoolExecutor(1))
+    add_MetricsServiceServicer_to_server(Counting(), server)
     add_TraceServiceServicer_to_server(Servicer(), server)
     collected.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()

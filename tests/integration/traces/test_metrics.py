@@ -1,6 +1,8 @@
 """How a store stands is seen from outside, in numbers."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, TypedDict
 
@@ -17,6 +19,7 @@ from penstock.nodes import tool
 from penstock.runs.settings import Otlp
 from penstock.traces.metrics import MetricName, Metrics
 from penstock.traces.protocol import Protocol
+from support.collectors import Collected, grpc_collector, http_collector
 from support.models import Talker
 from support.shops import Shop, chain_of
 
@@ -90,6 +93,39 @@ async def test_what_is_counted_is_sent(store: Store) -> None:
     points(reader)
     assert len(looks) == 2
     metrics.close()
+
+
+@pytest.mark.parametrize(
+    ("collector", "protocol"),
+    [(http_collector, Protocol.HTTP), (grpc_collector, Protocol.GRPC)],
+)
+async def test_metrics_arrive_at_a_collector(
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    collector: Callable[[], AbstractContextManager[Collected]],
+    protocol: Protocol,
+) -> None:
+    await stand(store)
+
+    def look_at() -> Any:
+        now = SystemClock().now()
+        return store.read_blocking(lambda connection: gauges.look(connection, now=now))
+
+    with collector() as collected:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collected.url)
+        metrics = Metrics.by_otlp(protocol, look_at)
+        # They are sent at the end, too: nobody waits for a minute.
+        metrics.close()
+        async with asyncio.timeout(30):
+            while not collected.numbers:  # noqa: ASYNC110  (another thread fills it)
+                await asyncio.sleep(0.02)
+        numbers = collected.numbers
+    assert {name for name, _ in numbers} <= set(MetricName)
+    assert numbers[MetricName.RUNS, "waiting"] == numbers[MetricName.RUNS, "queued"] == 1
+    assert numbers[MetricName.OPEN_GATES, "question"] == 1
+    assert numbers[MetricName.EFFECTS, "succeeded"] == 1
+    assert numbers[MetricName.TOKENS, ""] == 42
+    assert numbers[MetricName.MONEY, "USD"] > 0
 
 
 @pytest.mark.parametrize(
