@@ -2,6 +2,7 @@
 
 import hmac
 import threading
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine, select, text
@@ -10,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from penstock.checkpoints import Store, audit, migrate
 from penstock.checkpoints.audit.verifying import unguarded
 from penstock.checkpoints.schema import run_keys
-from penstock.checkpoints.statements import raw
+from penstock.checkpoints.statements import Prepared, raw
 from penstock.contracts.audit import GENESIS, AuditEvent, rehashed
 from penstock.contracts.errors import AuditBroken
 from support import chains
@@ -119,6 +120,33 @@ def test_writers_of_one_tenant_take_turns(database_url: str) -> None:
         for tenant, count in (("acme", 30), ("zeta", 30)):
             found = chains.verified(one, tenant=tenant)
             assert (found.number, found.faults) == (count, [])
+
+
+def test_a_chain_that_somebody_else_begins_meanwhile_goes_on(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(postgresql_url)
+    with Store.open(postgresql_url) as one, Store.open(postgresql_url) as other:
+        first = Prepared.first
+        others = ["other"]
+
+        def first_then_other(statement: Any, connection: Connection, values: Any) -> Any:
+            found = first(statement, connection, values)
+            if found is None and "of_tenant" in values and others:
+                write(other, others.pop())
+            return found
+
+        monkeypatch.setattr(Prepared, "first", first_then_other)
+        write(one, "own")
+        assert [row.action for row in one.read_blocking(chains.rows)] == ["other", "own"]
+        assert chains.verified(one).number == 2
+
+
+def test_a_chain_whose_head_was_deleted_takes_nothing_more(store: Store, database_url: str) -> None:
+    write(store, "a")
+    chains.tamper(database_url, chains.remove_head)
+    with pytest.raises(AuditBroken, match="`penstock audit verify`"):
+        write(store, "b")
 
 
 def test_a_commit_that_fails_leaves_no_event_and_no_gap(

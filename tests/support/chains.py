@@ -127,6 +127,11 @@ def remove(*numbers: int, tenant: str = "acme") -> Tamper:
     )
 
 
+def remove_head(connection: Connection) -> None:
+    """Delete every head."""
+    _do(connection, audit_heads.delete())
+
+
 def set_head(number: int, *, tenant: str = "acme") -> Tamper:
     """Have the head name an event, as if it were the last."""
 

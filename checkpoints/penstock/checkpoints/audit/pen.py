@@ -8,7 +8,17 @@ and heads are locked in the order of their tenants: nobody who holds one waits f
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, Insert, Update, bindparam, select, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Executable,
+    Insert,
+    Update,
+    bindparam,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +30,9 @@ from penstock.contracts.errors import AuditBroken
 
 _PENDING = "penstock_audit"
 """Where a connection keeps what its transaction has to tell."""
+_ALONE = text("SELECT pg_advisory_xact_lock(:place, hashtext(:tenant))")
+_BEGINNING = 0x61756474
+# PostgreSQL: one transaction begins the chain of a tenant; the place of such locks among others.
 
 
 def begin(connection: Connection) -> None:
@@ -87,12 +100,30 @@ def _locked(connection: Connection, tenant: str) -> Head:
     """Return a tenant's head, which nobody else moves until this transaction is over."""
     found = _lock.first(connection, {"of_tenant": tenant})
     if found is None:
-        _begin_chain.execute(connection, {"tenant": tenant, "number": 0, "hash": GENESIS})
-        _begin_marks.execute(connection, {"tenant": tenant})
+        _begin(connection, tenant)
         found = _lock.first(connection, {"of_tenant": tenant})
     if found is None:
         raise AuditBroken(f"the head of the audit chain of tenant `{tenant}` cannot be written")
     return Head(tenant=tenant, number=found["number"], hash=found["hash"])
+
+
+def _begin(connection: Connection, tenant: str) -> None:
+    """Begin a tenant's chain, unless somebody else has meanwhile.
+
+    PostgreSQL asks the triggers before it looks for a conflict, and they refuse a head where there
+    are events. So whoever begins a chain is alone, and looks again before.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ALONE, {"place": _BEGINNING, "tenant": tenant})
+        if _lock.first(connection, {"of_tenant": tenant}) is not None:
+            return
+    try:
+        _begin_chain.execute(connection, {"tenant": tenant, "number": 0, "hash": GENESIS})
+        _begin_marks.execute(connection, {"tenant": tenant})
+    except Exception as error:
+        if not _is_refused(error):
+            raise
+        raise _broken(tenant, error) from error
 
 
 def _write(connection: Connection, rows: Sequence[ChainedEvent], last: Head) -> None:
