@@ -3,10 +3,12 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from penstock.checkpoints import Store
 from penstock.contracts.audit import canonical
 from support import chains
 from support.desk import CommandLine
@@ -117,3 +119,69 @@ def test_a_key_is_its_owners_alone_and_not_overwritten(cli: CommandLine, tmp_pat
     assert refused.code == 3
     assert "a key is not overwritten" in refused.err
     assert (tmp_path / "key").read_bytes() == before
+
+
+def audit_of(cli: CommandLine) -> dict[str, Any]:
+    return next(each for each in cli("doctor", "--json").data["checks"] if each["name"] == "audit")
+
+
+def test_doctor_notes_that_a_chain_could_be_rewritten_unseen(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = audit_of(cli)
+    assert found["ok"]
+    assert "a chain that is rewritten as a whole cannot be found" in found["found"]
+    cli("audit", "keygen", str(tmp_path / "audit.key"))
+    monkeypatch.setenv("PENSTOCK_AUDIT_KEY", str(tmp_path / "audit.key"))
+    monkeypatch.setenv("PENSTOCK_AUDIT_HEADS", str(tmp_path / "heads.jsonl"))
+    found = audit_of(cli)
+    assert found["ok"]
+    assert found["found"].endswith("heads are signed and written out")
+
+
+def test_doctor_finds_a_key_that_cannot_sign(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_AUDIT_KEY", str(tmp_path / "nothing.key"))
+    monkeypatch.setenv("PENSTOCK_AUDIT_HEADS", str(tmp_path / "heads.jsonl"))
+    found = audit_of(cli)
+    assert not found["ok"]
+    assert found["todo"] == "name a key that `penstock audit keygen` made"
+
+
+def test_doctor_finds_triggers_that_are_missing(cli: CommandLine) -> None:
+
+    def drop(connection: Connection) -> None:
+        connection.execute(text("DROP TRIGGER tr_audit_events_delete"))
+
+    chains.do(url(cli.folder), drop)
+    found = audit_of(cli)
+    assert not found["ok"]
+    assert found["found"] == "missing or off: the triggers tr_audit_events_delete"
+    assert "`penstock audit verify`" in found["todo"]
+
+
+@pytest.mark.parametrize(
+    "doing",
+    [chains.remove(2), chains.set_head(1), chains.change(2, hash="f" * 64)],
+    ids=["the last was deleted", "the head was set back", "the last was changed"],
+)
+def test_doctor_finds_a_head_that_does_not_name_the_last_event(
+    cli: CommandLine, doing: chains.Tamper
+) -> None:
+    with Store.open(url(cli.folder)) as store:
+        chains.tell(store, "one", "two")
+        chains.tell(store, "one", tenant="other")
+    chains.tamper(url(cli.folder), doing)
+    found = audit_of(cli)
+    assert not found["ok"]
+    assert found["found"] == (
+        "head and last event disagree, and nothing more is recorded: tenant `acme`"
+    )
+
+
+def test_doctor_finds_events_without_a_head(cli: CommandLine) -> None:
+    with Store.open(url(cli.folder)) as store:
+        chains.tell(store, "one")
+    chains.tamper(url(cli.folder), chains.remove_head)
+    assert "tenant `acme`" in audit_of(cli)["found"]

@@ -8,10 +8,11 @@ against a head that was signed and kept elsewhere.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, and_, exists, or_, select, text, union
 
 from penstock.checkpoints.audit import keys
-from penstock.checkpoints.audit.reading import events, head
+from penstock.checkpoints.audit.reading import events, head, tenants
+from penstock.checkpoints.schema import audit_events, audit_heads
 from penstock.checkpoints.schema.audit_triggers import statements
 from penstock.contracts.audit import (
     CUT,
@@ -79,6 +80,24 @@ def unguarded(connection: Connection) -> Sequence[str]:
         if statement.startswith("CREATE TRIGGER")
     ]
     return [name for name in wanted if name not in there]
+
+
+def torn(connection: Connection) -> Sequence[str]:
+    """Return tenants whose head and last event disagree, in one look, whoever writes meanwhile.
+
+    Their chains take nothing more. What else may be wrong with a chain is for `verify` to find.
+    """
+    of_head = audit_events.c.tenant == audit_heads.c.tenant
+    named = exists().where(
+        of_head,
+        audit_events.c.number == audit_heads.c.number,
+        audit_events.c.hash == audit_heads.c.hash,
+    )
+    beyond = exists().where(of_head, audit_events.c.number > audit_heads.c.number)
+    apart = select(audit_heads.c.tenant).where(or_(beyond, and_(audit_heads.c.number > 0, ~named)))
+    told = tenants()
+    headless = select(told.c.tenant).where(~exists().where(audit_heads.c.tenant == told.c.tenant))
+    return connection.execute(union(apart, headless).order_by("tenant")).scalars().all()
 
 
 def _walk(

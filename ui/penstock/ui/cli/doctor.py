@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
 from penstock.checkpoints import annotations, health, notices
+from penstock.checkpoints.audit.verifying import torn, unguarded
 from penstock.checkpoints.migration import HEAD
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import PenstockError, PhoenixUnreachable
@@ -24,6 +25,11 @@ from penstock.ui.cli.texts import age
 _PACKAGES = ("penstock", "langgraph", "langgraph-checkpoint", "langchain-core", "sqlalchemy")
 _STUCK = timedelta(minutes=5)
 _LOOK_ROWS = 1000
+
+_UNSIGNED = (
+    "no signed heads: a chain that is rewritten as a whole cannot be found, unless"
+    " PENSTOCK_AUDIT_KEY and PENSTOCK_AUDIT_HEADS are set"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,7 @@ async def _look(desk: Desk, catalog: Catalog | None) -> Sequence[Check]:
         *([] if catalog is None else [await _policies(desk, catalog)]),
         await _notices(desk),
         *await _phoenix(desk),
+        await _audit(desk),
         *_homeless(runs, catalog),
     ]
 
@@ -171,6 +178,37 @@ async def _phoenix(desk: Desk) -> Sequence[Check]:
             todo="start it, or unset PENSTOCK_PHOENIX_URL; runs go on without it",
         )
     ]
+
+
+async def _audit(desk: Desk) -> Check:
+    """Tell whether the record is guarded, goes on, and could be rewritten unseen."""
+    missing = await desk.store.read(unguarded)
+    broken = await desk.store.read(torn)
+    wrong: list[str] = []
+    todo: list[str] = []
+    noted = ""
+    if missing:
+        wrong.append(f"missing or off: the triggers {', '.join(missing)}")
+        todo.append("make the triggers again as a new store has them")
+    if broken:
+        chains = ", ".join(f"`{tenant}`" for tenant in broken)
+        wrong.append(f"head and last event disagree, and nothing more is recorded: tenant {chains}")
+        todo.append("restore the store from a backup that fits its signed heads")
+    try:
+        shipment = desk.settings.shipment()
+    except PenstockError as error:
+        wrong.append(str(error))
+        todo.append("name a key that `penstock audit keygen` made")
+    else:
+        noted = _UNSIGNED if shipment is None else "heads are signed and written out"
+    if missing or broken:
+        todo.insert(0, "see with `penstock audit verify` what was changed")
+    return Check(
+        name="audit",
+        ok=not todo,
+        found="; ".join(wrong or ["append-only, and every chain goes on", noted]),
+        todo=", then ".join(todo),
+    )
 
 
 def _homeless(runs: Sequence[Run], catalog: Catalog | None) -> Sequence[Check]:
