@@ -3,14 +3,21 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from penstock.checkpoints import Store, audit
+from penstock.checkpoints import Store, audit, links, notices
+from penstock.checkpoints.schema import notices as stored_notices
+from penstock.checkpoints.schema import used_links
 from penstock.contracts.audit import AuditEvent
+from penstock.contracts.clock import SystemClock
+from penstock.contracts.errors import InvalidLink
+from penstock.contracts.gate import Gate
 from penstock.contracts.ids import WorkerId
 from penstock.runs import keeping
-from penstock.runs.keeping import Keeper, Retention, find_old
+from penstock.runs.keeping import NOTICE_LIFE, Keeper, Retention, find_old
+from penstock.runs.notifier import LINK_LIFE
 from support import chains
+from support.approvals import open_approval, reject
 from support.ledgers import Book
 from support.runs import NOW, Runs
 
@@ -38,7 +45,8 @@ async def test_a_run_that_was_over_for_long_enough_is_forgotten(store: Store) ->
     chains.live_through(store)
     assert await keeper(store, after=30 * DAY, runs=30 * DAY).keep_once() == 0
     assert Book.of(store).get("paid").arguments != "{}"
-    assert await keeper(store, after=31 * DAY, runs=30 * DAY).keep_once() == 1
+    # The run, and the notice of its gate.
+    assert await keeper(store, after=31 * DAY, runs=30 * DAY).keep_once() == 2
     assert Book.of(store).get("paid").arguments == "{}"
     assert await keeper(store, after=32 * DAY, runs=30 * DAY).keep_once() == 0
     assert chains.differences(store) == []
@@ -55,7 +63,8 @@ async def test_old_events_are_taken_away_in_portions_and_the_chain_still_holds(
     monkeypatch.setattr(keeping, "EVENT_LIMIT", 2)
     chains.live_through(store)
     keep = keeper(store, after=200 * DAY, audit=199 * DAY)
-    assert await keep.keep_once() == 2
+    # Two events, and the notice of its gate.
+    assert await keep.keep_once() == 3
     found = chains.verified(store)
     assert (found.faults, found.cut_number) == ([], 2)
     while await keep.keep_once():
@@ -108,3 +117,114 @@ async def test_trouble_with_retention_ends_no_worker(
     monkeypatch.setattr(keeping.forgetting, "due", fail)
     await keep.work(every_s=60.0)
     assert "what is old could not be taken away" in caplog.text
+
+
+class Room:
+    """A store with people at gates, whose times are the database's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._runs = Runs(store)
+        self._now = SystemClock().now()
+        self._count = 0
+
+    def open(self, *, expires_s: float = 3600.0) -> Gate:
+        """Open a gate, send its notice, and have the link in it be followed."""
+        self._count += 1
+        fence = self._runs.start(f"thread-{self._count}")
+        gate = open_approval(self._store, fence, number=self._count, expires_s=expires_s)
+
+        def tell(connection: Connection) -> None:
+            for notice in notices.take(connection, limit=10):
+                notices.sent(connection, notice, outcome="sent")
+            links.use(connection, gate.id, gate_id=gate.id, until=self._now + DAY, person="eve")
+
+        self._store.write_blocking(tell)
+        return gate
+
+    def close(self, *, expires_s: float = 3600.0) -> Gate:
+        """Have the same done at a gate that is closed then."""
+        gate = self.open(expires_s=expires_s)
+        reject(self._store, gate, at=self._now)
+        return gate
+
+    def keeper(self, *, after: timedelta, runs: timedelta | None = None) -> Keeper:
+        clock = FixedClock(self._now + after)
+        return Keeper(self._store, Retention(runs=runs, audit=999 * DAY), clock, WorkerId("keeper"))
+
+    def left(self) -> tuple[set[str], set[str]]:
+        """Return the gates of which there are notices, and used links."""
+
+        def look(connection: Connection) -> tuple[set[str], set[str]]:
+            of_notices, of_links = (
+                set(connection.execute(select(table.c.gate_id)).scalars())
+                for table in (stored_notices, used_links)
+            )
+            return of_notices, of_links
+
+        return self._store.read_blocking(look)
+
+
+@pytest.fixture
+def room(store: Store) -> Room:
+    return Room(store)
+
+
+@pytest.mark.parametrize(
+    ("runs", "kept"), [(None, 29), (7 * DAY, 29), (90 * DAY, 89)], ids=["never", "week", "quarter"]
+)
+async def test_notices_and_links_are_kept_as_long_as_runs_and_a_month_at_least(
+    room: Room, runs: timedelta | None, kept: int
+) -> None:
+    gate = room.close()
+    assert await room.keeper(after=kept * DAY, runs=runs).keep_once() == 0
+    assert room.left() == ({gate.id}, {gate.id})
+    assert await room.keeper(after=(kept + 2) * DAY, runs=runs).keep_once() == 3
+    assert room.left() == (set(), set())
+
+
+async def test_notices_of_a_gate_that_is_open_stay(room: Room) -> None:
+    room.close()
+    gate = room.open()
+    await room.keeper(after=40 * DAY).keep_once()
+    assert room.left()[0] == {gate.id}
+
+
+async def test_notices_that_nobody_has_sent_go_with_the_others(store: Store, room: Room) -> None:
+    gate = open_approval(store, Runs(store).start("t"))
+    reject(store, gate)
+    assert room.left()[0] == {gate.id}
+    await room.keeper(after=40 * DAY).keep_once()
+    assert room.left()[0] == set()
+
+
+async def test_a_used_link_that_may_still_be_good_leads_nobody_else_there(
+    store: Store, room: Room
+) -> None:
+    gate = room.close(expires_s=60 * 86400.0)
+    await room.keeper(after=40 * DAY).keep_once()
+    assert room.left() == (set(), {gate.id})
+    with pytest.raises(InvalidLink, match="somebody else"):
+        store.write_blocking(
+            lambda tx: links.use(
+                tx, gate.id, gate_id=gate.id, until=SystemClock().now() + DAY, person="mallory"
+            )
+        )
+    await room.keeper(after=92 * DAY).keep_once()
+    assert room.left() == (set(), set())
+
+
+def test_a_link_is_no_longer_good_than_it_is_remembered() -> None:
+    assert LINK_LIFE < NOTICE_LIFE
+
+
+async def test_notices_and_links_go_in_portions_and_are_looked_for_once_an_hour(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "NOTICE_LIMIT", 2)
+    for _ in range(3):
+        room.close(expires_s=60.0)
+    keep = room.keeper(after=40 * DAY)
+    assert [await keep.keep_once() for _ in range(3)] == [4, 2, 0]
+    room.close(expires_s=60.0)
+    assert await keep.keep_once() == 0

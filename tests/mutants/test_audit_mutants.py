@@ -23,6 +23,7 @@ HEADS = "tests/integration/test_signed_heads.py"
 FORGETTING = "tests/integration/test_forgetting.py"
 FORGET = "tests/integration/cli/test_forgetting.py"
 KEEPING = "tests/integration/test_keeping.py"
+DOCTOR = "tests/integration/cli/test_audit.py"
 
 
 def where(*attacks: str) -> Sequence[str]:
@@ -127,6 +128,13 @@ MUTANTS = [
         '_KEPT = "0 AND OLD.number > ',
         (f"{CHAIN}::test_the_store_refuses_to_change_what_was_recorded",),
     ),
+    Mutant(
+        "a head that was deleted is trouble with the store",
+        "audit/pen.py",
+        "        raise _broken(tenant, error) from error\n\n\ndef _write(",
+        "        raise\n\n\ndef _write(",
+        (f"{CHAIN}::test_a_chain_whose_head_was_deleted_takes_nothing_more",),
+    ),
     # ---- verifying ----
     verifying(
         "a row that is missing is not missed",
@@ -217,6 +225,18 @@ MUTANTS = [
         "    elif row.reason is not None:\n",
         "    elif False:\n",
         (f"{TAMPERING}::test_a_reason_that_was_added_is_found",),
+    ),
+    verifying(
+        "a head may be another than the last event",
+        "        audit_events.c.hash == audit_heads.c.hash,\n",
+        "",
+        (f"{DOCTOR}::test_doctor_finds_a_head_that_does_not_name_the_last_event",),
+    ),
+    verifying(
+        "a head may be behind",
+        "or_(beyond, and_(audit_heads.c.number > 0, ~named))",
+        "and_(audit_heads.c.number > 0, ~named)",
+        (f"{DOCTOR}::test_doctor_finds_a_head_that_does_not_name_the_last_event",),
     ),
     # ---- comparing ----
     comparing(
@@ -352,6 +372,28 @@ MUTANTS = [
         "    while old < len(rows) - 1 and",
         "    while old < len(rows) and",
         (f"{KEEPING}::test_the_last_event_of_a_chain_stays",),
+    ),
+    Mutant(
+        "notices of a gate that is open go",
+        "notices.py",
+        "gates.c.id == notices.c.gate_id, gates.c.closed_at < before",
+        "gates.c.id == notices.c.gate_id",
+        (f"{KEEPING}::test_notices_of_a_gate_that_is_open_stay",),
+    ),
+    Mutant(
+        "a link that is good is forgotten",
+        "links.py",
+        ".where(used_links.c.used_at < before, ~may_be_good)",
+        ".where(used_links.c.used_at < before)",
+        (f"{KEEPING}::test_a_used_link_that_may_still_be_good_leads_nobody_else_there",),
+    ),
+    Mutant(
+        "notices go with their run",
+        "keeping.py",
+        "max(self.runs, NOTICE_LIFE)",
+        "self.runs",
+        (f"{KEEPING}::test_notices_and_links_are_kept_as_long_as_runs_and_a_month_at_least",),
+        RUNS_ROOM,
     ),
     Mutant(
         "nobody tells of a cut",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -65,7 +66,7 @@ def open_approval(
     )
 
 
-def reject(store: Store, gate: Gate) -> None:
+def reject(store: Store, gate: Gate, *, at: datetime = NOW) -> None:
     """Close a gate, as a member of whatever group."""
     ballot = Ballot(
         person="eve",
@@ -76,7 +77,7 @@ def reject(store: Store, gate: Gate) -> None:
     )
     store.write_blocking(
         lambda connection: gates.vote(
-            connection, gate.id, ballot, has=lambda _group, _person: True, at=NOW
+            connection, gate.id, ballot, has=lambda _group, _person: True, at=at
         )
     )
 

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, exists, select
 
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.gates.reading import get
-from penstock.checkpoints.schema import used_links
+from penstock.checkpoints.schema import gates, used_links
 from penstock.contracts.errors import InvalidLink
 from penstock.contracts.ids import GateId
 
@@ -38,3 +38,22 @@ def use(
             "the link was followed by somebody else already, and leads there once; find the gate"
             " in the list of open ones"
         )
+
+
+def purge(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Delete what is known of links used before an instant, so many at most; return how many.
+
+    `before` is longer ago than a link can be good without an expiry of its gate. One that may
+    still be good stays, or it would lead there again.
+    """
+    may_be_good = exists().where(gates.c.id == used_links.c.gate_id, gates.c.expires_at >= before)
+    old = (
+        select(used_links.c.nonce)
+        .where(used_links.c.used_at < before, ~may_be_good)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    found = connection.execute(old).scalars().all()
+    if not found:
+        return 0
+    return connection.execute(delete(used_links).where(used_links.c.nonce.in_(found))).rowcount

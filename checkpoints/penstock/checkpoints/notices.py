@@ -6,9 +6,10 @@ dies between sending and saying so leaves a notice that another takes.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, delete, exists, func, or_, select, update
 
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import gates, notices
@@ -132,6 +133,26 @@ def counts(connection: Connection, *, tenant: str) -> NoticeCounts:
     is_given_up = notices.c.outcome.startswith(_GIVEN_UP)
     given_up = connection.execute(count.where(*of_tenant, is_given_up)).scalar()
     return NoticeCounts(due=due or 0, given_up=given_up or 0)
+
+
+def purge(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Delete notices of gates that were closed before an instant, so many at most; return how many.
+
+    Also those that nobody has taken, as where no worker knows a channel. What was given up stays as
+    long as its gate is open, for it is to be seen.
+    """
+    is_over = exists().where(gates.c.id == notices.c.gate_id, gates.c.closed_at < before)
+    old = (
+        select(notices.c.id)
+        .where(is_over)
+        .order_by(notices.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    found = connection.execute(old).scalars().all()
+    if not found:
+        return 0
+    return connection.execute(delete(notices).where(notices.c.id.in_(found))).rowcount
 
 
 def _now(connection: Connection) -> ColumnElement[Any]:

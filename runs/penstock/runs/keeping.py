@@ -1,6 +1,7 @@
 """Retention: runs that have been over for long are forgotten, and old audit events taken away.
 
-Every worker looks after it, in portions that a transaction can hold.
+So are notices of gates that were closed long ago, and what is known of links that were used. Every
+worker looks after it, in portions that a transaction can hold.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Store, audit, forgetting
+from penstock.checkpoints import Store, audit, forgetting, links, notices
 from penstock.checkpoints.audit.cutting import begins_before, count_before, cut
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import IllegalTransition
@@ -27,6 +28,12 @@ RUN_LIMIT = 20
 """So many runs are forgotten at a time."""
 EVENT_LIMIT = 1000
 """So many events of a chain are taken away at a time."""
+NOTICE_LIMIT = 500
+"""So many notices, and so many used links, are taken away at a time."""
+NOTICE_LOOK = timedelta(hours=1)
+"""Between two looks for such; no index finds them."""
+NOTICE_LIFE = timedelta(days=30)
+"""Notices and used links are kept for so long at least: longer than a link is good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,11 @@ class Retention:
     """A run that has been over for longer is forgotten; None for never."""
     audit: timedelta
     """An event of the audit that is older is taken away."""
+
+    @property
+    def notices(self) -> timedelta:
+        """A notice whose gate has been closed for longer is taken away, and so is a used link."""
+        return NOTICE_LIFE if self.runs is None else max(self.runs, NOTICE_LIFE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +79,7 @@ class Keeper:
         self._worker = worker
         self._elsewhere = elsewhere
         self._stopping = asyncio.Event()
+        self._purged_at: datetime | None = None
 
     async def work(self, *, every_s: float = LOOK_S) -> None:
         """Take away what is old, again and again, until `stop`; no failure of it ends a worker."""
@@ -86,8 +99,8 @@ class Keeper:
         self._stopping.set()
 
     async def keep_once(self) -> int:
-        """Take a portion of what is old away; return how many runs and events that were."""
-        return await self._forget() + await self._cut()
+        """Take a portion of what is old away; return how many runs, events and notices it was."""
+        return await self._forget() + await self._cut() + await self._purge()
 
     async def _forget(self) -> int:
         if self._retention.runs is None:
@@ -131,6 +144,22 @@ class Keeper:
             )
         if count:
             log.info("%d audit events were old enough, and were taken away", count)
+        return count
+
+    async def _purge(self) -> int:
+        at = self._clock.now()
+        if self._purged_at is not None and at - self._purged_at < NOTICE_LOOK:
+            return 0
+        before = at - self._retention.notices
+        count = 0
+        for purge in (notices.purge, links.purge):
+            count += await self._store.write(
+                lambda connection, purge=purge: purge(connection, before=before, limit=NOTICE_LIMIT)
+            )
+        if count:
+            log.info("%d notices and used links were old enough, and were taken away", count)
+        else:
+            self._purged_at = at
         return count
 
 
