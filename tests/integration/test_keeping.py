@@ -1,11 +1,13 @@
 """What is older than it is to be kept is taken away, in portions, and nothing else."""
 
+import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, event, select
 
-from penstock.checkpoints import Store, audit, links, notices
+from penstock.checkpoints import Store, audit, forgetting, links, notices
 from penstock.checkpoints.schema import notices as stored_notices
 from penstock.checkpoints.schema import used_links
 from penstock.contracts.audit import AuditEvent
@@ -13,6 +15,7 @@ from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import InvalidLink
 from penstock.contracts.gate import Gate
 from penstock.contracts.ids import WorkerId
+from penstock.contracts.run import RunStatus
 from penstock.runs import keeping
 from penstock.runs.keeping import NOTICE_LIFE, Keeper, Retention, find_old
 from penstock.runs.notifier import LINK_LIFE
@@ -52,6 +55,53 @@ async def test_a_run_that_was_over_for_long_enough_is_forgotten(store: Store) ->
     assert chains.differences(store) == []
 
 
+async def test_what_a_look_has_passed_over_is_found_within_an_hour(store: Store) -> None:
+    runs, clock = Runs(store), FixedClock(NOW + 31 * DAY)
+    keep = Keeper(store, Retention(runs=30 * DAY, audit=999 * DAY), clock, WorkerId("keeper"))
+    assert await keep.keep_once() == 0
+    runs.move(runs.start("t"), RunStatus.SUCCEEDED)
+    assert await keep.keep_once() == 0
+    clock.at += timedelta(hours=1)
+    assert await keep.keep_once() == 1
+
+
+async def test_each_look_goes_on_where_the_last_one_ended(store: Store) -> None:
+    runs, clock = Runs(store), FixedClock(NOW + 30 * DAY - timedelta(minutes=1))
+    keep = Keeper(store, Retention(runs=30 * DAY, audit=999 * DAY), clock, WorkerId("keeper"))
+    runs.move(runs.start("t"), RunStatus.SUCCEEDED)
+    assert await keep.keep_once() == 0
+    clock.at += timedelta(minutes=2)
+    assert await keep.keep_once() == 1
+
+
+def test_an_index_leads_to_runs_that_are_due(store: Store) -> None:
+    def explain(connection: Connection) -> str:
+        told: list[tuple[str, Any]] = []
+
+        @event.listens_for(connection, "before_cursor_execute")
+        def take(_c: Any, _cursor: Any, statement: str, params: Any, *_: Any) -> None:
+            told.append((statement, params))
+
+        forgetting.due(connection, before=NOW, since=NOW - DAY, limit=20)
+        event.remove(connection, "before_cursor_execute", take)
+        statement, params = told[0]
+        if connection.dialect.name == "sqlite":
+            found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", params)
+            return "\n".join(row.detail for row in found)
+        # A table that is empty is read whole, unless it must not be.
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        found = connection.exec_driver_sql(f"EXPLAIN {statement}", params)
+        return "\n".join(row[0] for row in found)
+
+    plan = store.read_blocking(explain)
+    assert "SCAN runs" not in plan
+    assert re.search(
+        r"ix_runs_status \(status=\? AND changed_at>\? AND changed_at<\?\)"
+        r"|(on|using) ix_runs_status[\s\S]*?Index Cond: .*changed_at <",
+        plan,
+    ), plan
+
+
 async def test_a_run_that_is_not_over_is_kept(store: Store) -> None:
     Runs(store).start("t")
     assert await keeper(store, after=400 * DAY, runs=DAY).keep_once() == 0
@@ -82,11 +132,11 @@ async def test_events_that_are_young_stay(store: Store) -> None:
     chains.tell(store, "a", "b")
 
     def move_on(connection: Connection) -> None:
-        event = AuditEvent(
+        told = AuditEvent(
             tenant="acme", at=NOW + 9 * DAY, actor="a", action="c", run_id=None, detail={}
         )
         for _ in range(3):
-            audit.append(connection, event)
+            audit.append(connection, told)
 
     store.write_blocking(move_on)
     assert await keeper(store, after=9 * DAY, audit=5 * DAY).keep_once() == 2

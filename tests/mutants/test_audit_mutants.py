@@ -388,6 +388,22 @@ MUTANTS = [
         (f"{KEEPING}::test_a_used_link_that_may_still_be_good_leads_nobody_else_there",),
     ),
     Mutant(
+        "a run that was passed over is never looked for again",
+        "keeping.py",
+        "self._looked_at is None or at - self._looked_at >= WHOLE_LOOK",
+        "self._looked_at is None",
+        (f"{KEEPING}::test_what_a_look_has_passed_over_is_found_within_an_hour",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a look leaves out what became due since the last one",
+        "keeping.py",
+        "            self._forgotten_to = before\n",
+        "            self._forgotten_to = at\n",
+        (f"{KEEPING}::test_each_look_goes_on_where_the_last_one_ended",),
+        RUNS_ROOM,
+    ),
+    Mutant(
         "notices go with their run",
         "keeping.py",
         "max(self.runs, NOTICE_LIFE)",

@@ -44,7 +44,7 @@ from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import IllegalTransition
 from penstock.contracts.gate import VoteKind
 from penstock.contracts.ids import RunId
-from penstock.contracts.run import LIVE, Run
+from penstock.contracts.run import ENDED, LIVE, Run
 
 GONE = "forgotten"
 """What stands where there must be a text."""
@@ -95,12 +95,22 @@ def is_forgotten(connection: Connection, run_id: RunId) -> bool:
     return connection.execute(told.limit(1)).first() is not None
 
 
-def due(connection: Connection, *, before: datetime, limit: int | None) -> Sequence[RunId]:
-    """Return runs that were over before an instant and are not forgotten, the oldest first."""
+def due(
+    connection: Connection, *, before: datetime, limit: int | None, since: datetime | None = None
+) -> Sequence[RunId]:
+    """Return runs that were over before an instant and are not forgotten, the oldest first.
+
+    `since` leaves out those that were over before another: whoever has forgotten those need not
+    read them again. An index leads to the rest, by state and the time of its last change.
+    """
     told = exists().where(audit_events.c.run_id == runs.c.id, audit_events.c.action == FORGOTTEN)
     doubted = exists().where(effects.c.run_id == runs.c.id, effects.c.status.in_(_UNSETTLED))
-    wanted = select(runs.c.id).where(runs.c.ended_at < before, ~told, ~doubted)
-    return connection.execute(wanted.order_by(runs.c.ended_at).limit(limit)).scalars().all()
+    wanted = select(runs.c.id).where(
+        runs.c.status.in_(sorted(ENDED)), runs.c.changed_at < before, ~told, ~doubted
+    )
+    if since is not None:
+        wanted = wanted.where(runs.c.changed_at >= since)
+    return connection.execute(wanted.order_by(runs.c.changed_at).limit(limit)).scalars().all()
 
 
 _UNSETTLED = [EffectStatus.STARTED, EffectStatus.IN_DOUBT]

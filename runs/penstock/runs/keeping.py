@@ -26,6 +26,9 @@ LOOK_S = 60.0
 """Between two looks for what is old enough."""
 RUN_LIMIT = 20
 """So many runs are forgotten at a time."""
+WHOLE_LOOK = timedelta(hours=1)
+"""Between two looks at all runs that are over; those between go on where the last one ended. A run
+with a call in doubt is passed over, and found by the next whole look after it is settled."""
 EVENT_LIMIT = 1000
 """So many events of a chain are taken away at a time."""
 NOTICE_LIMIT = 500
@@ -80,6 +83,8 @@ class Keeper:
         self._elsewhere = elsewhere
         self._stopping = asyncio.Event()
         self._purged_at: datetime | None = None
+        self._looked_at: datetime | None = None
+        self._forgotten_to: datetime | None = None
 
     async def work(self, *, every_s: float = LOOK_S) -> None:
         """Take away what is old, again and again, until `stop`; no failure of it ends a worker."""
@@ -107,8 +112,12 @@ class Keeper:
             return 0
         at = self._clock.now()
         before = at - self._retention.runs
+        is_whole = self._looked_at is None or at - self._looked_at >= WHOLE_LOOK
+        since = None if is_whole else self._forgotten_to
         due = await self._store.read(
-            lambda connection: forgetting.due(connection, before=before, limit=RUN_LIMIT)
+            lambda connection: forgetting.due(
+                connection, before=before, since=since, limit=RUN_LIMIT
+            )
         )
         count = 0
         for run_id in due:
@@ -121,6 +130,9 @@ class Keeper:
                 )
                 await forget_elsewhere(self._elsewhere, run_id)
                 count += 1
+        if len(due) < RUN_LIMIT:
+            self._forgotten_to = before
+            self._looked_at = at if is_whole else self._looked_at
         if count:
             await self._store.scrub()
             log.info("%d runs were over for long enough, and are forgotten", count)
