@@ -39,10 +39,12 @@ sys.argv = ["penstock", "worker"]
 main()
 """
 DIES_BEFORE_IT_PAYS = """
-import os, signal
+import asyncio, os, signal
 from desk.payments import Payments
 
 async def refund(*_, **__):
+    # What has ended by now is sent meanwhile; what has not is lost with the worker.
+    await asyncio.sleep(1.5)
     os.kill(os.getpid(), signal.SIGKILL)
 
 Payments.refund = refund

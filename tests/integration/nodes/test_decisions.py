@@ -261,14 +261,17 @@ async def test_a_run_that_only_simulates_asks_nobody_and_decides_nothing(store: 
 
 
 async def test_who_has_no_tenant_here_is_denied(store: Store) -> None:
-    class Strangers(Staff):
+    left: list[str] = []
+
+    class Leaving(Staff):
         def principal(self, user: str, agent: str, tenant: str) -> Any:
-            return super().principal(user, agent, f"not {tenant}")
+            return super().principal(user, agent, f"not {tenant}" if left else tenant)
 
     async def act(_: State) -> State:
+        left.append("ann")
         return {"said": await pay(amount=1, to="bob")}
 
-    run = await Shop(store, chain_of(State, act, tools=[pay]), people=Strangers()).run()
+    run = await Shop(store, chain_of(State, act, tools=[pay]), people=Leaving()).run()
     assert run.failure is not None
     (one,) = await decided(store, run)
     assert one.decision.reasons == ("tenant",)
