@@ -289,8 +289,9 @@ def worker(*, as_json: AsJson = False) -> Exit | None:
 def dev(
     *,
     port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Of the pages, on this machine only.")
-    ] = 8501,
+        int | None,
+        typer.Option(min=1, max=65535, help="Of the pages; else PENSTOCK_UI_PORT."),
+    ] = None,
     phoenix_port: Annotated[
         int, typer.Option(min=1, max=65535, help="Of Phoenix, on this machine only.")
     ] = 6006,
@@ -301,10 +302,14 @@ def dev(
     """Run everything here: a worker, the pages, and Phoenix where it is installed."""
     from penstock.ui.dev import command
 
+    told = settings()
     wanted = command.Wanted(
-        port=port, phoenix_port=phoenix_port, pages=not no_ui, phoenix=not no_phoenix
+        port=port or told.ui_port,
+        phoenix_port=phoenix_port,
+        pages=not no_ui,
+        phoenix=not no_phoenix,
     )
-    return command.dev(settings(), Output(as_json=as_json), wanted=wanted)
+    return command.dev(told, Output(as_json=as_json), wanted=wanted)
 
 
 @app.command()

@@ -3,8 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -48,7 +47,6 @@ def dev(settings: Settings, output: Output, *, wanted: Wanted) -> Exit:
         StoreError: the store cannot be opened or written.
     """
     manifest = read_manifest(settings.graphs)
-    wanted = replace(wanted, pages=wanted.pages and find_spec("penstock.ui.serving") is not None)
     if wanted.pages and not ports.is_free(wanted.port):
         holder = ports.holder(wanted.port)
         raise PortTaken(
