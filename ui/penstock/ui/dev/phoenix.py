@@ -24,7 +24,7 @@ MISSING = (
 
 _MAIN = str(Path(__file__).with_name("phoenix_main.py"))
 
-_HARDENED = {
+HARDENED = {
     # Nothing leaves this machine: not from the server, not from the pages in a browser.
     "PHOENIX_TELEMETRY_ENABLED": "false",
     "PHOENIX_ALLOW_EXTERNAL_RESOURCES": "false",
@@ -65,7 +65,7 @@ class Phoenix:
         return Part(
             name="phoenix",
             command=(str(self.python), "-I", _MAIN),
-            env=environment.of_phoenix({**_HARDENED, **where}, fixed),
+            env=environment.of_phoenix({**HARDENED, **where}, fixed),
             stop_s=STOP_S,
             restarts=False,
             health=(port, "/healthz"),
