@@ -324,6 +324,33 @@ async def test_a_step_that_takes_longer_than_it_may_ends_the_run_as_late(store: 
     assert "`slow`" in run.failure.message
 
 
+async def test_the_calls_of_a_step_have_no_more_time_than_the_step(store: Store) -> None:
+    stopped: list[str] = []
+
+    @tool(effect="unsafe", timeout_s=600)
+    async def pay() -> str:
+        """Pay."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.append("pay")
+        return "never"
+
+    async def act(_: State) -> State:
+        return {"said": str(await pay())}
+
+    graph: Any = StateGraph(State)
+    graph.add_node("act", act, timeout=TimeoutPolicy(run_timeout=2.0))
+    graph.add_edge(START, "act")
+    shop = Shop(store, declare(graph, name="chain"))
+    run = await shop.run()
+    assert run.failure is not None
+    assert run.failure.code is FailureCode.DEADLINE_EXCEEDED
+    (effect,) = await shop.runtime.effects(run_id=run.id)
+    assert (effect.status, stopped) == (EffectStatus.IN_DOUBT, ["pay"])
+    assert "the time of its step was over" in (effect.error_message or "")
+
+
 async def test_no_time_at_all_is_refused(store: Store) -> None:
     with pytest.raises(InvalidGraph, match="deadline_s=0"):
         chain_of(State, ask, deadline_s=0)

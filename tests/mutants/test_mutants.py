@@ -88,6 +88,14 @@ def refused(*claims: str) -> Sequence[str]:
 
 
 MUTANTS = [
+    Mutant(
+        "a call goes on when the time of its step is over",
+        "driver.py",
+        '            acting.halt.ask("the time of its step was over")\n',
+        "",
+        (f"{PAUSING}::test_the_calls_of_a_step_have_no_more_time_than_the_step",),
+        RUNS_ROOM,
+    ),
     # ---- child runs ----
     Mutant(
         "a child does not use up what its parent may",

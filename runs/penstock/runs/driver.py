@@ -200,6 +200,10 @@ class Driver:
         except BudgetExhausted as signal:
             asked = await self._ask(acting, signal)
             waits_for.update(gate.id for gate in (asked.gate,) if gate is not None)
+        except NodeTimeoutError:
+            # The calls of a step have no more time than the step has.
+            acting.halt.ask("the time of its step was over")
+            raise
         finally:
             # LangGraph leaves calls behind when their node has raised, and what has left the
             # process must be settled. Each has its deadline.
