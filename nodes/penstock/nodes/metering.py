@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID  # noqa: TID251  (how LangChain names calls; none is made here)
 
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
 from langchain_core.tracers.context import register_configure_hook
@@ -25,6 +24,7 @@ from penstock.contracts.budget import Amounts, HoldKind, Statement, Unit
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.signals import BudgetExhausted, GateAwaited, GateExpired, LeaseLost
 from penstock.nodes.acting import Acting
+from penstock.nodes.callbacks import Handler, Heard
 from penstock.nodes.estimate import input_bound, output_bound, prompt_bound
 from penstock.nodes.exhaustion import Next, judge
 from penstock.nodes.model_spans import ModelSpans
@@ -44,12 +44,13 @@ class _Called:
     worst: Amounts
 
 
-class Meter(BaseCallbackHandler):
+class Meter(Handler):
     """Reserves what each call of a model may use at most, and settles what it has used.
 
     Its methods are synchronous: LangChain executes them in a thread where the call is asynchronous.
     """
 
+    hears = Heard.MODELS
     raise_error = True
     """Else LangChain would log what stands in the way of a call, and make it."""
 
@@ -60,31 +61,6 @@ class Meter(BaseCallbackHandler):
         self._calling = threading.Lock()
         self._is_over = False
         self._spans = ModelSpans(acting.trace)
-
-    @property
-    def ignore_chain(self) -> bool:
-        """It is not told of nodes and chains: each telling costs a change of thread."""
-        return True
-
-    @property
-    def ignore_agent(self) -> bool:
-        """It is not told of tools: each telling costs a change of thread."""
-        return True
-
-    @property
-    def ignore_retriever(self) -> bool:
-        """It is not told of retrievers: each telling costs a change of thread."""
-        return True
-
-    @property
-    def ignore_retry(self) -> bool:
-        """It is not told of retries: each telling costs a change of thread."""
-        return True
-
-    @property
-    def ignore_custom_event(self) -> bool:
-        """It is not told of events of one's own: each telling costs a change of thread."""
-        return True
 
     def on_chat_model_start(
         self,

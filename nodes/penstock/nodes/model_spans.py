@@ -6,13 +6,13 @@ from math import inf
 from typing import Any, cast
 from uuid import UUID  # noqa: TID251  (how LangChain names calls; none is made here)
 
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import LLMResult
 
 from penstock.contracts.budget import MICROS, Money
 from penstock.contracts.ids import GateId
+from penstock.nodes.callbacks import Handler, Heard
 from penstock.nodes.origin import task_here
 from penstock.nodes.prices import Used
 from penstock.traces import OpenSpan, SegmentTrace, SpanName, names
@@ -141,45 +141,16 @@ class ModelSpans:
         return about
 
 
-class Retrievals(BaseCallbackHandler):
+class Retrievals(Handler):
     """Writes the spans `retrieval.query` of a segment, in any graph."""
 
+    hears = Heard.RETRIEVERS
     run_inline = True
     """It waits for nothing, and a thread would cost more."""
 
     def __init__(self, trace: SegmentTrace) -> None:
         """Write to the trace of a segment."""
         self._spans = Spans(trace)
-
-    @property
-    def ignore_llm(self) -> bool:
-        """It is not told of models."""
-        return True
-
-    @property
-    def ignore_chat_model(self) -> bool:
-        """It is not told of models."""
-        return True
-
-    @property
-    def ignore_chain(self) -> bool:
-        """It is not told of nodes and chains."""
-        return True
-
-    @property
-    def ignore_agent(self) -> bool:
-        """It is not told of tools."""
-        return True
-
-    @property
-    def ignore_retry(self) -> bool:
-        """It is not told of retries."""
-        return True
-
-    @property
-    def ignore_custom_event(self) -> bool:
-        """It is not told of events of one's own."""
-        return True
 
     def on_retriever_start(
         self,
