@@ -5,12 +5,14 @@ import streamlit as st
 from penstock.contracts.budget import MICROS, Standing, Statement, Unit
 from penstock.contracts.policy import Spend
 from penstock.policies.facts.money import spell
+from penstock.ui.cli import texts
 
 _NAMES = {
     Unit.TOKENS: "Tokens",
     Unit.MONEY: "Money for models",
     Unit.TOOL_CALLS: "Tool calls",
     Unit.TOOL_SPEND: "Spent by tools",
+    Unit.WALL_MS: "Time at work",
 }
 
 
@@ -40,5 +42,7 @@ def amount(standing: Standing, number: int) -> str:
             return f"{number / MICROS:,.4f} {standing.currency or ''}".rstrip()
         case Unit.TOOL_SPEND if standing.currency:
             return spell(Spend(minor=number, currency=standing.currency))
+        case Unit.WALL_MS:
+            return texts.age(number / 1000)
         case _:
             return f"{number:,}"
