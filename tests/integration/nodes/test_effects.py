@@ -631,7 +631,7 @@ async def test_a_call_that_is_under_way_is_joined(store: Store) -> None:
             first.append(asyncio.create_task(pay.ainvoke({"amount": 5})))
             await entered.wait()
             raise ConnectionResetError("LangGraph tries the node again")
-        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        asyncio.get_running_loop().call_later(1.0, go_on.set)
         return {"said": await pay.ainvoke({"amount": 5})}
 
     graph: Any = StateGraph(State)
