@@ -117,7 +117,8 @@ async def test_redrive_is_an_operators(runtime: Runtime) -> None:
 async def test_only_admins_change_policies(store: Store, people: Directory, person: str) -> None:
     policing = Policing(store, Catalog.of(GRAPH), people=people)
     await policing.load(GRAPH.name, by="alma")
-    for deed in (policing.load(GRAPH.name, by=person), policing.use("chain@1", by=person)):
-        with pytest.raises(NotAllowed, match="may not change policies"):
-            await deed
+    with pytest.raises(NotAllowed, match="may not change policies"):
+        await policing.load(GRAPH.name, by=person)
+    with pytest.raises(NotAllowed, match="may not change policies"):
+        await policing.use("chain@1", by=person)
     assert [each.loaded_by for each in await policing.versions(GRAPH.name)] == ["alma"]

@@ -6,6 +6,7 @@ The checkout is copied, one line is changed in the copy, and the tests that guar
 import compileall
 import re
 import shutil
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -2584,5 +2585,7 @@ def check(checkout_copy: Copy, mutant: Mutant) -> None:
         code, told = checkout_copy.run(mutant.tests)
     finally:
         path.write_text(whole)
-    assert code == pytest.ExitCode.TESTS_FAILED, told
-    assert "error" not in told.splitlines()[-1], told
+    # A session that had to be killed, because what is broken goes round for ever, has not passed.
+    if code != -signal.SIGKILL:
+        assert code == pytest.ExitCode.TESTS_FAILED, told
+        assert "error" not in told.splitlines()[-1], told
