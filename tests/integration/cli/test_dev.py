@@ -213,7 +213,9 @@ def test_a_run_is_shown_with_the_link_to_its_trace(
     monkeypatch.setenv("PENSTOCK_PHOENIX_URL", "http://127.0.0.1:6006/")
     link = f"http://127.0.0.1:6006/redirects/traces/{run_id.replace('-', '')}"
     assert cli.json("show", run_id)["trace"] == link
-    assert link in cli("show", run_id).out
+    told = cli("show", run_id).out
+    assert link in told
+    assert f"http://127.0.0.1:6006/redirects/sessions/{run_id}" in told
 
 
 def test_a_trace_that_cannot_be_forgotten_is_said_to_be_there(

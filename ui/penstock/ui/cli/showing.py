@@ -36,7 +36,8 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
     }
     links = settings.phoenix_links()
     data["trace"] = None if links is None else links.trace(run.id)
-    said: list[Any] = [_header(run, trace=data["trace"])]
+    data["session"] = None if links is None else links.session(run.thread_id)
+    said: list[Any] = [_header(run, trace=data["trace"], session=data["session"])]
     if gates:
         rows = [(gate.id, gate.status, gate_words.asked(gate), gate.answer or "") for gate in gates]
         said += ["", table("gate", "status", "question", "answer", rows=rows)]
@@ -103,7 +104,7 @@ async def result(desk: Desk, run: Run) -> Any:
     return await desk.runtime.result(run)
 
 
-def _header(run: Run, *, trace: str | None) -> Any:
+def _header(run: Run, *, trace: str | None, session: str | None) -> Any:
     failure = run.failure
     rows = {
         "run": run.id,
@@ -125,6 +126,7 @@ def _header(run: Run, *, trace: str | None) -> Any:
         if run.deadline_at is None or run.status not in LIVE
         else texts.instant(run.deadline_at),
         "trace": trace,
+        "session": session,
         "created": texts.instant(run.created_at),
         "ended": texts.instant(run.ended_at),
         "failure": None if failure is None else f"{failure.code}: {failure.message}",

@@ -182,10 +182,12 @@ def _versions(story: Story) -> None:
     if run.lost_count:
         told.append(f"{run.lost_count} workers were lost with it")
     st.caption(" · ".join(told))
-    phoenix = front.desk().settings.phoenix_url
-    if phoenix is not None:
-        trace = f"{phoenix.rstrip('/')}/redirects/traces/{run.id.replace('-', '')}"
-        st.markdown(f":material/timeline: [Its trace in Phoenix]({trace})")
+    links = front.desk().settings.phoenix_links()
+    if links is not None:
+        st.markdown(
+            f":material/timeline: In Phoenix: [its trace]({links.trace(run.id)}) ·"
+            f" [all runs of its thread]({links.session(run.thread_id)})"
+        )
 
 
 def _picture(story: Story, *, is_dark: bool) -> None:
