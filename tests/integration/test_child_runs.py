@@ -150,6 +150,14 @@ async def test_a_run_that_is_asked_to_end_starts_no_others(store: Store, runs: R
         await start(shop, driven, tenant=driven.tenant)
 
 
+async def test_a_run_whose_time_is_over_starts_no_others(store: Store) -> None:
+    shop = shop_of(store)
+    top = await start(shop, deadline_s=0.001)
+    await asyncio.sleep(0.05)
+    with pytest.raises(IllegalTransition, match="starts no others"):
+        await start(shop, top)
+
+
 async def test_a_run_that_is_over_or_about_to_be_starts_no_others(store: Store) -> None:
     shop = shop_of(store)
     top = await start(shop)

@@ -28,7 +28,8 @@ def inherit(connection: Connection, run: NewRun, parent_id: RunId, *, at: dateti
     if parent.tenant != run.tenant:
         raise UnknownRun(f"no run of tenant `{run.tenant}` has the id `{parent_id}`")
     left_s = None if parent.deadline_at is None else (parent.deadline_at - at).total_seconds()
-    if parent.status not in LIVE or parent.cancel_by is not None or (left_s or 1.0) <= 0:
+    is_late = left_s is not None and left_s <= 0
+    if parent.status not in LIVE or parent.cancel_by is not None or is_late:
         raise IllegalTransition(
             f"run `{parent_id}` is {parent.status}, cancelled or at its deadline, and starts no"
             " others; start this one without a parent"
