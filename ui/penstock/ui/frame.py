@@ -88,25 +88,20 @@ def _waiting_count() -> int:
 def _pages(waiting: int) -> st.Page:
     more = "+" if waiting >= gates.COUNT_LIMIT else ""
     count = f" ({waiting:,}{more})" if waiting else ""
-    known = {
-        "inbox": st.Page(inbox.show, title=f"Inbox{count}", icon=":material/inbox:", default=True),
-        "gate": st.Page(
-            gate.show,
-            title="Gate",
-            icon=":material/front_hand:",
-            url_path="gate",
-            visibility="hidden",
-        ),
-        "runs": st.Page(runs.show, title="Runs", icon=":material/list_alt:", url_path="runs"),
-        "run": st.Page(
-            run.show, title="Run", icon=":material/route:", url_path="run", visibility="hidden"
-        ),
-        "graphs": st.Page(
-            graphs.show, title="Graphs", icon=":material/account_tree:", url_path="graphs"
-        ),
+    sections = {
+        "": [
+            st.Page(inbox.show, title=f"Inbox{count}", icon=":material/inbox:", default=True),
+            st.Page(gate.show, title="Gate", url_path="gate", visibility="hidden"),
+        ],
+        "Agents": [
+            st.Page(runs.show, title="Runs", icon=":material/list_alt:", url_path="runs"),
+            st.Page(run.show, title="Run", url_path="run", visibility="hidden"),
+            st.Page(graphs.show, title="Graphs", icon=":material/account_tree:", url_path="graphs"),
+        ],
     }
-    places.know(known)
-    return st.navigation(list(known.values()))
+    pages = [page for section in sections.values() for page in section]
+    places.know({page.url_path or "inbox": page for page in pages})
+    return st.navigation(sections)
 
 
 def _who() -> None:
