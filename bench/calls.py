@@ -18,10 +18,10 @@ from penstock.contracts.outcome import Done, NodeCall
 from penstock.contracts.run import NewRun, Run, WhenBusy
 from penstock.contracts.trace import TraceContent
 from penstock.nodes import Tool, tool
-from penstock.nodes.acting import Acting
-from penstock.nodes.deciding import Deciding
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.deciding import Deciding
+from penstock.nodes.calls.rulebook import Rulebook
 from penstock.nodes.isolation import Pool
-from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stragglers import Stragglers
 from penstock.policies import OpenDirectory, read_source

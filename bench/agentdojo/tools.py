@@ -7,7 +7,7 @@ transfer that came in, a page, a message, the name of a channel that is shared w
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from penstock.nodes.terms import EffectName, TaintName
+from penstock.nodes.tools.terms import EffectName, TaintName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

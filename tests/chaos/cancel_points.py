@@ -25,7 +25,7 @@ from penstock.contracts.run import RunStatus
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog, Graph
 from penstock.nodes import tool
-from penstock.nodes.halt import Halt
+from penstock.nodes.calls.halt import Halt
 from penstock.runs import LocalEngine, Pace, Runtime, Worker
 from support import forks, moments
 from support.allowing import OPEN

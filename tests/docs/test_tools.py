@@ -10,7 +10,7 @@ from penstock.contracts import tool_errors
 from penstock.contracts.tool import REPEATABLE, EffectClass
 from penstock.contracts.tool_errors import ToolError
 from penstock.nodes import RetryPlan, Terms
-from penstock.nodes.terms import Options
+from penstock.nodes.tools.terms import Options
 from support.checkout import ROOT
 
 PAGE = ROOT / "docs" / "tools.md"

@@ -34,9 +34,9 @@ from penstock.contracts.ids import GateId, WorkerId
 from penstock.contracts.run import Fence, RunStatus
 from penstock.contracts.signals import LeaseLost
 from penstock.graphs import Catalog
-from penstock.nodes.acting import Acting
-from penstock.nodes.exhaustion import judge
-from penstock.nodes.halt import Halt
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.halt import Halt
+from penstock.nodes.gates.exhaustion import judge
 from penstock.nodes.isolation import Pool
 from penstock.runs import Approvals, Runtime
 from support.people import Staff

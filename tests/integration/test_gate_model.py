@@ -40,9 +40,9 @@ from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome
 from penstock.contracts.policy import PolicySource
 from penstock.contracts.run import Failure, FailureCode, NewRun, Run, RunStatus, WhenBusy
 from penstock.contracts.signals import GateExpired, LeaseLost
-from penstock.nodes.call import ToolCall
-from penstock.nodes.claim import StaleDecision, claim
-from penstock.nodes.known import outcome_of
+from penstock.nodes.calls.call import ToolCall
+from penstock.nodes.calls.claim import StaleDecision, claim
+from penstock.nodes.calls.known import outcome_of
 from penstock.policies import read_source
 from penstock.runs.sweeping import sweep
 from support.allowing import COUNCIL

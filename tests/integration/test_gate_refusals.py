@@ -23,7 +23,7 @@ from penstock.contracts.ids import GateId, IdempotencyKey
 from penstock.contracts.policy import PolicySource
 from penstock.contracts.run import RunStatus
 from penstock.contracts.signals import LeaseLost
-from penstock.nodes.claim import ConsentVoid, StaleDecision
+from penstock.nodes.calls.claim import ConsentVoid, StaleDecision
 from penstock.policies import read_source
 from support.allowing import OPEN
 from support.council import Asked, Council, wire

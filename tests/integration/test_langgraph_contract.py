@@ -16,7 +16,7 @@ from penstock.checkpoints.saver.records import _PLAIN_CHANNELS
 from penstock.checkpoints.saver.retention import DELTA_COUNTERS
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Fence
-from penstock.nodes.tries import Tries
+from penstock.nodes.models.tries import Tries
 from penstock.runs.hearing import RUNTIME_KEY, STREAM_KEY
 from penstock.runs.questions import STRICT_RESUME_KEY
 from penstock.traces import SegmentTrace

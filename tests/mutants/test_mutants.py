@@ -99,7 +99,7 @@ MUTANTS = [
     # ---- child runs ----
     Mutant(
         "a child does not use up what its parent may",
-        "acting.py",
+        "calls/acting.py",
         "for parent in self.parents",
         "for parent in self.parents[:0]",
         (f"{CHILDREN}::test_children_together_do_not_use_more_than_their_parent_may",),
@@ -150,7 +150,7 @@ MUTANTS = [
     ),
     Mutant(
         "a cap of a parent is asked about at its child",
-        "exhaustion.py",
+        "gates/exhaustion.py",
         "if error.shortfall.account != run_account(run.id):",
         "if error.shortfall.account == '':",
         (f"{CHILDREN}::test_nobody_is_asked_at_a_child_to_raise_the_budget_of_its_parent",),
@@ -219,7 +219,7 @@ MUTANTS = [
     ),
     Mutant(
         "a worker without its lease asks for more",
-        "exhaustion.py",
+        "gates/exhaustion.py",
         "    require_lease(connection, run.fence)\n",
         "",
         (
@@ -249,7 +249,7 @@ MUTANTS = [
     ),
     Mutant(
         "people are asked though the graph does not say so",
-        "exhaustion.py",
+        "gates/exhaustion.py",
         "account is None or account.on_exhaustion is not OnExhaustion.GATE",
         "account is None",
         (f"{METERING}::test_a_call_that_does_not_fit_is_not_made_and_ends_the_run",),
@@ -257,7 +257,7 @@ MUTANTS = [
     ),
     Mutant(
         "people are asked about what no raise would help",
-        "exhaustion.py",
+        "gates/exhaustion.py",
         "    if not short.is_raisable:\n        return Verdict(next=Next.UNASKED)\n",
         "",
         (f"{BUDGET_GATES}::test_what_no_raise_would_help_is_not_asked_about",),
@@ -275,7 +275,7 @@ MUTANTS = [
     ),
     Mutant(
         "a graph may swallow that its model waits",
-        "metering.py",
+        "models/metering.py",
         "                raise GateAwaited(verdict.gate.id)\n",
         "                raise error\n",
         (f"{BUDGET_GATES}::test_a_model_call_that_does_not_fit_waits_at_a_gate",),
@@ -283,7 +283,7 @@ MUTANTS = [
     ),
     Mutant(
         "a graph that is to finish is ended",
-        "metering.py",
+        "models/metering.py",
         "            case Next.REFUSE:\n                raise error\n",
         "",
         (f"{BUDGET_GATES}::test_what_does_not_fit_is_refused_where_the_graph_is_to_finish",),
@@ -365,7 +365,7 @@ MUTANTS = [
     ),
     Mutant(
         "a raised cap is not found out by who had the old one",
-        "exhaustion.py",
+        "gates/exhaustion.py",
         "    return None if is_raised else found\n",
         "    return found\n",
         (f"{STEP_BUDGETS}::test_a_cap_that_was_raised_meanwhile_is_found_out",),
@@ -559,7 +559,7 @@ MUTANTS = [
     ),
     Mutant(
         "whatever runs in a node counts as an attempt of it",
-        "tries.py",
+        "models/tries.py",
         "        if any(tag.startswith(NODE_TAG) for tag in tags or ()):\n",
         "        if metadata:\n",
         (f"{TREES}::test_a_step_says_how_often_langgraph_tried_its_node_again",),
@@ -676,7 +676,7 @@ MUTANTS = [
     ),
     Mutant(
         "an effect begins without its budget",
-        "claim.py",
+        "calls/claim.py",
         "    if not call.undoes:\n        # A person",
         "    if call.undoes:\n        # A person",
         (f"{METERING}::test_a_tool_call_that_does_not_fit_is_refused_and_the_model_told",),
@@ -692,7 +692,7 @@ MUTANTS = [
     ),
     Mutant(
         "a model is called all the same",
-        "metering.py",
+        "models/metering.py",
         "    raise_error = True\n",
         "    raise_error = False\n",
         (f"{METERING}::test_a_model_is_not_called_where_nothing_can_be_reserved",),
@@ -708,7 +708,7 @@ MUTANTS = [
     ),
     Mutant(
         "what does not say what it used has used nothing",
-        "metering.py",
+        "models/metering.py",
         "            self._settle_whole(run_id, happened=True)\n            return\n",
         "            self._settle_whole(run_id, happened=False)\n            return\n",
         (f"{METERING}::test_a_model_that_does_not_say_what_it_used_has_used_the_worst",),
@@ -1725,7 +1725,7 @@ MUTANTS = [
     ),
     Mutant(
         "a call with a key of business in doubt counts as done",
-        "known.py",
+        "calls/known.py",
         "if effect.status in {EffectStatus.STARTED, EffectStatus.IN_DOUBT}:",
         "if effect.status is EffectStatus.COMPENSATED:",
         (f"{EFFECTS}::test_a_key_of_business_whose_call_is_in_doubt_is_busy",),
@@ -1733,7 +1733,7 @@ MUTANTS = [
     ),
     Mutant(
         "the mark of a transaction is written after its commit",
-        "transaction.py",
+        "calls/transaction.py",
         "        connection.execute(update(_marks)",
         "    with engine.begin() as connection:\n        connection.execute(update(_marks)",
         (f"{EFFECTS}::test_a_transaction_that_was_committed_is_not_made_again",),
@@ -1741,7 +1741,7 @@ MUTANTS = [
     ),
     Mutant(
         "a transaction that was committed is made again",
-        "transaction.py",
+        "calls/transaction.py",
         "        if done is not None:\n            return done\n",
         "        if done is not None:\n"
         "            connection.execute(_marks.delete().where(_marks.c.key == key))\n",
@@ -2088,7 +2088,7 @@ MUTANTS = [
     ),
     Mutant(
         "a call begins under a policy that is not any more",
-        "claim.py",
+        "calls/claim.py",
         "        if policies.active_digest(connection, run.graph) != decided.policy_digest:\n",
         "        if policies.active_digest(connection, run.graph) is None:\n",
         refused("a call begins under a policy that is not any more"),
@@ -2096,7 +2096,7 @@ MUTANTS = [
     ),
     Mutant(
         "an approval is not used up",
-        "claim.py",
+        "calls/claim.py",
         "        if why is not None:\n",
         "        if why is not None and not call.consent.gate_id:\n",
         refused("a call begins without an approval"),
@@ -2104,7 +2104,7 @@ MUTANTS = [
     ),
     Mutant(
         "an approval outlives its policy",
-        "binding.py",
+        "calls/binding.py",
         "            decided.policy_digest,\n",
         "",
         (f"{APPROVALS}::test_another_policy_that_asks_asks_anew",),
@@ -2112,7 +2112,7 @@ MUTANTS = [
     ),
     Mutant(
         "an approval counts for other arguments",
-        "binding.py",
+        "calls/binding.py",
         "            digest,\n            decided",
         "            decided",
         refused("a call begins with other arguments"),
@@ -2120,7 +2120,7 @@ MUTANTS = [
     ),
     Mutant(
         "an approval counts for another call of the run",
-        "binding.py",
+        "calls/binding.py",
         "            decided.effect_key,\n",
         "",
         refused("a call begins with the approval of its like"),
@@ -2236,7 +2236,7 @@ MUTANTS = [
     ),
     Mutant(
         "an edit that was used up takes the place of the last",
-        "amend.py",
+        "calls/amend.py",
         "for gate in reversed(asked)",
         "for gate in asked",
         (f"{APPROVALS}::test_the_last_edit_counts_where_one_before_was_used_up",),
@@ -2244,7 +2244,7 @@ MUTANTS = [
     ),
     Mutant(
         "an edited call is made with what it was",
-        "amend.py",
+        "calls/amend.py",
         "if gate.edit is not None and gate.edit.of_digest == call.effect.digest",
         "if gate.edit is not None and gate.edit.of_digest == call.effect.key",
         (f"{APPROVALS}::test_an_edited_call_is_made_with_the_new_arguments",),
@@ -2252,7 +2252,7 @@ MUTANTS = [
     ),
     Mutant(
         "an edit makes a call that is denied",
-        "editing.py",
+        "gates/editing.py",
         "    if decided.decision.verdict is Verdict.DENY:\n",
         "    if not decided.decision.verdict:\n",
         refused("an edit makes a call that is denied"),
@@ -2260,7 +2260,7 @@ MUTANTS = [
     ),
     Mutant(
         "an edit guesses at what nobody is shown",
-        "editing.py",
+        "gates/editing.py",
         "    if tool.contract.sensitive and HIDDEN in shown:\n",
         "    if not shown and HIDDEN in shown:\n",
         refused("an edit is of arguments that nobody is shown"),
@@ -2268,7 +2268,7 @@ MUTANTS = [
     ),
     Mutant(
         "an edit asks fewer than were asked",
-        "approvals.py",
+        "gates/approvals.py",
         "    rules = [*asking.rules, *([] if before is None else rules_of(before))]\n",
         "    rules = [*asking.rules] or rules_of(before)  # type: ignore[arg-type]\n",
         (f"{APPROVALS}::test_an_edit_asks_all_who_were_asked_before_it",),
@@ -2319,7 +2319,7 @@ MUTANTS = [
     # ---- what tools ask ----
     Mutant(
         "the calls of a message race for each other's answers",
-        "asking.py",
+        "gates/asking.py",
         "            interrupt_counter=self._count,\n",
         "            interrupt_counter=shared.interrupt_counter,\n",
         (f"{QUESTIONS}::test_what_is_answered_before_anybody_goes_on_is_not_crossed",),
@@ -2327,7 +2327,7 @@ MUTANTS = [
     ),
     Mutant(
         "a node gets the answers of its calls",
-        "asking.py",
+        "gates/asking.py",
         "if each[0] != RESUME]",
         "if each[0] != NAMESPACE]",
         (f"{QUESTIONS}::test_a_node_that_asks_after_its_calls_does_not_get_their_answers",),
@@ -2335,7 +2335,7 @@ MUTANTS = [
     ),
     Mutant(
         "a call goes on with the graph of its sibling",
-        "asking.py",
+        "gates/asking.py",
         "            subgraph_counter=self._subgraphs,\n",
         "            subgraph_counter=shared.subgraph_counter,\n",
         (
@@ -2345,7 +2345,7 @@ MUTANTS = [
     ),
     Mutant(
         "an answer counts for other arguments",
-        "questions.py",
+        "gates/questions.py",
         "{call.effect.key}|{call.effect.digest}|",
         "{call.effect.key}|",
         (f"{QUESTIONS}::test_an_answer_is_for_the_arguments_that_were_asked_about",),
@@ -2353,7 +2353,7 @@ MUTANTS = [
     ),
     Mutant(
         "an answer counts for a copy of the thread",
-        "questions.py",
+        "gates/questions.py",
         'told = f"{run_id}|',
         'told = f"{run_id[:0]}|',
         (f"{QUESTIONS}::test_a_copy_of_a_thread_asks_for_itself",),
@@ -2361,7 +2361,7 @@ MUTANTS = [
     ),
     Mutant(
         "a worker without its lease asks",
-        "questions.py",
+        "gates/questions.py",
         "            require_lease(connection, run.fence)\n",
         "            _ = (require_lease, run.fence)\n",
         (f"{QUESTIONS}::test_a_worker_without_its_lease_asks_nobody",),
@@ -2384,7 +2384,7 @@ MUTANTS = [
     ),
     Mutant(
         "an edit makes a call one of another tool",
-        "forms.py",
+        "gates/forms.py",
         '"name": {"const": action.name, "title": "Tool"},',
         '"name": {"type": "string", "title": "Tool"},',
         FORMS,
@@ -2392,7 +2392,7 @@ MUTANTS = [
     ),
     Mutant(
         "what may be decided about a call may be decided about another",
-        "forms.py",
+        "gates/forms.py",
         "        return [review.allowed_decisions for review in reviews]\n",
         "        return [reviews[0].allowed_decisions for _ in reviews]\n",
         FORMS,

@@ -20,15 +20,15 @@ from penstock.contracts.outcome import Failed, Outcome, Refused
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, Graph
 from penstock.nodes import Tool, tool
-from penstock.nodes.acting import Acting
-from penstock.nodes.admit import admit
-from penstock.nodes.call import Consent, Next, ToolCall, chain
-from penstock.nodes.claim import claim
-from penstock.nodes.deciding import Deciding
-from penstock.nodes.halt import Halt
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.admit import admit
+from penstock.nodes.calls.call import Consent, Next, ToolCall, chain
+from penstock.nodes.calls.claim import claim
+from penstock.nodes.calls.deciding import Deciding
+from penstock.nodes.calls.halt import Halt
+from penstock.nodes.calls.rulebook import Rulebook
+from penstock.nodes.gates.parking import gates_of
 from penstock.nodes.isolation import Pool
-from penstock.nodes.parking import gates_of
-from penstock.nodes.rulebook import Rulebook
 from penstock.nodes.stages.approve import Approve
 from penstock.nodes.stages.authorize import Authorize
 from penstock.nodes.stages.recall import Recall

@@ -9,17 +9,17 @@ from penstock.contracts.policy import FactType, Taint
 from penstock.contracts.probe import DidNot, Happened, Unknown
 from penstock.contracts.tool import Cost, EffectClass, IsolationTier, RetryAfter, RetryPlan
 from penstock.contracts.tool_errors import Permanent, RefusedByService, Retryable
-from penstock.nodes.adopt import adopt
-from penstock.nodes.arguments import Checked
-from penstock.nodes.asides import Aside
-from penstock.nodes.context import Calls, calls_of, with_calls
-from penstock.nodes.declare import tool
-from penstock.nodes.messages import Carried
-from penstock.nodes.results import ResultCodec
-from penstock.nodes.secrets import SecretRef, SecretValues, resolve
-from penstock.nodes.supplies import Supplies
-from penstock.nodes.terms import Terms
-from penstock.nodes.tool import Tool
+from penstock.nodes.secrecy.secrets import SecretRef, SecretValues, resolve
+from penstock.nodes.tools.adopt import adopt
+from penstock.nodes.tools.arguments import Checked
+from penstock.nodes.tools.asides import Aside
+from penstock.nodes.tools.context import Calls, calls_of, with_calls
+from penstock.nodes.tools.declare import tool
+from penstock.nodes.tools.messages import Carried
+from penstock.nodes.tools.results import ResultCodec
+from penstock.nodes.tools.supplies import Supplies
+from penstock.nodes.tools.terms import Terms
+from penstock.nodes.tools.tool import Tool
 from penstock.policies.facts import (
     Extractor,
     FactError,

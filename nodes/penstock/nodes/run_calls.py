@@ -13,15 +13,15 @@ from langgraph.errors import GraphInterrupt
 from penstock.checkpoints import ledger
 from penstock.contracts.ids import GateId, IdempotencyKey, ThreadId
 from penstock.contracts.outcome import Failed, InDoubt, Origin, Outcome, Refused, Stage
-from penstock.nodes.acting import Acting
-from penstock.nodes.admit import admit
-from penstock.nodes.call import ToolCall, chain
-from penstock.nodes.claim import StaleDecision
-from penstock.nodes.deciding import Deciding
-from penstock.nodes.keys import key_of, undoing_key
-from penstock.nodes.known import busy, conflict
-from penstock.nodes.parking import gates_of, parked
-from penstock.nodes.questions import Questions
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.admit import admit
+from penstock.nodes.calls.call import ToolCall, chain
+from penstock.nodes.calls.claim import StaleDecision
+from penstock.nodes.calls.deciding import Deciding
+from penstock.nodes.calls.keys import key_of, undoing_key
+from penstock.nodes.calls.known import busy, conflict
+from penstock.nodes.gates.parking import gates_of, parked
+from penstock.nodes.gates.questions import Questions
 from penstock.nodes.stages.afford import Afford
 from penstock.nodes.stages.approve import Approve
 from penstock.nodes.stages.attempt import Attempts
@@ -33,7 +33,7 @@ from penstock.nodes.stages.recall import Recall
 from penstock.nodes.stages.simulate import Simulate
 from penstock.nodes.stages.trace import Trace, trace_refused
 from penstock.nodes.stragglers import Stragglers
-from penstock.nodes.tool import Tool
+from penstock.nodes.tools.tool import Tool
 
 POLICY_CHANGES = 5
 """So often a call is decided about anew because its policy changed before it began."""

@@ -12,7 +12,7 @@ from penstock.contracts.clock import Clock
 from penstock.contracts.errors import StoreError
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.outcome import InDoubt
-from penstock.nodes.call import Attempted, Ending, Produced
+from penstock.nodes.calls.call import Attempted, Ending, Produced
 from penstock.nodes.stages.execute import Execute, Underway, ending_of_error
 
 log = logging.getLogger(__name__)

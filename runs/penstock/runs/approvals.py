@@ -15,8 +15,8 @@ from penstock.contracts.ids import GateId
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, Graph
 from penstock.nodes import Tool
-from penstock.nodes.deciding import Deciding
-from penstock.nodes.editing import check_edit, edit
+from penstock.nodes.calls.deciding import Deciding
+from penstock.nodes.gates.editing import check_edit, edit
 from penstock.policies import OpenDirectory, People
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine

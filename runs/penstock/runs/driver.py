@@ -29,18 +29,18 @@ from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
 from penstock.contracts.signals import BudgetExhausted, GateAwaited, GateExpired
 from penstock.graphs import Graph
 from penstock.nodes import with_calls
-from penstock.nodes.acting import Acting
-from penstock.nodes.deciding import Deciding
-from penstock.nodes.exhaustion import Next, Verdict, judge
-from penstock.nodes.halt import Halt
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.deciding import Deciding
+from penstock.nodes.calls.halt import Halt
+from penstock.nodes.calls.rulebook import Rulebook
+from penstock.nodes.gates.exhaustion import Next, Verdict, judge
 from penstock.nodes.isolation import Pool
-from penstock.nodes.metering import Meter, meter_all
-from penstock.nodes.model_spans import Retrievals
-from penstock.nodes.rulebook import Rulebook
+from penstock.nodes.models.metering import Meter, meter_all
+from penstock.nodes.models.spans import Retrievals
+from penstock.nodes.models.tries import Tries
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stages.afford import FOR_TODAY
 from penstock.nodes.stragglers import Stragglers
-from penstock.nodes.tries import Tries
 from penstock.policies import People
 from penstock.runs.allowance import allowance_of
 from penstock.runs.cancelled import leave_calls

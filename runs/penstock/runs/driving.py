@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from penstock.contracts.run import Failure, FailureCode, Fence
-from penstock.nodes.halt import Halt
+from penstock.nodes.calls.halt import Halt
 from penstock.runs.segment import Segment
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from penstock.checkpoints import Store, gates, notices
 from penstock.contracts.clock import Clock
 from penstock.contracts.gate import Gate, Notice
-from penstock.nodes.secrets import Source, environment
+from penstock.nodes.secrecy.secrets import Source, environment
 from penstock.runs.links import Links
 from penstock.runs.message import compose
 from penstock.runs.sending import LIMIT_S, Letter, send

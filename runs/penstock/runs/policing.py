@@ -13,7 +13,7 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.policy import Decided, PolicySource, PolicyVersion
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog, Graph
-from penstock.nodes.rulebook import Rulebook
+from penstock.nodes.calls.rulebook import Rulebook
 from penstock.policies import (
     CompiledPolicy,
     OpenDirectory,

@@ -30,8 +30,8 @@ from penstock.contracts.policy import GateRule, Principal
 from penstock.contracts.run import FailureCode, Run, RunMode, RunStatus
 from penstock.graphs import Graph, declare
 from penstock.nodes import fact, tool
-from penstock.nodes.approvals import covers, terms_of
-from penstock.nodes.call import ToolCall
+from penstock.nodes.calls.call import ToolCall
+from penstock.nodes.gates.approvals import covers, terms_of
 from penstock.policies import read_source
 from support.allowing import DESK, OPEN
 from support.council import Council

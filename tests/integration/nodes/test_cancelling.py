@@ -19,9 +19,9 @@ from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.tool import EffectClass
 from penstock.nodes import Retryable, RetryPlan, Tool, tool
-from penstock.nodes.halt import Halt
+from penstock.nodes.calls.halt import Halt
 from penstock.nodes.stages.execute import Execute
-from penstock.nodes.terms import EffectName
+from penstock.nodes.tools.terms import EffectName
 from penstock.runs import beats, driving
 from support import isolated
 from support.ledgers import new_effect

@@ -13,7 +13,7 @@ from penstock.contracts.outcome import Stage
 from penstock.contracts.policy import Decided, Verdict
 from penstock.contracts.run import Run, RunMode, RunStatus
 from penstock.nodes import Retryable, minor_units, real_path, tool
-from penstock.nodes.messages import WHAT_NEXT
+from penstock.nodes.tools.messages import WHAT_NEXT
 from support.people import Staff
 from support.shops import Shop, chain_of
 

@@ -34,7 +34,7 @@ from penstock.nodes import (
     Unknown,
     tool,
 )
-from penstock.nodes.call import ToolCall
+from penstock.nodes.calls.call import ToolCall
 from penstock.nodes.stages.clear_up import ClearUp
 from support.ledgers import lands_no_more
 from support.shops import QUICK, Shop, chain_of

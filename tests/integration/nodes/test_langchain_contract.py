@@ -16,10 +16,10 @@ from langgraph.prebuilt import tool_node as nodes
 from langgraph.types import interrupt
 
 from penstock.nodes import IdempotencyKey, tool
-from penstock.nodes.asking import NAMESPACE, RESUME, SCRATCHPAD, SEND, Asking, subgraphs_of
-from penstock.nodes.context import CALLS
-from penstock.nodes.origin import RUNTIME
-from penstock.nodes.signature import RESERVED
+from penstock.nodes.gates.asking import NAMESPACE, RESUME, SCRATCHPAD, SEND, Asking, subgraphs_of
+from penstock.nodes.tools.context import CALLS
+from penstock.nodes.tools.origin import RUNTIME
+from penstock.nodes.tools.signature import RESERVED
 from support.calls import DirectCalls
 
 

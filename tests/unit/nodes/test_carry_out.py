@@ -8,7 +8,7 @@ import pytest
 
 from penstock.nodes.isolation.carry_out import carry_out
 from penstock.nodes.isolation.wire import Problem, Returned
-from penstock.nodes.redact import MARK
+from penstock.nodes.secrecy.redact import MARK
 from support.pools import job
 
 

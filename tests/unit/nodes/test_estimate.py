@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
 
 from penstock.contracts.budget import Money, Price
-from penstock.nodes.estimate import (
+from penstock.nodes.models.estimate import (
     MEDIA_TOKENS,
     MESSAGE_TOKENS,
     OUTPUT_TOKENS,
@@ -17,7 +17,7 @@ from penstock.nodes.estimate import (
     output_bound,
     prompt_bound,
 )
-from penstock.nodes.prices import Used, price, worst_price
+from penstock.nodes.models.prices import Used, price, worst_price
 
 
 @given(st.text())

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from langgraph.types import Interrupt
 
-from penstock.nodes.forms import answer_schema, review_schema
+from penstock.nodes.gates.forms import answer_schema, review_schema
 from penstock.runs.misfit import where_and_why
 
 REFUND = {"name": "refund", "args": {"order": "A1", "cents": 500}, "description": "Money."}

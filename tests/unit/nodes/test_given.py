@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from penstock.contracts.tool import JsonSchema
-from penstock.nodes.given import MOST_CHARS, MOST_PARTS, Given, are_all
+from penstock.nodes.calls.given import MOST_CHARS, MOST_PARTS, Given, are_all
 
 SCHEMA = {
     "properties": {

@@ -9,7 +9,7 @@ from langchain_core.messages import ToolMessage
 from penstock.contracts.errors import PenstockError, ToolFailed, ToolInDoubt, ToolRefused
 from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.nodes import Carried, ResultCodec
-from penstock.nodes.messages import WHAT_NEXT, message, value
+from penstock.nodes.tools.messages import WHAT_NEXT, message, value
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from penstock.contracts.outcome import MessageCall
-from penstock.nodes.origin import message_call
+from penstock.nodes.tools.origin import message_call
 
 
 def call(id: str, name: str = "pay", **args: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.nodes.redact import MARK, Redaction, Tail
+from penstock.nodes.secrecy.redact import MARK, Redaction, Tail
 
 SECRET = "s3cret/\"é\n'\\"  # noqa: S105  (a canary)
 

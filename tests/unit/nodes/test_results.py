@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from penstock.contracts.errors import InvalidContract, InvalidResult
 from penstock.nodes import ResultCodec, tool
-from penstock.nodes.results import UnstorableType
+from penstock.nodes.tools.results import UnstorableType
 
 
 class Colour(Enum):

@@ -14,10 +14,10 @@ from penstock.contracts.tool_errors import Permanent, RefusedByService, Retryabl
 from penstock.nodes.isolation import environment
 from penstock.nodes.isolation.job import Job
 from penstock.nodes.isolation.wire import Problem, Returned
-from penstock.nodes.redact import Redaction
-from penstock.nodes.secrets import SecretValues
-from penstock.nodes.supplies import Supplies, Supply
-from penstock.nodes.tool import Tool
+from penstock.nodes.secrecy.redact import Redaction
+from penstock.nodes.secrecy.secrets import SecretValues
+from penstock.nodes.tools.supplies import Supplies, Supply
+from penstock.nodes.tools.tool import Tool
 
 _MESSAGE_LENGTH = 4_000
 _TRACEBACK_LENGTH = 16_000

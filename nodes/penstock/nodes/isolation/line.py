@@ -11,7 +11,7 @@ from penstock.nodes.isolation import wire
 from penstock.nodes.isolation.ends import Died, NotStarted, TimedOut
 from penstock.nodes.isolation.limits import Limits
 from penstock.nodes.isolation.nursery import Child, Ending
-from penstock.nodes.redact import Redaction, Tail
+from penstock.nodes.secrecy.redact import Redaction, Tail
 
 _READ_BYTES = 1 << 16
 _LAST_READS = 64

@@ -27,7 +27,7 @@ from penstock.nodes.isolation import environment
 from penstock.nodes.isolation.ends import NotStarted
 from penstock.nodes.isolation.limits import Limits
 from penstock.nodes.isolation.zygote import PACKET_BYTES
-from penstock.nodes.redact import Redaction, Tail
+from penstock.nodes.secrecy.redact import Redaction, Tail
 
 _BOOT = (
     "import json,socket,sys;"

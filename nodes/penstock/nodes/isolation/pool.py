@@ -17,7 +17,7 @@ from penstock.nodes.isolation.job import Job, write_job
 from penstock.nodes.isolation.limits import Limits
 from penstock.nodes.isolation.line import Line, end_of
 from penstock.nodes.isolation.nursery import Child, Ending, Nursery
-from penstock.nodes.redact import Redaction
+from penstock.nodes.secrecy.redact import Redaction
 
 E = TypeVar("E", bound=ToolError)
 

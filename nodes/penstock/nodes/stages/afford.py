@@ -6,11 +6,11 @@ from penstock.contracts.budget import AccountKind
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.outcome import Outcome, Refused, Stage
 from penstock.contracts.signals import BudgetExhausted
-from penstock.nodes import exhaustion
-from penstock.nodes.acting import Acting
-from penstock.nodes.call import Next, ToolCall
-from penstock.nodes.costs import worst_of
-from penstock.nodes.parking import parked
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.call import Next, ToolCall
+from penstock.nodes.calls.costs import worst_of
+from penstock.nodes.gates import exhaustion
+from penstock.nodes.gates.parking import parked
 
 FOR_TODAY = "over_day_budget"
 """The code of a refusal that counts for a day, since what a tenant may use in one is used up."""

@@ -11,12 +11,12 @@ from penstock.contracts.gate import Gate, GateStatus, VoteKind
 from penstock.contracts.outcome import Outcome, Refused, Stage
 from penstock.contracts.policy import Decided, GateRule, OnExpiry
 from penstock.contracts.signals import GateExpired
-from penstock.nodes.acting import Acting
-from penstock.nodes.approvals import Asking, covers, open_gate, terms_of
-from penstock.nodes.binding import binding_of
-from penstock.nodes.call import Consent, Next, ToolCall
-from penstock.nodes.claim import ConsentVoid, StaleDecision
-from penstock.nodes.parking import parked
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.binding import binding_of
+from penstock.nodes.calls.call import Consent, Next, ToolCall
+from penstock.nodes.calls.claim import ConsentVoid, StaleDecision
+from penstock.nodes.gates.approvals import Asking, covers, open_gate, terms_of
+from penstock.nodes.gates.parking import parked
 from penstock.traces import names
 
 

@@ -17,11 +17,11 @@ from penstock.contracts.effect import Effect, EffectStatus
 from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import REPEATABLE, EffectClass, RetryAfter, RetryPlan
-from penstock.nodes.acting import Acting
-from penstock.nodes.call import Asks, Attempted, Ending, Produced, ToolCall
-from penstock.nodes.claim import claim
-from penstock.nodes.known import outcome_of
-from penstock.nodes.questions import Questions
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.call import Asks, Attempted, Ending, Produced, ToolCall
+from penstock.nodes.calls.claim import claim
+from penstock.nodes.calls.known import outcome_of
+from penstock.nodes.gates.questions import Questions
 from penstock.nodes.stages.trace import told_of
 from penstock.traces import EventName, names
 

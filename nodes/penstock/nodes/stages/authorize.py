@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 from penstock.checkpoints import decisions, gates, ledger
 from penstock.contracts.outcome import InDoubt, Outcome, Refused, Stage
 from penstock.contracts.policy import Decided, Verdict
-from penstock.nodes.acting import Acting
-from penstock.nodes.call import Next, ToolCall
-from penstock.nodes.deciding import Deciding
-from penstock.nodes.known import outcome_of
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.call import Next, ToolCall
+from penstock.nodes.calls.deciding import Deciding
+from penstock.nodes.calls.known import outcome_of
 from penstock.nodes.stages.trace import trace_decision
 
 

@@ -10,13 +10,13 @@ from penstock.contracts.effect import Effect
 from penstock.contracts.errors import InvalidResult
 from penstock.contracts.outcome import Done, Failed, Outcome
 from penstock.contracts.probe import DidNot, Finding, Happened, Unknown
-from penstock.nodes import functions
-from penstock.nodes.acting import Acting
-from penstock.nodes.call import Next, ToolCall
-from penstock.nodes.known import in_doubt, outcome_of, undone
-from penstock.nodes.redact import Redaction
-from penstock.nodes.secrets import SecretValues, no_secrets, resolve
-from penstock.nodes.supplies import Supplies
+from penstock.nodes.calls import functions
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.call import Next, ToolCall
+from penstock.nodes.calls.known import in_doubt, outcome_of, undone
+from penstock.nodes.secrecy.redact import Redaction
+from penstock.nodes.secrecy.secrets import SecretValues, no_secrets, resolve
+from penstock.nodes.tools.supplies import Supplies
 
 LOOK_AGAIN_S = 60.0
 """Between the first look-up and the second; each further wait is as long as all before."""

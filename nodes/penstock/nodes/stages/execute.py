@@ -14,17 +14,17 @@ from penstock.contracts.errors import InvalidResult
 from penstock.contracts.outcome import Failed, InDoubt
 from penstock.contracts.tool import EffectClass, IsolationTier, RetryAfter
 from penstock.contracts.tool_errors import Retryable, ToolError
-from penstock.nodes import functions
-from penstock.nodes.acting import Acting
-from penstock.nodes.asking import Asking
-from penstock.nodes.call import Asks, Attempted, Ending, Produced, ToolCall
-from penstock.nodes.forms import answer_schema, question_json
+from penstock.nodes.calls import functions
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.call import Asks, Attempted, Ending, Produced, ToolCall
+from penstock.nodes.calls.transaction import RolledBack, once
+from penstock.nodes.gates.asking import Asking
+from penstock.nodes.gates.forms import answer_schema, question_json
+from penstock.nodes.gates.questions import Questions
 from penstock.nodes.isolation import IsolationError, Job, NotStarted, TimedOut
-from penstock.nodes.questions import Questions
-from penstock.nodes.redact import Redaction
-from penstock.nodes.secrets import SecretValues, no_secrets, resolve
-from penstock.nodes.supplies import Supplies, Supply
-from penstock.nodes.transaction import RolledBack, once
+from penstock.nodes.secrecy.redact import Redaction
+from penstock.nodes.secrecy.secrets import SecretValues, no_secrets, resolve
+from penstock.nodes.tools.supplies import Supplies, Supply
 
 BURY_S = 10.0
 """How long the end of a process that was killed is waited for; the pool itself waits less."""

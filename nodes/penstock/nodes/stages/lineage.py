@@ -7,8 +7,8 @@ from penstock.contracts.gate import OPERATORS
 from penstock.contracts.outcome import Outcome
 from penstock.contracts.policy import GateRule
 from penstock.contracts.tool import EffectClass
-from penstock.nodes.acting import Acting
-from penstock.nodes.call import Next, ToolCall
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.call import Next, ToolCall
 
 DONE_BEFORE = GateRule(id="done-before-the-copy", group=OPERATORS, may_confirm_self=True)
 """What a call needs that the thread has made before it was copied."""

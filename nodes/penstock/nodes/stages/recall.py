@@ -15,10 +15,10 @@ from penstock.contracts.effect import Effect, EffectStatus
 from penstock.contracts.gate import Gate
 from penstock.contracts.outcome import Outcome, Refused
 from penstock.contracts.policy import Decided
-from penstock.nodes.acting import Acting
-from penstock.nodes.amend import amended
-from penstock.nodes.call import Doubted, Next, ToolCall
-from penstock.nodes.known import outcome_of
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.amend import amended
+from penstock.nodes.calls.call import Doubted, Next, ToolCall
+from penstock.nodes.calls.known import outcome_of
 
 Ahead = Callable[[Connection, ToolCall], Decided | Refused]
 """Asks what a call's policy says, in the look that finds out whether it has to."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from penstock.contracts.outcome import Outcome, Refused, Stage
 from penstock.contracts.run import RunMode
 from penstock.contracts.tool import EffectClass
-from penstock.nodes.acting import Acting
-from penstock.nodes.call import Next, ToolCall
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.call import Next, ToolCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from penstock.contracts.ids import GateId
 from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome, Refused
 from penstock.contracts.policy import Decided
 from penstock.contracts.signals import GateAwaited, LeaseLost
-from penstock.nodes.acting import Acting
-from penstock.nodes.call import Next, ToolCall
-from penstock.nodes.origin import task_here
-from penstock.nodes.parking import gates_of
-from penstock.nodes.tool import Tool
+from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.call import Next, ToolCall
+from penstock.nodes.gates.parking import gates_of
+from penstock.nodes.tools.origin import task_here
+from penstock.nodes.tools.tool import Tool
 from penstock.traces import EventName, OpenSpan, SegmentTrace, SpanName, names
 from penstock.traces.content import Value, shown_input, shown_output
 

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 
-from penstock.nodes.origin import task_here
+from penstock.nodes.tools.origin import task_here
 from penstock.runs.settings import Settings
 from penstock.traces import Tracing
 from penstock.traces.logs import labels

@@ -1,0 +1,125 @@
+"""What people are asked about a call: who of them, by when, and what they are shown."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from penstock.checkpoints import decisions, gates
+from penstock.contracts.gate import Edit, Gate, NewApproval, Terms
+from penstock.contracts.policy import Decided, GateRule, OnExpiry
+from penstock.contracts.run import Run
+from penstock.contracts.tool import ToolContract
+from penstock.nodes.calls.binding import gate_id_of
+from penstock.nodes.secrecy.masking import hide_fields
+from penstock.nodes.tools.arguments import Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A call that people are asked about."""
+
+    run: Run
+    contract: ToolContract
+    checked: Checked
+    binding: str
+    decided: Decided
+    rules: Sequence[GateRule]
+    """All that it needs gates for."""
+    edit: Edit | None
+    """Only where a person has changed its arguments."""
+
+
+def open_gate(
+    connection: Connection, asking: Asking, before: Gate | None, *, at: datetime, actor: str
+) -> Gate:
+    """Open the gate that asks about a call, in place of all others about it.
+
+    What the gate before asked for is asked for again.
+    """
+    if before is not None:
+        gates.supersede(connection, [before.id], at=at, actor=actor)
+    key = asking.decided.effect_key
+    rules = [*asking.rules, *([] if before is None else rules_of(before))]
+    new = NewApproval(
+        id=gate_id_of(key, asking.binding, gates.count_of(connection, key, asking.binding)),
+        tenant=asking.run.tenant,
+        run_id=asking.run.id,
+        effect_key=key,
+        binding=asking.binding,
+        policy_digest=asking.decided.policy_digest,
+        question=json.dumps(_shown(asking), sort_keys=True, ensure_ascii=False),
+        terms=terms_of(rules, asking.run.principal),
+        edit=asking.edit,
+    )
+    decisions.record(connection, asking.decided, actor=actor)
+    return gates.open_approval(connection, new, at=at, actor=actor)
+
+
+def terms_of(rules: Sequence[GateRule], requester: str) -> Terms:
+    """Return the terms under which all of these rules are kept: of each, the strictest."""
+    approvals: dict[str, int] = {}
+    for rule in rules:
+        approvals[rule.group] = max(rule.approval_count, approvals.get(rule.group, 0))
+    fails = any(rule.on_expiry is OnExpiry.FAIL for rule in rules)
+    # Whoever it is escalated to counts for every group: each of the rules has to mean the same.
+    targets = {rule.escalates_to for rule in rules}
+    is_escalated = len(targets) == 1 and None not in targets
+    return Terms(
+        approvals=approvals,
+        requester=requester,
+        may_confirm_self=all(rule.may_confirm_self for rule in rules),
+        expires_s=min(rule.expires_s for rule in rules),
+        on_expiry=OnExpiry.FAIL if fails else OnExpiry.DENY,
+        escalates_s=max(rule.escalates_s or 0.0 for rule in rules) if is_escalated else None,
+        escalates_to=targets.pop() if is_escalated else None,
+    )
+
+
+def covers(gate: Gate, terms: Terms) -> bool:
+    """Tell whether a gate asks for all the approvals that the terms want, and is as strict."""
+    approvals = gate.approvals or {}
+    asks_enough = all(approvals.get(group, 0) >= n for group, n in terms.approvals.items())
+    asks_nobody_else = gate.escalates_to in {None, terms.escalates_to}
+    asks_others = terms.may_confirm_self or not gate.may_confirm_self
+    return asks_enough and asks_nobody_else and asks_others
+
+
+def rules_of(gate: Gate) -> list[GateRule]:
+    """Return what a gate asks for, as the rules that would ask for it."""
+    escalates = gate.escalates_at is not None and gate.escalates_to is not None
+    return [
+        GateRule(
+            id="before",
+            group=group,
+            approval_count=count,
+            on_expiry=gate.on_expiry or OnExpiry.DENY,
+            may_confirm_self=gate.may_confirm_self,
+            escalates_s=(gate.escalates_at - gate.opened_at).total_seconds()
+            if gate.escalates_at is not None and escalates
+            else None,
+            escalates_to=gate.escalates_to if escalates else None,
+        )
+        for group, count in (gate.approvals or {}).items()
+    ]
+
+
+def _shown(asking: Asking) -> dict[str, Any]:
+    """Return what people are shown: the call as it would be made, and why they are asked."""
+    contract, request = asking.contract, asking.decided.request
+    return {
+        "may_it_happen": contract.name,
+        "does": contract.description.strip().partition("\n")[0],
+        "tool_version": contract.version,
+        "effect": contract.effect,
+        "arguments": json.loads(hide_fields(asking.checked.canonical, contract.sensitive)),
+        "acts_for": request.principal.user,
+        "agent": request.principal.agent,
+        "facts": dict(request.facts),
+        "rules": [rule.id for rule in asking.rules],
+        "why": asking.decided.decision.message,
+        "edited_by": None if asking.edit is None else asking.edit.by,
+    }

@@ -1,0 +1,124 @@
+"""Editing a call that waits at a gate: other arguments, checked and decided about anew."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection
+
+from penstock.checkpoints import ledger
+from penstock.contracts.errors import EditRefused
+from penstock.contracts.gate import Edit, Gate
+from penstock.contracts.outcome import Refused
+from penstock.contracts.policy import Decided, Verdict
+from penstock.contracts.run import Run
+from penstock.nodes.calls.binding import binding_of
+from penstock.nodes.calls.deciding import Deciding
+from penstock.nodes.gates.approvals import Asking, open_gate
+from penstock.nodes.secrecy.masking import HIDDEN
+from penstock.nodes.tools.arguments import Checked, canonical_json
+from penstock.nodes.tools.tool import Tool
+
+
+def check_edit(
+    connection: Connection,
+    gate: Gate,
+    arguments: Mapping[str, object],
+    *,
+    run: Run,
+    tool: Tool[Any],
+    deciding: Deciding,
+) -> tuple[str, Checked, Decided]:
+    """Say what an edit would come to, and change nothing.
+
+    Returns the arguments that the gate shows, as they would be written, the new ones, and what the
+    policy says of them.
+
+    Raises:
+        EditRefused: they do not fit the contract, are not allowed, or are what they were.
+    """
+    before = _shown_arguments(gate, tool)
+    checked = tool.check(arguments)
+    if isinstance(checked, Refused):
+        raise EditRefused(f"gate `{gate.id}` was not edited: {checked.message}")
+    if checked.canonical == before:
+        raise EditRefused(f"gate `{gate.id}` was not edited: the arguments are what they were")
+    decided = _decided(connection, gate, checked, run=run, tool=tool, deciding=deciding)
+    return before, checked, decided
+
+
+def edit(
+    connection: Connection,
+    gate: Gate,
+    arguments: Mapping[str, object],
+    *,
+    run: Run,
+    tool: Tool[Any],
+    deciding: Deciding,
+    by: str,
+    at: datetime,
+) -> Gate:
+    """Put other arguments in place of those that a gate asks about; return the gate about them.
+
+    It asks whoever the gate before asked, and whom the policy wants asked about the new ones.
+
+    Raises:
+        EditRefused: as `check_edit`.
+    """
+    before, checked, decided = check_edit(
+        connection, gate, arguments, run=run, tool=tool, deciding=deciding
+    )
+    original = tool.digest(Checked(values={}, canonical=before))
+    asking = Asking(
+        run=run,
+        contract=tool.contract,
+        checked=checked,
+        binding=binding_of(run, tool.digest(checked), decided),
+        decided=decided,
+        rules=decided.decision.rules,
+        edit=Edit(
+            of_digest=original if gate.edit is None else gate.edit.of_digest,
+            arguments=checked.canonical,
+            by=by,
+        ),
+    )
+    return open_gate(connection, asking, gate, at=at, actor=by)
+
+
+def _shown_arguments(gate: Gate, tool: Tool[Any]) -> str:
+    """Return the arguments that a gate shows, as they would be written.
+
+    Raises:
+        EditRefused: some are hidden, so that nobody could tell what the call would then be.
+    """
+    shown = canonical_json(cast("dict[str, Any]", json.loads(gate.question))["arguments"])
+    if tool.contract.sensitive and HIDDEN in shown:
+        raise EditRefused(
+            f"gate `{gate.id}` was not edited: nobody is shown all arguments of `{tool.name}`;"
+            " reject it with a reason, or respond"
+        )
+    return shown
+
+
+def _decided(
+    connection: Connection,
+    gate: Gate,
+    checked: Checked,
+    *,
+    run: Run,
+    tool: Tool[Any],
+    deciding: Deciding,
+) -> Decided:
+    if gate.effect_key is None:
+        raise EditRefused(f"gate `{gate.id}` asks about no call")
+    lineage = ledger.lineage_of(connection, run.thread_id)
+    decided = deciding.decide(connection, tool, checked, key=gate.effect_key, lineage=lineage)
+    if isinstance(decided, Refused):
+        raise EditRefused(f"gate `{gate.id}` was not edited: {decided.message}")
+    if decided.decision.verdict is Verdict.DENY:
+        raise EditRefused(
+            f"gate `{gate.id}` was not edited: the call would then be denied."
+            f" {decided.decision.message}"
+        )
+    return decided

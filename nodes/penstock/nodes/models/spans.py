@@ -1,0 +1,243 @@
+"""Calls of models and retrievers, as they are seen from outside."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any, cast
+from uuid import UUID  # noqa: TID251  (how LangChain names calls; none is made here)
+
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import LLMResult
+
+from penstock.contracts.budget import MICROS, Money
+from penstock.contracts.ids import GateId
+from penstock.nodes.models.callbacks import Handler, Heard
+from penstock.nodes.models.prices import Used
+from penstock.nodes.tools.origin import task_here
+from penstock.traces import OpenSpan, SegmentTrace, SpanName, names
+from penstock.traces.content import Value, shown_input, shown_output, text_of
+
+MESSAGES = 50
+"""So many messages of a conversation are on a span: the first, and the last ones."""
+
+_TIMEOUTS = ("timeout", "request_timeout", "default_request_timeout")
+"""Under which integrations of LangChain have the time that a request may take."""
+
+_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+
+
+class Spans:
+    """The spans of calls that LangChain has told the beginning of, by its ids for them."""
+
+    def __init__(self, trace: SegmentTrace) -> None:
+        """Write to the trace of a segment."""
+        self.trace = trace
+        self._open: dict[UUID, OpenSpan] = {}
+        self._opening = threading.Lock()
+
+    def begin(self, call: UUID, name: SpanName, about: Mapping[str, Value]) -> None:
+        """Begin the span of a call."""
+        span = self.trace.begin(name, about, step_id=task_here())
+        with self._opening:
+            self._open[call] = span
+
+    def end(self, call: UUID, about: Mapping[str, Value] | None = None, *, error: str = "") -> None:
+        """End the span of a call, if it is open."""
+        with self._opening:
+            span = self._open.pop(call, None)
+        if span is not None:
+            span.end(about, error=error)
+
+    def cut_off(self) -> None:
+        """End the spans of calls of which nothing more was heard."""
+        for call in list(self._open):
+            self.end(call, error="it was cut off: nothing more was heard of it")
+
+
+class ModelSpans:
+    """The spans `llm.call` of a segment."""
+
+    def __init__(self, trace: SegmentTrace) -> None:
+        """Write to the trace of a segment."""
+        self._spans = Spans(trace)
+        self._trace = trace
+
+    def began(
+        self,
+        call: UUID,
+        asked: Sequence[Sequence[BaseMessage] | Sequence[str]],
+        params: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+    ) -> None:
+        """Begin the span of a call with the messages, or the texts, that it is given."""
+        if not self._trace.is_on:
+            return
+        about: dict[str, Value] = {names.PARAMETERS: text_of(self._trace.plain(dict(params)))}
+        model, provider = metadata.get("ls_model_name"), metadata.get("ls_provider")
+        if isinstance(model, str) and model:
+            about |= {names.MODEL: model, names.MODEL_NAME: model}
+        if isinstance(provider, str) and provider:
+            about[names.PROVIDER] = provider
+        given = [message for messages in asked for message in messages]
+        about |= self._messages(names.INPUT_MESSAGES, given, "user")
+        if given:
+            last = given[-1]
+            shown = last if isinstance(last, str) else self._trace.plain(last.content)
+            about |= shown_input(shown)
+        if (timeout_s := _timeout_s(params)) is not None:
+            about[names.TIMEOUT_MS] = round(timeout_s * 1000)
+        self._spans.begin(call, SpanName.MODEL, about)
+
+    def ended(
+        self, call: UUID, response: LLMResult, used: Used | None, money: Money | None
+    ) -> None:
+        """End the span of a call with its answers, and what it has used and cost."""
+        if not self._trace.is_on:
+            return
+        answers = [answer for each in response.generations for answer in each]
+        written = [getattr(each, "message", None) or each.text for each in answers]
+        about = self._messages(names.OUTPUT_MESSAGES, written, "assistant")
+        about |= shown_output("\n".join(each.text for each in answers))
+        if used is not None:
+            about |= {
+                names.TOKENS_PROMPT: used.input,
+                names.TOKENS_COMPLETION: used.output,
+                names.TOKENS_TOTAL: used.tokens,
+                names.TOKENS_CACHE_READ: used.cache_read,
+                names.TOKENS_CACHE_WRITE: used.cache_write,
+            }
+        if money is not None:
+            about[names.COST_TOTAL] = money.micros / MICROS
+        self._spans.end(call, about)
+
+    def waits(self, call: UUID, gate_id: GateId) -> None:
+        """End the span of a call that is made when a gate has been decided."""
+        about: dict[str, Value] = {names.HUMAN_GATE: gate_id}
+        self._spans.end(call, {**about, **shown_output("interrupted: it waits at a gate")})
+
+    def failed(self, call: UUID, error: str) -> None:
+        """End the span of a call that failed, or that was not made."""
+        self._spans.end(call, error=error)
+
+    def cut_off(self) -> None:
+        """End the spans of calls of which nothing more was heard."""
+        self._spans.cut_off()
+
+    def _messages(
+        self, prefix: str, messages: Sequence[BaseMessage | str], role: str
+    ) -> dict[str, Value]:
+        """Return messages as OpenInference lays them out: one attribute for each of their parts.
+
+        `role` is that of a text that is no message.
+        """
+        left_out = max(len(messages) - MESSAGES, 0)
+        shown = list(messages) if not left_out else [messages[0], *messages[1 - MESSAGES :]]
+        about: dict[str, Value] = {names.LEFT_OUT: left_out} if left_out else {}
+        # What a later message asks for may be sensitive in an earlier one too: all are read first.
+        plain = [each if isinstance(each, str) else _plain(each, self._trace) for each in shown]
+        for number, (message, said) in enumerate(zip(shown, plain, strict=True)):
+            about |= _message(f"{prefix}.{number}.message", message, said, role)
+        return about
+
+
+class Retrievals(Handler):
+    """Writes the spans `retrieval.query` of a segment, in any graph."""
+
+    hears = Heard.RETRIEVERS
+    run_inline = True
+    """It waits for nothing, and a thread would cost more."""
+
+    def __init__(self, trace: SegmentTrace) -> None:
+        """Write to the trace of a segment."""
+        self._spans = Spans(trace)
+
+    def on_retriever_start(
+        self,
+        serialized: dict[str, Any],  # noqa: ARG002  (LangChain's signature)
+        query: str,
+        *,
+        run_id: UUID,
+        **kwargs: Any,  # noqa: ARG002  (LangChain's signature)
+    ) -> None:
+        """Begin the span of a query."""
+        self._spans.begin(run_id, SpanName.RETRIEVAL, shown_input(query))
+
+    def on_retriever_end(
+        self,
+        documents: Sequence[Document],
+        *,
+        run_id: UUID,
+        **kwargs: Any,  # noqa: ARG002  (LangChain's signature)
+    ) -> None:
+        """End the span of a query with what was found."""
+        about: dict[str, Value] = {}
+        for number, each in enumerate(documents[:MESSAGES]):
+            prefix = f"{names.DOCUMENTS}.{number}.document"
+            about[f"{prefix}.content"] = text_of(each.page_content)
+            about[f"{prefix}.metadata"] = text_of(self._spans.trace.plain(each.metadata))
+            if each.id is not None:
+                about[f"{prefix}.id"] = each.id
+        self._spans.end(run_id, {**about, **shown_output(f"{len(documents)} documents")})
+
+    def on_retriever_error(
+        self,
+        error: BaseException,
+        *,
+        run_id: UUID,
+        **kwargs: Any,  # noqa: ARG002  (LangChain's signature)
+    ) -> None:
+        """End the span of a query that failed."""
+        self._spans.end(run_id, error=f"{type(error).__name__}: {error}")
+
+    def cut_off(self) -> None:
+        """End the spans of queries of which nothing more was heard."""
+        self._spans.cut_off()
+
+
+def _plain(message: BaseMessage, trace: SegmentTrace) -> Mapping[str, Any]:
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    told: object = {"content": cast("object", message.content), "tool_calls": calls}
+    return cast("Mapping[str, Any]", trace.plain(told))
+
+
+def _message(
+    prefix: str, message: BaseMessage | str, plain: Mapping[str, Any] | str, role: str
+) -> dict[str, Value]:
+    if isinstance(message, str) or isinstance(plain, str):
+        return {f"{prefix}.role": role, f"{prefix}.content": text_of(plain)}
+    about: dict[str, Value] = {
+        f"{prefix}.role": _role(message),
+        f"{prefix}.content": text_of(plain["content"]),
+    }
+    call_id = getattr(message, "tool_call_id", None)
+    if isinstance(call_id, str):
+        about[f"{prefix}.tool_call_id"] = call_id
+    if message.name:
+        about[f"{prefix}.name"] = message.name
+    for number, call in enumerate(plain["tool_calls"]):
+        of = f"{prefix}.tool_calls.{number}.tool_call"
+        about[f"{of}.function.name"] = str(call["name"])
+        about[f"{of}.function.arguments"] = text_of(call["args"])
+        if call.get("id"):
+            about[f"{of}.id"] = str(call["id"])
+    return about
+
+
+def _timeout_s(params: Mapping[str, Any]) -> float | None:
+    """Return how long a request may take, where its parameters say so in seconds."""
+    for name in _TIMEOUTS:
+        match params.get(name):
+            case bool():
+                pass
+            case int() | float() as given if 0 < given < inf:
+                return given
+            case _:
+                pass
+    return None
+
+
+def _role(message: BaseMessage) -> str:
+    # What is streamed is of another type than the same at once.
+    name = message.type.removesuffix("MessageChunk").lower()
+    return _ROLES.get(name, name)

@@ -1,0 +1,218 @@
+"""Tools of somebody else's, under the contract that promises least."""
+
+import inspect
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from langchain_core.messages import ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
+from langchain_core.tools.base import get_all_basemodel_annotations
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
+
+from penstock.contracts.errors import InvalidContract
+from penstock.contracts.outcome import Refused
+from penstock.contracts.policy import Taint
+from penstock.contracts.tool import (
+    REPEATABLE,
+    EffectClass,
+    IsolationTier,
+    JsonSchema,
+    RetryPlan,
+    ToolContract,
+)
+from penstock.contracts.tool_errors import Permanent
+from penstock.nodes.tools import honesty
+from penstock.nodes.tools.arguments import Checked, canonical_json, invalid_arguments
+from penstock.nodes.tools.commands import is_command, write_command
+from penstock.nodes.tools.definition import Definition
+from penstock.nodes.tools.facts import read_facts, read_taints
+from penstock.nodes.tools.messages import Carried
+from penstock.nodes.tools.results import ResultCodec, problems
+from penstock.nodes.tools.signature import Argument, Signature
+from penstock.nodes.tools.supplies import REQUIRED, Injected, Supply, recognise
+from penstock.nodes.tools.terms import EffectName, TaintName
+from penstock.nodes.tools.tool import Tool
+from penstock.policies.facts import Extractor
+
+ARGUMENTS, CALL_ID, CONFIG = "penstock_arguments", "penstock_call_id", "penstock_config"
+"""Names of parameters that no adopted tool has."""
+
+ADOPTABLE = frozenset({EffectClass.READ, EffectClass.IDEMPOTENT, EffectClass.UNSAFE})
+"""Classes whose promise needs nothing of the tool itself."""
+
+
+def adopt(
+    base: BaseTool,
+    *,
+    effect: EffectClass | EffectName = EffectClass.UNSAFE,
+    version: str = "1",
+    scopes: Collection[str] = (),
+    tags: Collection[str] = (),
+    taints: Collection[Taint | TaintName] = tuple(Taint),
+    facts: Mapping[str, Extractor] | None = None,
+    timeout_s: float = 30.0,
+    retry: RetryPlan | None = None,
+) -> Tool[Carried]:
+    """Put a LangChain tool under a contract; the worst one, unless more is said.
+
+    So its results carry every taint, and one that reads nothing of an outsider's says `taints=()`.
+    Its result is recorded as the message it makes, its artifact as JSON; a `Command` as it is.
+
+    Raises:
+        InvalidContract: More was said than can be kept, or its name or its schema cannot be used.
+    """
+    if isinstance(base, Tool):
+        raise InvalidContract(f"`{base.name}` has a contract already. Use it as it is.")
+    runner, schema = _runner(base), _schema(base)
+    contract = ToolContract(
+        name=base.name,
+        version=version,
+        description=base.description or base.name,
+        arguments_schema=schema,
+        result_schema=_RESULTS.schema,
+        scopes=frozenset(scopes),
+        tags=frozenset(tags),
+        taints=read_taints(runner, taints),
+        facts=read_facts(runner, facts or {}, schema, fills_defaults=False),
+        effect=EffectClass(effect),
+        timeout_s=timeout_s,
+        retry=retry or RetryPlan(attempt_limit=1),
+        isolation=IsolationTier.IN_PROCESS,
+        warnings=_warnings(base, EffectClass(effect)),
+    )
+    if contract.effect not in ADOPTABLE:
+        raise InvalidContract(
+            f"`{base.name}` was adopted as `{contract.effect}`, for which a tool must be written."
+            f" Wanted is one of {', '.join(f'`{each}`' for each in sorted(ADOPTABLE))}."
+        )
+    honesty.check_names(runner, contract)
+    honesty.check_times(runner, contract)
+    honesty.check_retry(runner, contract)
+    definition = Definition(
+        contract=contract,
+        function=runner,
+        signature=_signature(base),
+        arguments=LooseArguments(base, contract.arguments_schema),
+        results=_RESULTS,
+        facts=dict(facts or {}),
+    )
+    return Tool(definition, told=base.tool_call_schema, adopted=base)
+
+
+class LooseArguments:
+    """Arguments as somebody else's tool has them: recorded as they were given."""
+
+    def __init__(self, base: BaseTool, schema: JsonSchema) -> None:
+        self.schema = schema
+        told: object = base.tool_call_schema
+        self._model = told if isinstance(told, type) and issubclass(told, BaseModel) else None
+        self._validator: Any = Draft202012Validator(dict(schema))
+
+    def check(self, given: Mapping[str, object]) -> Checked | Refused:
+        """Check arguments, or refuse them with what is wrong first."""
+        try:
+            canonical = canonical_json(dict(given))
+            if self._model is not None:
+                self._model.model_validate(dict(given))
+        except ValidationError as error:
+            return invalid_arguments(problems(error))
+        except (TypeError, ValueError) as error:
+            return invalid_arguments(f"{error}; give them as JSON has them")
+        if self._model is None:
+            wrong: Any = next(self._validator.iter_errors(dict(given)), None)
+            if wrong is not None:
+                where = ".".join(str(part) for part in wrong.absolute_path) or "it"
+                return invalid_arguments(f"`{where}` is not what `{wrong.validator}` asks for")
+        return Checked(values={ARGUMENTS: dict(given)}, canonical=canonical)
+
+
+_RESULTS = ResultCodec[Carried](Carried)
+
+
+def _warnings(base: BaseTool, effect: EffectClass) -> tuple[str, ...]:
+    """Say what `honesty.warnings_about` says of functions whose like this tool may hide."""
+    blocks = getattr(base, "func", None) is not None and getattr(base, "coroutine", None) is None
+    if not blocks or effect in REPEATABLE:
+        return ()
+    warning = (
+        f"`{base.name}` is a blocking tool without a contract of its own: past its deadline it"
+        " cannot be stopped, and the call stays in doubt until it ends. Say what it does with"
+        " `adopt`, or declare it with `tool`."
+    )
+    return (warning,)
+
+
+def _runner(base: BaseTool) -> Any:
+    async def call(**given: Any) -> Carried:
+        arguments: Mapping[str, Any] = given.pop(ARGUMENTS)
+        config: RunnableConfig = given.pop(CONFIG)
+        call_id = given.pop(CALL_ID)
+        asked = {
+            "type": "tool_call",
+            "name": base.name,
+            "id": call_id or base.name,
+            "args": {**arguments, **given},
+        }
+        return _carried(base.name, await base.ainvoke(asked, config))
+
+    call.__name__ = call.__qualname__ = base.name
+    return call
+
+
+def _carried(name: str, answered: object) -> Carried:
+    """Return what can be recorded of an answer."""
+    if is_command(answered):
+        try:
+            written = write_command(answered)
+        except TypeError as error:
+            raise Permanent(f"`{name}` answered with what cannot be recorded: {error}.") from error
+        return Carried(content="", artifact=None, status="success", command=written)
+    if not isinstance(answered, ToolMessage):
+        raise Permanent(
+            f"`{name}` answered with a `{type(answered).__name__}`, which cannot be recorded and"
+            " replayed. Have it return a value."
+        )
+    artifact: Any = to_jsonable_python(answered.artifact, fallback=repr)
+    content: Any = to_jsonable_python(cast(object, answered.content), fallback=repr)
+    return Carried(content=content, artifact=artifact, status=answered.status)
+
+
+def _signature(base: BaseTool) -> Signature:
+    function: Any = getattr(base, "func", None) or getattr(base, "coroutine", None)
+    annotations = {
+        **(inspect.get_annotations(function, eval_str=False) if function else {}),
+        **get_all_basemodel_annotations(base.get_input_schema()),
+    }
+    injected = [
+        found
+        for name, annotation in annotations.items()
+        if (found := recognise(name, annotation)) is not None and found.supply is Supply.TOOL_NODE
+    ]
+    return Signature(
+        arguments=(Argument(name=ARGUMENTS, annotation=dict[str, Any], default=REQUIRED),),
+        injected=(
+            *injected,
+            Injected(name=CALL_ID, supply=Supply.CALL_ID, annotation=str, default=None),
+            Injected(name=CONFIG, supply=Supply.CONFIG, annotation=RunnableConfig),
+        ),
+        result=Carried,
+        is_async=True,
+    )
+
+
+def _schema(base: BaseTool) -> JsonSchema:
+    told: Any = base.tool_call_schema
+    schema: dict[str, Any] = {}
+    try:
+        schema = dict(told) if isinstance(told, dict) else told.model_json_schema()  # pyright: ignore[reportUnknownArgumentType]  (a JSON Schema)
+        Draft202012Validator.check_schema(schema)
+    except (SchemaError, ValueError, TypeError, AttributeError) as error:
+        raise InvalidContract(
+            f"The arguments of `{base.name}` have no JSON Schema:"
+            f" {str(error).partition(chr(10))[0]}."
+        ) from error
+    return schema
