@@ -54,6 +54,14 @@ async def fail(_: State) -> State:
     raise ValueError("the shop is closed")
 
 
+def stopping() -> Any:
+    """Return a graph that stops before its second node."""
+    graph: Any = StateGraph(State)
+    graph.add_node("first", first).add_edge(START, "first")
+    graph.add_node("second", second).add_edge("first", "second")
+    return graph.compile(interrupt_before=["second"])
+
+
 async def told(shop: Shop, run: Run) -> list[tuple[str, StepStatus]]:
     """Return what is written down of a run's steps."""
     return [(step.node, step.status) for step in await shop.runtime.steps(run.id)]
@@ -94,6 +102,24 @@ async def test_a_step_that_raised_says_what(store: Store) -> None:
     step = (await shop.runtime.steps(run.id))[-1]
     assert (step.node, step.status) == ("fail", StepStatus.FAILED)
     assert step.error == "ValueError: the shop is closed"
+
+
+async def test_a_graph_that_stops_before_a_node_has_not_succeeded(store: Store) -> None:
+    shop = Shop(store, declare(stopping(), name="work"))
+    run = await shop.run()
+    assert run.failure is not None
+    assert run.failure.code is FailureCode.INTERNAL
+    assert "before `second`" in run.failure.message
+
+
+async def test_a_graph_in_a_node_that_stops_has_not_succeeded(store: Store) -> None:
+    graph: Any = StateGraph(State)
+    graph.add_node("inner", stopping()).add_edge(START, "inner")
+    shop = Shop(store, declare(graph, name="work"))
+    run = await shop.run()
+    assert run.failure is not None
+    assert run.failure.code is FailureCode.INTERNAL
+    assert "before `inner`" in run.failure.message
 
 
 async def test_the_steps_of_a_subgraph_have_its_path_and_their_kinds(store: Store) -> None:

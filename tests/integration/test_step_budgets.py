@@ -3,7 +3,7 @@
 import asyncio
 import operator
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, TypedDict
 
@@ -23,7 +23,8 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.run import FailureCode, Run, RunStatus
 from penstock.contracts.signals import BudgetExhausted
 from penstock.graphs import declare
-from penstock.runs.segment import Executed, Segment
+from penstock.runs.allowance import Allowance, Executed
+from penstock.runs.segment import Segment
 from support.runs import NOW, Runs
 from support.shops import Shop, chain_of
 from support.spenders import own_account
@@ -242,16 +243,19 @@ def test_the_time_of_a_lost_worker_counts_to_the_end_of_its_lease(
     assert found.standing(Unit.WALL_MS).spent == counted_s * 1000
 
 
+WELL: Mapping[str, Any] = {"error": None, "interrupts": ()}
+
+
 def test_steps_of_segments_before_count_and_those_told_of_again_do_not(
     store: Store, runs: Runs
 ) -> None:
     fence = runs.start("t")
     run = store.read_blocking(lambda tx: stored.get(tx, fence.run_id))
-    segment = Segment(store, SystemClock(), run, {})
-    segment.bound(3, Executed(count=2, succeeded={"one"}))
+    allowance = Allowance(run=run, steps=3, executed=Executed(count=2, succeeded={"one"}))
+    segment = Segment(store, SystemClock(), run, {}, allowance=allowance)
     for task in ("one", "three", "three"):
         segment.admit("tasks", {"id": task, "name": "act"})
-    segment.admit("tasks", {"id": "three", "name": "act", "result": []})
+    segment.admit("tasks", {"id": "three", "name": "act", "result": [], **WELL})
     segment.admit("custom", None)
     with pytest.raises(BudgetExhausted):
         segment.admit("tasks", {"id": "four", "name": "act"})

@@ -155,8 +155,7 @@ class StepMachine(RuleBasedStateMachine):
             run = runs.get(connection, self.fence.run_id)
             allowance = allowance_of(connection, run)
         nowhere: Any = None
-        self.segment = Segment(nowhere, SystemClock(), run, {})
-        self.segment.bound(allowance.steps, allowance.executed)
+        self.segment = Segment(nowhere, SystemClock(), run, {}, allowance=allowance)
         self.known, self.before = self.cap, len(set(self.over))
         self.running.clear()
         self.held.clear()

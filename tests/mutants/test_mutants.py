@@ -47,6 +47,7 @@ BUDGETS = "tests/integration/test_budgets.py"
 BUDGET_GATES = "tests/integration/nodes/test_budget_gates.py"
 BUDGET_REFUSALS = "tests/integration/test_budget_gate_refusals.py"
 STEP_BUDGETS = "tests/integration/test_step_budgets.py"
+SEGMENTS = "tests/integration/test_segments.py"
 SEGMENTS_BEFORE = "test_steps_of_segments_before_count_and_those_told_of_again_do_not"
 METERING = "tests/integration/nodes/test_metering.py"
 LINKS = ("tests/integration/test_links.py",)
@@ -335,32 +336,56 @@ MUTANTS = [
     Mutant(
         "each segment has a run's steps anew",
         "segment.py",
-        "self._cap - self._before.count - len(self._admitted)",
-        "self._cap - len(self._admitted)",
+        "cap - before.count - len(self._admitted)",
+        "cap - len(self._admitted)",
         (f"{STEP_BUDGETS}::{SEGMENTS_BEFORE}",),
         RUNS_ROOM,
     ),
     Mutant(
         "branches are counted one by one, and not together",
         "segment.py",
-        "self._cap - self._before.count - len(self._admitted)",
-        "self._cap - self._before.count",
+        "cap - before.count - len(self._admitted)",
+        "cap - before.count",
         (f"{STEP_BUDGETS}::test_branches_that_do_not_all_fit_do_not_begin",),
         RUNS_ROOM,
     ),
     Mutant(
         "a step that LangGraph only tells of again counts",
         "segment.py",
-        ' or told["id"] in self._before.succeeded:\n',
+        ' or told["id"] in before.succeeded:\n',
         ":\n",
         (f"{STEP_BUDGETS}::{SEGMENTS_BEFORE}",),
         RUNS_ROOM,
     ),
     Mutant(
+        "a run that asks has come to its end",
+        "segment.py",
+        'if told["error"] is None and not told["interrupts"]:',
+        'if told["error"] is None:',
+        (f"{SEGMENTS}::test_a_step_that_waits_at_a_gate_is_parked_and_then_another_one",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a graph that stops before a node has come to its end",
+        "driver.py",
+        "compiled.interrupt_before_nodes or compiled.interrupt_after_nodes",
+        "compiled.interrupt_after_nodes",
+        (f"{SEGMENTS}::test_a_graph_that_stops_before_a_node_has_not_succeeded",),
+        RUNS_ROOM,
+    ),
+    Mutant(
+        "a graph in a node that stops has come to its end",
+        "segment.py",
+        '        self._open.add(told["id"])\n',
+        "",
+        (f"{SEGMENTS}::test_a_graph_in_a_node_that_stops_has_not_succeeded",),
+        RUNS_ROOM,
+    ),
+    Mutant(
         "a step that waits counts each time",
         "steps.py",
-        'return select(executed).where(steps.c.run_id == bindparam("run"), is_over)',
-        'return select(executed).where(steps.c.run_id == bindparam("run"))',
+        '.where(steps.c.run_id == bindparam("run"), is_over)',
+        '.where(steps.c.run_id == bindparam("run"))',
         (f"{STEP_BUDGETS}::test_a_step_that_waits_for_people_is_one_step",),
     ),
     Mutant(
@@ -1392,8 +1417,8 @@ MUTANTS = [
     Mutant(
         "a reader does not wait for what was answered early",
         "saver/checkpointer.py",
-        "        self._lanes.answer_early(lambda: self._store.post(change, on_failure=undone))\n",
-        "        self._store.post(change, on_failure=undone)\n",
+        "        self._lanes.answer_early(record.lane, hand_in)\n",
+        "        hand_in()\n",
         CHECKPOINTER,
     ),
     Mutant(
@@ -2370,8 +2395,8 @@ MUTANTS = [
     Mutant(
         "an answer that comes while its run is on its way to another gate is not seen",
         "driver.py",
-        "sorted({*waits(came.state, known), *came.waits_for})",
-        "sorted({*waits(came.state, known)})",
+        "sorted({*waits(state, known), *waits_for})",
+        "sorted({*waits(state, known)})",
         (f"{QUESTIONS}::test_an_answer_that_comes_before_its_run_waits_lets_it_go_on",),
         RUNS_ROOM,
     ),

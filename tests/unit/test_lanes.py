@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import Future
+from weakref import ref
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_one_caller_who_is_told_is_enough() -> None:
 async def test_a_read_waits_for_what_was_answered_early() -> None:
     lanes = Lanes()
     early: Future[None] = Future()
-    lanes.answer_early(lambda: early)
+    lanes.answer_early(lane(), lambda: early)
     reading = asyncio.create_task(lanes.settle(None))
     await asyncio.sleep(0)
     assert not reading.done()
@@ -107,10 +108,33 @@ async def test_a_read_waits_for_what_was_answered_early() -> None:
     await reading
 
 
+async def test_a_read_waits_for_its_own_lane_only() -> None:
+    lanes = Lanes()
+    early: Future[None] = Future()
+    lanes.answer_early(lane(), lambda: early)
+    other = Lane("another", "", None)
+    await lanes.settle(other)
+    reading = asyncio.create_task(lanes.settle(lane()))
+    await asyncio.sleep(0)
+    assert not reading.done()
+    early.set_result(None)
+    await reading
+
+
+def test_what_was_answered_early_is_not_held_on_to() -> None:
+    lanes = Lanes()
+    early: list[Future[None]] = [Future()]
+    left = ref(early[0])
+    lanes.answer_early(lane(), early.pop)
+    assert left() is not None
+    lanes.answer_early(Lane("another", "", None), Future)
+    assert left() is None
+
+
 async def test_an_early_answer_that_fails_is_told_through_the_lane() -> None:
     lanes = Lanes()
     early: Future[None] = Future()
-    lanes.answer_early(lambda: early)
+    lanes.answer_early(lane(), lambda: early)
     lanes.lose(lane(), FULL, told=False)
     early.set_exception(FULL)
     await lanes.settle(None)

@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.sql.dml import Insert, ReturningInsert, ReturningUpdate, Update
 
+from penstock.checkpoints import steps
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import budget_accounts, budget_holds
 from penstock.checkpoints.statements import Prepared, prepared
@@ -170,6 +171,18 @@ def spend(_: Dialect) -> Update:
 def account(_: Dialect) -> Select[Any]:
     """Return the account `account`."""
     return select(*budget_accounts.c).where(budget_accounts.c.id == bindparam("account"))
+
+
+@prepared()
+def driven(_: Dialect) -> Select[Any, Any, Any, Any]:
+    """Return what driving the run `run`, of the account `account`, has used and may use."""
+    caps = budget_accounts.c
+    return select(
+        caps.cap_steps,
+        caps.cap_wall_ms,
+        caps.spent_wall_ms,
+        steps.executed().scalar_subquery().label("executed"),
+    ).where(caps.id == bindparam("account"))
 
 
 @prepared()

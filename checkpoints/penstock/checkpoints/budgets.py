@@ -183,6 +183,20 @@ def statement(connection: Connection, account_id: AccountId) -> Statement | None
     return _statement(row, steps_count=0 if run_id is None else steps.count(connection, run_id))
 
 
+def driven(connection: Connection, run_id: RunId) -> Mapping[Unit, Standing]:
+    """Return how a run stands in what driving it uses: steps and time; nothing without an account.
+
+    It is what `statement` says of them, in one small query.
+    """
+    row = budget_sql.driven.first(connection, {"account": run_account(run_id), "run": run_id})
+    if row is None:
+        return {}
+    return {
+        Unit.STEPS: _driven(Unit.STEPS, row["cap_steps"], row["executed"]),
+        Unit.WALL_MS: _driven(Unit.WALL_MS, row["cap_wall_ms"], row["spent_wall_ms"]),
+    }
+
+
 def raise_cap(
     connection: Connection, account_id: AccountId, unit: Unit, *, by: int, at: datetime, actor: str
 ) -> None:
@@ -276,6 +290,10 @@ def _statement(row: Mapping[Any, Any], *, steps_count: int = 0) -> Statement:
         on_exhaustion=OnExhaustion(row["on_exhaustion"]),
         gate_expires_s=None if expires_ms is None else expires_ms / 1000,
     )
+
+
+def _driven(unit: Unit, cap: int | None, spent: int) -> Standing:
+    return Standing(unit=unit, cap=cap, spent=spent, held=0, currency=None)
 
 
 def _hold(row: Mapping[Any, Any]) -> Hold:

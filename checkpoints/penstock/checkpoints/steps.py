@@ -38,6 +38,12 @@ def count(connection: Connection, run_id: RunId) -> int:
     return 0 if row is None else row["executed"]
 
 
+def executed() -> Select[int]:
+    """Return the query that counts what `count` does, of the run `run`."""
+    is_over = or_(steps.c.status == StepStatus.SUCCEEDED, steps.c.status == StepStatus.FAILED)
+    return select(func.count().label("executed")).where(steps.c.run_id == bindparam("run"), is_over)
+
+
 def succeeded(connection: Connection, run_id: RunId) -> frozenset[str]:
     """Return the tasks of a run whose steps have succeeded."""
     return frozenset(row["task_id"] for row in _succeeded.rows(connection, {"run": run_id}))
@@ -54,9 +60,7 @@ def _of_run(_: Dialect) -> Select[Any]:
 
 @prepared()
 def _count(_: Dialect) -> Select[Any]:
-    is_over = or_(steps.c.status == StepStatus.SUCCEEDED, steps.c.status == StepStatus.FAILED)
-    executed = func.count().label("executed")
-    return select(executed).where(steps.c.run_id == bindparam("run"), is_over)
+    return executed()
 
 
 @prepared()

@@ -1,7 +1,7 @@
 """What a segment may still use of its run's steps and time."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,7 +12,16 @@ from penstock.contracts.budget import AccountKind, Shortfall, Standing, Unit, ru
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.run import Run
 from penstock.contracts.signals import BudgetExhausted
-from penstock.runs.segment import Executed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """What was executed of a run before a segment."""
+
+    count: int = 0
+    """Steps that came to an end."""
+    succeeded: Collection[str] = frozenset()
+    """Their tasks, where they did so with success: LangGraph tells of some of them again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +31,7 @@ class Allowance:
     run: Run
     steps: int | None = None
     """The cap on steps; None for no cap."""
-    executed: Executed
+    executed: Executed = Executed()
     time: Standing | None = None
     """How the run stands in time; None for no cap."""
 
@@ -58,11 +67,12 @@ class Allowance:
 
 def allowance_of(connection: Connection, run: Run) -> Allowance:
     """Return what is left of a run's steps and time, as it was claimed."""
-    account = budgets.statement(connection, run_account(run.id))
+    driven = budgets.driven(connection, run.id)
+    # Of a run that is claimed for the first time nothing was executed.
     done = steps.succeeded(connection, run.id) if run.epoch > 1 else frozenset[str]()
-    if account is None:
+    if not driven:
         return Allowance(run=run, executed=Executed(succeeded=done))
-    executed, time = account.standing(Unit.STEPS), account.standing(Unit.WALL_MS)
+    executed, time = driven[Unit.STEPS], driven[Unit.WALL_MS]
     return Allowance(
         run=run,
         steps=executed.cap,

@@ -6,25 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphRecursionError, NodeTimeoutError, UnknownInterruptError
+from langgraph.errors import NodeTimeoutError, UnknownInterruptError
 from langgraph.types import StateSnapshot
 from pydantic_core import from_json
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Checkpointer, Store, budgets, fenced, gates, runs
-from penstock.contracts.budget import CALL_UNITS, AccountKind, Budget
+from penstock.contracts.budget import CALL_UNITS, Budget
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import (
-    OverBudget,
     StoreError,
     ThreadBusy,
-    ToolFailed,
-    ToolRefused,
-    UnstorableValue,
 )
 from penstock.contracts.gate import GateKind
 from penstock.contracts.ids import GateId, WorkerId
-from penstock.contracts.outcome import Stage
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
 from penstock.contracts.signals import BudgetExhausted, GateAwaited, GateExpired
 from penstock.graphs import Graph
@@ -39,10 +34,9 @@ from penstock.nodes.models.metering import Meter, meter_all
 from penstock.nodes.models.spans import Retrievals
 from penstock.nodes.models.tries import Tries
 from penstock.nodes.run_calls import RunCalls
-from penstock.nodes.stages.afford import FOR_TODAY
 from penstock.nodes.stragglers import Stragglers
 from penstock.policies import People
-from penstock.runs.allowance import allowance_of
+from penstock.runs import failing
 from penstock.runs.cancelled import leave_calls
 from penstock.runs.hearing import heard
 from penstock.runs.policing import rulebook_of
@@ -58,7 +52,8 @@ STEP_LIMIT = 1_000_000_000
 class _Came:
     """How far a segment has come."""
 
-    state: StateSnapshot
+    state: StateSnapshot | None = None
+    """Where it stands; None where it has come to its end."""
     waits_for: Collection[GateId] = ()
     """The gates of its calls, and of its budget."""
     is_awaited: bool = False
@@ -131,19 +126,23 @@ class Driver:
                 # What a node makes of being stopped is not why its run ends.
                 raise asyncio.CancelledError from error
             segment.write_running()
-            return await self._fail(run, _failure(error))
+            return await self._fail(run, failing.failure(error))
         except GateExpired as signal:
             segment.write_running()
             expired = Failure(code=FailureCode.GATE_EXPIRED, message=str(signal), redrivable=True)
             return await self._fail(run, expired)
         except BudgetExhausted as signal:
             segment.write_running()
-            return await self._fail(run, _exhausted(str(signal), signal.error.shortfall.kind))
+            return await self._fail(
+                run, failing.exhausted(str(signal), signal.error.shortfall.kind)
+            )
         state = came.state
+        if state is None:
+            return await self._leave(run, RunStatus.SUCCEEDED)
         if came.is_again:
             return await self._leave(run, RunStatus.QUEUED)
         if interrupts(state) or came.is_awaited:
-            return await self._park(run, came, segment)
+            return await self._park(run, state, came.waits_for, segment)
         if state.tasks:
             names = ", ".join(f"`{task.name}`" for task in state.tasks)
             stopped = Failure(
@@ -183,12 +182,10 @@ class Driver:
             theirs = await self._store.read(lambda connection: gates.of_run(connection, run.id))
             given = answers(run.id, state, theirs)
         listening = heard(config, compiled, segment)
-        allowance = await self._store.read(lambda connection: allowance_of(connection, run))
-        segment.bound(allowance.steps, allowance.executed)
         waits_for: set[GateId] = set()
         asked: Verdict | None = None
         try:
-            async with allowance.kept():
+            async with segment.allowance.kept():
                 try:
                     await _exhaust(compiled, given, listening)
                 except UnknownInterruptError:
@@ -211,6 +208,10 @@ class Driver:
             meter.ended()
             retrievals.cut_off()
         segment.write_running()
+        is_through = segment.is_through and not waits_for and not calls.waits_for
+        if is_through and not _stops(compiled) and not segment.trace.is_on:
+            # To read and rebuild a state would only say so again.
+            return _Came()
         return _Came(
             state=await compiled.aget_state(config),
             waits_for={*calls.waits_for, *waits_for},
@@ -236,11 +237,13 @@ class Driver:
         acting.halt.ask("the budget of its run was used up")
         raise signal
 
-    async def _park(self, run: Run, came: "_Came", segment: Segment) -> Run:
-        """Let a run wait at its gates."""
+    async def _park(
+        self, run: Run, state: StateSnapshot, waits_for: Collection[GateId], segment: Segment
+    ) -> Run:
+        """Let a run wait at its gates: those of its state, and these."""
         known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
-        asked = questions(run.id, came.state, known)
-        others = sorted({*waits(came.state, known), *came.waits_for})
+        asked = questions(run.id, state, known)
+        others = sorted({*waits(state, known), *waits_for})
         segment.trace.waits_at(
             {
                 **{each.id: GateKind.QUESTION for each in asked},
@@ -303,53 +306,11 @@ def _is_begun(state: StateSnapshot, run: Run) -> bool:
     return metadata is not None and metadata.get("run_id") == run.id
 
 
+def _stops(compiled: Any) -> bool:
+    """Tell whether a graph stops before or after some of its nodes, whatever they bring."""
+    return bool(compiled.interrupt_before_nodes or compiled.interrupt_after_nodes)
+
+
 async def _exhaust(compiled: Any, given: Any, config: RunnableConfig) -> None:
     async for _ in compiled.astream(given, config, stream_mode=[], durability="sync"):
         pass
-
-
-def _failure(error: Exception) -> Failure:
-    found = f"{type(error).__name__}: {error}"
-    if isinstance(error, UnstorableValue):
-        return Failure(code=FailureCode.UNSTORABLE, message=str(error), redrivable=True)
-    if isinstance(error, ToolRefused) and error.outcome.stage is Stage.BUDGET:
-        whose = AccountKind.DAY if error.outcome.code == FOR_TODAY else AccountKind.RUN
-        return _exhausted(str(error), whose)
-    if isinstance(error, OverBudget):
-        return _exhausted(str(error), error.shortfall.kind)
-    if isinstance(error, ToolRefused | ToolFailed):
-        return Failure(
-            code=FailureCode.TOOL_FAILED,
-            message=f"{error}; mend what it says and redrive the run",
-            redrivable=True,
-        )
-    if isinstance(error, NodeTimeoutError):
-        return Failure(
-            code=FailureCode.DEADLINE_EXCEEDED,
-            message=(
-                f"`{error.node}` took longer than the {error.timeout:g} s of its {error.kind}"
-                " timeout; look at what takes so long, or give the node more time, and redrive the"
-                " run"
-            ),
-            redrivable=True,
-        )
-    if isinstance(error, GraphRecursionError):
-        return Failure(
-            code=FailureCode.DEADLINE_EXCEEDED,
-            message=f"{error}; does the graph go round for ever?",
-            redrivable=False,
-        )
-    return Failure(
-        code=FailureCode.NODE_FAILED,
-        message=f"a node raised {found}; mend what it says and redrive the run",
-        redrivable=True,
-    )
-
-
-def _exhausted(message: str, whose: AccountKind) -> Failure:
-    return Failure(
-        code=FailureCode.BUDGET_EXHAUSTED,
-        message=f"{message}; `penstock budget` shows what it was used for",
-        # The next day has an account of its own. That of a run stays as it is.
-        redrivable=whose is AccountKind.DAY,
-    )

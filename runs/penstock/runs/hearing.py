@@ -31,10 +31,14 @@ def heard(config: RunnableConfig, compiled: Any, segment: Segment) -> RunnableCo
     def tell(told: tuple[Any, ...]) -> None:
         _, mode, event = told
         segment.admit(mode, event)
-        # Not at once: LangGraph tells that a task has ended before its writes are handed in, which
-        # the loop does next, and a step must not be durable without them.
-        is_home = threading.get_ident() == home
-        (loop.call_soon if is_home else loop.call_soon_threadsafe)(segment.hear, *told)
+        if threading.get_ident() != home:
+            loop.call_soon_threadsafe(segment.hear, *told)
+        elif mode == "tasks" and "result" in event:
+            # Not at once: LangGraph tells that a task has ended before its writes are handed in,
+            # which the loop does next, and a step must not be durable without them.
+            loop.call_soon(segment.hear, *told)
+        else:
+            segment.hear(*told)
 
     # LangGraph takes a graph's store from here too, once there is a runtime.
     runtime: Runtime[Any] = Runtime(

@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,20 +14,11 @@ from penstock.contracts.errors import OverBudget
 from penstock.contracts.run import Run
 from penstock.contracts.signals import BudgetExhausted
 from penstock.contracts.step import Step, StepKind, StepStatus
+from penstock.runs.allowance import Allowance
 from penstock.traces import SegmentTrace
 
 ERROR_CHARS = 2_000
 """What is kept of the error of a step."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Executed:
-    """What was executed of a run before a segment."""
-
-    count: int = 0
-    """Steps that came to an end."""
-    succeeded: Collection[str] = frozenset()
-    """Their tasks, where they did so with success: LangGraph tells of some of them again."""
 
 
 class Segment:
@@ -44,9 +35,11 @@ class Segment:
         run: Run,
         kinds: Mapping[str, StepKind],
         *,
+        allowance: Allowance | None = None,
         trace: SegmentTrace | None = None,
     ) -> None:
-        """Hear of `run`, whose nodes are of these kinds."""
+        """Hear of `run`, whose nodes are of these kinds, and hold it to its allowance."""
+        self.allowance = allowance or Allowance(run=run)
         self.trace = trace or SegmentTrace()
         """What is seen of it from outside."""
         self._store = store
@@ -57,8 +50,7 @@ class Segment:
         self._unwritten: set[str] = set()
         self._admitting = threading.Lock()
         self._admitted: set[str] = set()
-        self._before = Executed()
-        self._cap: int | None = None
+        self._open: set[str] = set()
         self._noting = threading.Lock()
         self._heard_s = time.monotonic()
 
@@ -72,13 +64,14 @@ class Segment:
         """The nodes that have begun and not ended."""
         return sorted(step.node for step in self._running.values())
 
+    @property
+    def is_through(self) -> bool:
+        """Whether each task that has begun has brought its result: nothing waits or has failed."""
+        return not self._open
+
     def heard(self) -> None:
         """Take note that the run comes on."""
         self._heard_s = time.monotonic()
-
-    def bound(self, cap: int | None, before: Executed) -> None:
-        """Hold the run to so many steps, those counted that were executed before this segment."""
-        self._cap, self._before = cap, before
 
     def admit(self, mode: str, told: Any) -> None:
         """Let a step begin of which LangGraph tells, before it does. From any thread.
@@ -89,12 +82,20 @@ class Segment:
         Raises:
             BudgetExhausted: the run has no step left.
         """
-        if self._cap is None or mode != "tasks" or "result" in told:
+        if mode != "tasks":
+            return
+        if "result" in told:
+            if told["error"] is None and not told["interrupts"]:
+                self._open.discard(told["id"])
+            return
+        self._open.add(told["id"])
+        cap, before = self.allowance.steps, self.allowance.executed
+        if cap is None:
             return
         with self._admitting:
-            if told["id"] in self._admitted or told["id"] in self._before.succeeded:
+            if told["id"] in self._admitted or told["id"] in before.succeeded:
                 return
-            left = self._cap - self._before.count - len(self._admitted)
+            left = cap - before.count - len(self._admitted)
             if left > 0:
                 self._admitted.add(told["id"])
                 return
@@ -105,7 +106,7 @@ class Segment:
             left=left,
             wanted=1,
             currency=None,
-            cap=self._cap,
+            cap=cap,
         )
         raise BudgetExhausted(OverBudget(short, told["name"]))
 

@@ -25,6 +25,7 @@ from penstock.nodes.calls.halt import Halt
 from penstock.nodes.isolation import NotStarted, Pool
 from penstock.policies import OpenDirectory, People
 from penstock.runs import policing
+from penstock.runs.allowance import Allowance, allowance_of
 from penstock.runs.annotating import Annotating, Tells
 from penstock.runs.beats import Beats
 from penstock.runs.cancelled import leave_calls
@@ -226,8 +227,9 @@ class Worker:
         """Claim and drive up to `limit` of the runs that wait longest; return how many."""
         at = self._clock.now()
         graphs = [(graph.name, str(graph.fingerprint)) for graph in self._catalog]
-        claimed = await self._store.write(
-            lambda connection: leases.claim(
+
+        def claim(connection: Connection) -> Sequence[Allowance]:
+            claimed = leases.claim(
                 connection,
                 self.id,
                 graphs=graphs,
@@ -235,8 +237,11 @@ class Worker:
                 lease_s=self._pace.lease_s,
                 at=at,
             )
-        )
-        for run in claimed:
+            return [allowance_of(connection, run) for run in claimed]
+
+        claimed = await self._store.write(claim)
+        for allowance in claimed:
+            run = allowance.run
             log.info("run %s of %s is claimed, epoch %d", run.id, run.graph, run.epoch)
             graph = self._catalog.get(run.graph)
             trace = self._tracing.segment(
@@ -246,7 +251,9 @@ class Worker:
                 sensitive=graph.sensitive,
                 timeouts_s=graph.timeouts_s,
             )
-            segment = Segment(self._store, self._clock, run, graph.kinds, trace=trace)
+            segment = Segment(
+                self._store, self._clock, run, graph.kinds, allowance=allowance, trace=trace
+            )
             halt = Halt()
             driving = self._driving[run.id] = Driving(
                 fence=run.fence,

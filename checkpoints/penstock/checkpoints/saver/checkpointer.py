@@ -247,7 +247,8 @@ class Checkpointer(BaseCheckpointSaver[int]):
     def _post(self, record: WritesRecord) -> None:
         change = partial(self._changes.add_writes, record)
         undone = self._changes.when_undone(record.lane, told=False)
-        self._lanes.answer_early(lambda: self._store.post(change, on_failure=undone))
+        hand_in = partial(self._store.post, change, on_failure=undone)
+        self._lanes.answer_early(record.lane, hand_in)
 
     def _prunes(self, thread_ids: Sequence[str], strategy: str) -> Sequence[Change[None]]:
         if strategy == "delete":

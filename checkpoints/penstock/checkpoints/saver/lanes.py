@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from penstock.contracts.errors import ThreadBusy, WriteLost
 from penstock.contracts.run import Fence
@@ -50,15 +51,17 @@ class Lanes:
         self._handing_in = threading.Lock()
         self._losses: dict[tuple[str, str], _Loss] = {}
         self._last_early: Future[Any] | None = None
+        # What is stored is forgotten: nobody but the writer holds on to it.
+        self._early: WeakValueDictionary[tuple[str, str], Future[Any]] = WeakValueDictionary()
 
-    def answer_early(self, hand_in: Callable[[], "Future[Any]"]) -> None:
-        """Hand in a write that is answered before it is stored.
+    def answer_early(self, lane: Lane, hand_in: Callable[[], "Future[Any]"]) -> None:
+        """Hand in a write to `lane` that is answered before it is stored.
 
         The writer keeps the order, so who waits for the last one waits for all; hence the last
         one remembered must be the last one handed in, also by several threads at once.
         """
         with self._handing_in:
-            self._last_early = hand_in()
+            self._last_early = self._early[lane.place] = hand_in()
 
     def lose(self, lane: Lane, cause: BaseException, *, told: bool) -> None:
         """Close `lane`: a write to it failed; `told` if its caller was given the failure."""
@@ -82,11 +85,13 @@ class Lanes:
     async def settle(self, lane: Lane | None) -> None:
         """Before a read: wait until what was answered early is stored, and open the lane again.
 
+        Without a lane, that of all lanes is waited for.
+
         Raises:
             WriteLost: a write failed and nobody was told yet.
             LeaseLost, ThreadBusy: a write was refused and nobody was told yet.
         """
-        early = self._last_early
+        early = self._early_of(lane)
         if early is not None and not early.done():
             waiting = asyncio.wrap_future(early)
             # Looked at even if this caller is cancelled: its failure is told through the lane.
@@ -96,10 +101,13 @@ class Lanes:
 
     def settle_blocking(self, lane: Lane | None) -> None:
         """Do what `settle` does, keeping the thread waiting."""
-        early = self._last_early
+        early = self._early_of(lane)
         if early is not None and not early.done():
             early.exception()
         self._reopen(lane)
+
+    def _early_of(self, lane: Lane | None) -> "Future[Any] | None":
+        return self._last_early if lane is None else self._early.get(lane.place)
 
     def _reopen(self, lane: Lane | None) -> None:
         if lane is not None and self._losses:
