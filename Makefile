@@ -9,7 +9,7 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal -
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test check lint types layers unit bench agentdojo chaos format requirements clean \
-	runtime dev system dojo phoenix
+	runtime dev system dojo phoenix pictures
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ unit: dev
 
 bench: dev ## Measure, and print the numbers the documentation quotes
 	$(BIN)/python -m bench
+
+pictures: dev ## Take pictures of every page of the control room, to look at (ONLY=inbox: of some)
+	PYTHONPATH=tests $(BIN)/python scripts/pictures.py --only "$(ONLY)"
 
 phoenix: ## Set up Phoenix, which shows traces, in an environment of its own; `penstock dev` finds it
 	@$(PYTHON) scripts/setup.py phoenix
