@@ -1,10 +1,11 @@
-"""What pages list: gates as one person sees them, and runs as somebody looks for them."""
+"""What pages list: gates as one person sees them, runs and calls in doubt as somebody looks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from penstock.contracts.effect import Doubt, Effect
 from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import GateId
 from penstock.contracts.run import Run, RunStatus
@@ -90,3 +91,27 @@ class ListedRun:
 
     run: Run
     open_gates: Sequence[Gate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubted:
+    """A call in doubt, with the gate that asks about it and what is shown of its run."""
+
+    effect: Effect
+    gate: Gate | None
+    """Decided already where somebody wants the call undone."""
+    graph: str
+    principal: str
+    """For whom the run acts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A gate about a call that was in doubt, and how it was closed."""
+
+    listed: Listed
+    tool: str
+    answer: Doubt | None
+    """None where it was forgotten with its run."""
+    is_by_person: bool
+    """Somebody said so; otherwise its probe did, or whoever carried it out, later."""

@@ -78,6 +78,7 @@ class BlockingRuntime(_Blocking[Runtime]):
     effect = _blocking(Runtime.effect)
     history = _blocking(Runtime.history)
     decide = _blocking(Runtime.decide)
+    look_up = _blocking(Runtime.look_up)
     cancel = _blocking(Runtime.cancel)
     pause = _blocking(Runtime.pause)
     resume = _blocking(Runtime.resume)

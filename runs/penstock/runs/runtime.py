@@ -25,6 +25,7 @@ from penstock.runs.cancelled import cancel
 from penstock.runs.engine import Engine
 from penstock.runs.forgetting import Forgets, forget
 from penstock.runs.local import LocalEngine
+from penstock.runs.lookups import require_probe
 from penstock.runs.questions import check_answer, read_doubt, require_answerer
 from penstock.runs.roles import Right, require, require_steering
 from penstock.traces.callers import is_traceparent
@@ -304,6 +305,30 @@ class Runtime:
         decided = await self._store.write(change)
         self._engine.wake()
         return decided
+
+    async def look_up(self, gate_id: GateId, *, by: str) -> Gate:
+        """Have a worker ask the probe of a call in doubt now; return the gate that asks about it.
+
+        What it finds answers the gate by itself; if it cannot tell, that is a line of the story.
+
+        Raises:
+            UnknownGate: there is no such gate.
+            VoteRefused: this person may not, or no probe of the call is known.
+            GateClosed: it was decided, or more became known.
+            GateNotReady: the call may still happen.
+            IllegalTransition: its run is over, so nobody would look.
+        """
+        gate, run = await self._store.read(lambda connection: _gate_of(connection, gate_id))
+        require_answerer(gate, run, by, self._people)
+        at = self._clock.now()
+
+        def change(connection: Connection) -> Gate:
+            runs.lock(connection, run.id)
+            require_probe(connection, gate, self._catalog)
+            ledger.look_now(connection, gates.get(connection, gate_id), at=at, by=by)
+            return gates.get(connection, gate_id)
+
+        return await self._store.write(change)
 
     async def cancel(self, run_id: RunId, *, by: str, reason: str | None = None) -> Run:
         """Cancel a run: at once if nobody drives it, else as soon as its worker sees it.

@@ -18,7 +18,7 @@ from sqlalchemy.event import listen
 
 from penstock.checkpoints import Store, ledger
 from penstock.contracts.effect import Effect, EffectStatus, ReportKind
-from penstock.contracts.errors import GateNotReady, InvalidAnswer
+from penstock.contracts.errors import GateNotReady, IllegalTransition, InvalidAnswer, VoteRefused
 from penstock.contracts.gate import GateKind, GateStatus
 from penstock.contracts.run import Run, RunMode, RunStatus
 from penstock.graphs import Graph, declare
@@ -549,6 +549,46 @@ async def test_a_look_up_that_cannot_tell_leaves_it_to_a_person(store: Store) ->
     await shop.runtime.decide(gate.id, {"answer": "happened", "result": "by phone"}, by="bob")
     run = await shop.go_on(run)
     assert (await shop.values(run))["said"] == "by phone"
+
+
+async def test_a_look_up_is_made_at_once_where_somebody_asks_for_it(store: Store) -> None:
+    probed = Probed(Unknown("the service is down"))
+    shop = Shop(store, probed.graph())
+    run = await shop.runtime.start("chain", {}, actor="ann")
+    async with shop.worker(), asyncio.timeout(20):
+        while not probed.asked:  # noqa: ASYNC110  (the probe tells)
+            await asyncio.sleep(0.01)
+        run = await shop.until(run, RunStatus.WAITING)
+        (gate,) = await shop.runtime.gates(run.id)
+        probed.finding = Happened("found")
+        await shop.runtime.look_up(gate.id, by="bob")
+        run = await shop.until(run, RunStatus.SUCCEEDED)
+    assert (probed.done, len(probed.asked)) == ([5], 2)
+    assert (await shop.values(run))["said"] == "found"
+
+
+async def test_a_call_without_a_probe_is_not_looked_up(store: Store) -> None:
+    @tool(effect="unsafe", timeout_s=0.1, margin_s=0.0)
+    async def pay(amount: int) -> str:
+        """Pay."""
+        raise ConnectionError(f"the answer about {amount} was lost")
+
+    shop = Shop(store, chain_of(State, calling((pay, {"amount": 5}))))
+    run = await shop.run()
+    (gate,) = await shop.runtime.gates(run.id)
+    with pytest.raises(VoteRefused, match="cannot be looked up"):
+        await shop.runtime.look_up(gate.id, by="bob")
+    assert (await shop.runtime.get(run.id)).status is RunStatus.WAITING
+
+
+async def test_a_call_of_a_run_that_is_over_is_not_looked_up(store: Store) -> None:
+    probed = Probed(Unknown("the service is down"))
+    shop = Shop(store, probed.graph())
+    run = await shop.run()
+    (gate,) = await shop.runtime.gates(run.id)
+    await shop.runtime.cancel(run.id, by="bob")
+    with pytest.raises(IllegalTransition, match="no worker comes"):
+        await shop.runtime.look_up(gate.id, by="bob")
 
 
 async def test_nothing_is_looked_up_while_it_may_still_land(store: Store) -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from penstock.checkpoints import gates
+from penstock.checkpoints import gates, ledger
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.inbox import GateFilter, Shelf
 from penstock.runs.roles import Right
 from penstock.runs.settings import LoginBy
 from penstock.ui import front, places
 from penstock.ui.components.words import plain, sentence
-from penstock.ui.pages import gate, graphs, inbox, run, runs
+from penstock.ui.pages import doubt, gate, graphs, inbox, run, runs
 from penstock.ui.troubles import tell
 
 # Streamlit asks another host for icons that it knows by name.
@@ -52,7 +52,7 @@ def show() -> None:
     if not _is_let_in():
         return
     try:
-        page = _pages(_waiting_count())
+        page = _pages(*_counts())
         _who()
         page.run()
     except PenstockError as error:
@@ -77,20 +77,28 @@ def _is_let_in() -> bool:
     return False
 
 
-def _waiting_count() -> int:
+def _counts() -> tuple[int, int]:
+    """Return how many gates need whoever looks, and how many calls are in doubt."""
     return front.read(
-        lambda connection: gates.count(
-            connection, front.viewer(connection), Shelf.MINE, GateFilter()
+        lambda connection: (
+            gates.count(connection, front.viewer(connection), Shelf.MINE, GateFilter()),
+            ledger.doubt_count(connection, tenant=front.tenant()),
         )
     )
 
 
-def _pages(waiting: int) -> st.Page:
-    more = "+" if waiting >= gates.COUNT_LIMIT else ""
-    count = f" ({waiting:,}{more})" if waiting else ""
+def _pages(waiting: int, doubts: int) -> st.Page:
     sections = {
         "": [
-            st.Page(inbox.show, title=f"Inbox{count}", icon=":material/inbox:", default=True),
+            st.Page(
+                inbox.show, title=f"Inbox{_counted(waiting)}", icon=":material/inbox:", default=True
+            ),
+            st.Page(
+                doubt.show,
+                title=f"In doubt{_counted(doubts)}",
+                icon=":material/help_center:",
+                url_path="doubt",
+            ),
             st.Page(gate.show, title="Gate", url_path="gate", visibility="hidden"),
         ],
         "Agents": [
@@ -102,6 +110,12 @@ def _pages(waiting: int) -> st.Page:
     pages = [page for section in sections.values() for page in section]
     places.know({page.url_path or "inbox": page for page in pages})
     return st.navigation(sections)
+
+
+def _counted(number: int) -> str:
+    """Return a number for a title; of many, not all are counted."""
+    more = "+" if number >= gates.COUNT_LIMIT else ""
+    return f" ({number:,}{more})" if number else ""
 
 
 def _who() -> None:

@@ -36,7 +36,13 @@ from penstock.checkpoints.gates.reading import (
     votes_of,
 )
 from penstock.checkpoints.gates.voting import Has, break_glass, require_open, seat_of, vote
-from penstock.checkpoints.gates.waking import due, look_again, postpone, wake_later
+from penstock.checkpoints.gates.waking import (
+    due,
+    look_again,
+    postpone,
+    wake_later,
+    wake_now,
+)
 
 __all__ = [
     "COUNT_LIMIT",
@@ -82,5 +88,6 @@ __all__ = [
     "vote",
     "votes_of",
     "wake_later",
+    "wake_now",
     "withdraw",
 ]

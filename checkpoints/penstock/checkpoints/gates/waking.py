@@ -1,12 +1,14 @@
 """When a run that waits at a gate is to go on all the same, to look for itself."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
 from penstock.checkpoints.database import database_now
+from penstock.checkpoints.gates.rows import tell
 from penstock.checkpoints.schema import gates, runs
-from penstock.contracts.gate import GateKind, GateStatus
+from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import RunStatus
 
@@ -18,6 +20,12 @@ def wake_later(connection: Connection, gate_id: GateId, *, after_s: float) -> No
         .where(gates.c.id == gate_id, gates.c.status == GateStatus.OPEN)
         .values(wakes_at=database_now(connection.dialect, plus_s=after_s))
     )
+
+
+def wake_now(connection: Connection, gate: Gate, *, at: datetime, by: str) -> None:
+    """Have the run of an open gate go on with the next sweep, because somebody wants it to."""
+    wake_later(connection, gate.id, after_s=0.0)
+    tell(connection, gate, "look_asked", at=at, actor=by)
 
 
 def postpone(connection: Connection, gate_id: GateId, *, by_s: float) -> None:

@@ -9,6 +9,7 @@ make it less true.
 """
 
 from penstock.checkpoints.ledger.begin import begin
+from penstock.checkpoints.ledger.doubts import COUNT_LIMIT, doubt_count, doubts, resolved
 from penstock.checkpoints.ledger.leave import leave
 from penstock.checkpoints.ledger.lineage import descend, forget, lineage_of
 from penstock.checkpoints.ledger.reading import (
@@ -21,15 +22,18 @@ from penstock.checkpoints.ledger.reading import (
     listed,
     reports,
 )
-from penstock.checkpoints.ledger.resolve import looked_up, resolve, try_again
+from penstock.checkpoints.ledger.resolve import look_now, looked_up, resolve, try_again
 from penstock.checkpoints.ledger.settle import compensated, did_not, doubt, fail, prolong, succeed
 
 __all__ = [
+    "COUNT_LIMIT",
     "begin",
     "compensated",
     "descend",
     "did_not",
     "doubt",
+    "doubt_count",
+    "doubts",
     "elsewhere",
     "fail",
     "find",
@@ -41,10 +45,12 @@ __all__ = [
     "leave",
     "lineage_of",
     "listed",
+    "look_now",
     "looked_up",
     "prolong",
     "reports",
     "resolve",
+    "resolved",
     "succeed",
     "try_again",
 ]

@@ -81,6 +81,14 @@ Index(
 )
 Index("ix_effects_lineage", effects.c.lineage, effects.c.tool, effects.c.digest)
 Index("ix_effects_status", effects.c.status, effects.c.settles_at)
+# What people are to say about: few, of perhaps many calls.
+Index(
+    "ix_effects_in_doubt",
+    effects.c.tenant,
+    effects.c.started_at,
+    sqlite_where=text("status = 'in_doubt'"),
+    postgresql_where=text("status = 'in_doubt'"),
+)
 # What protects across runs: nobody begins under a key of business that is taken.
 Index(
     "ix_effects_business_key",

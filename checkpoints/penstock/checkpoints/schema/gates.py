@@ -77,6 +77,14 @@ Index("ix_gates_run_id", gates.c.run_id)
 Index("ix_gates_status", gates.c.status, gates.c.expires_at)
 Index("ix_gates_effect_key", gates.c.effect_key)
 Index("ix_gates_tenant_closed_at", gates.c.tenant, gates.c.closed_at)
+# What was said about calls in doubt: few, of perhaps many gates.
+Index(
+    "ix_gates_in_doubt",
+    gates.c.tenant,
+    gates.c.closed_at,
+    sqlite_where=text("kind = 'in_doubt'"),
+    postgresql_where=text("kind = 'in_doubt'"),
+)
 # What one binding stands for is asked at one gate at a time.
 Index(
     "ix_gates_binding",

@@ -69,14 +69,14 @@ def line(gate: Gate) -> str:
         return ""
     match gate.kind:
         case GateKind.APPROVAL | GateKind.IN_DOUBT:
-            return _arguments(asked["arguments"])
+            return arguments(asked["arguments"])
         case _:
             rest = {
                 name: value
                 for name, value in asked.items()
                 if name not in {"question", "action_requests", "review_configs", "args"}
             }
-            return _arguments(rest)
+            return arguments(rest)
 
 
 def badges(gate: Gate, *, amount: str | None = None, is_simulated: bool = False) -> str:
@@ -192,9 +192,10 @@ def _headline(asked: Mapping[str, Any], gate: Gate) -> str:
     return spelled(said) if said is not None else gate.question
 
 
-def _arguments(arguments: Mapping[str, Any]) -> str:
+def arguments(given: Mapping[str, Any]) -> str:
+    """Return arguments in a line of Markdown, as far as there is room."""
     told = [
-        f"{plain(name)} **{plain(short(spelled(value), 60))}**" for name, value in arguments.items()
+        f"{plain(name)} **{plain(short(spelled(value), 60))}**" for name, value in given.items()
     ]
     return " · ".join(told[:6]) + (f" · {len(told) - 6} more" if len(told) > 6 else "")
 

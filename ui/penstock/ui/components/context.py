@@ -11,7 +11,7 @@ from penstock.checkpoints import steps
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.run import Run
 from penstock.contracts.step import Step, StepStatus
-from penstock.ui import front
+from penstock.ui import front, places
 from penstock.ui.cli import texts
 from penstock.ui.components.words import instant, plain, short, spelled
 
@@ -33,6 +33,20 @@ class Said:
 
     by: str
     text: str
+
+
+def beside(run: Run) -> None:
+    """Show a run beside what is to be decided about it: the way to it, what was said and done."""
+    with st.container(border=True):
+        places.link(
+            "run",
+            f"Run {run.id[:13]} of {plain(run.graph)}",
+            icon=":material/route:",
+            run=run.id,
+        )
+        st.caption(f"{run.status}, {when(run)}, thread {plain(run.thread_id)}")
+        conversation(run)
+        did(run)
 
 
 def conversation(run: Run) -> None:

@@ -14,10 +14,11 @@ from penstock.contracts.ids import GateId
 from penstock.contracts.inbox import GateFilter, Listed, Shelf, Viewer
 from penstock.contracts.run import Run
 from penstock.ui import front, places
-from penstock.ui.components import asked, context
+from penstock.ui.components import asked, context, doubt
 from penstock.ui.components.values import values
 from penstock.ui.components.words import instant, plain, sentence
 from penstock.ui.forms import answer, approval, sending
+from penstock.ui.forms import doubt as forms_doubt
 
 LOOK_S = 3.0
 """How often an open gate is looked at, to say at once what became of it elsewhere."""
@@ -65,7 +66,7 @@ def show() -> None:
             st.subheader("Decide", anchor=False)
             _decide(found)
     with right:
-        _beside(found)
+        context.beside(found.run)
 
 
 @st.fragment(run_every=LOOK_S)
@@ -146,7 +147,8 @@ def _asks(found: _Found) -> None:
             with st.expander("What the policy knew"):
                 values(told["facts"], heading="fact")
         case GateKind.IN_DOUBT:
-            _doubt(found)
+            if found.effect is not None:
+                doubt.evidence(found.effect, gate, found.story, graph=found.listed.graph)
         case _:
             st.subheader("What is asked", anchor=False)
             values(
@@ -163,34 +165,12 @@ def _asks(found: _Found) -> None:
             )
 
 
-def _doubt(found: _Found) -> None:
-    told = asked.question(found.listed.gate)
-    st.subheader("What is known", anchor=False)
-    st.markdown(
-        f"Attempt {told['attempt']} began at {plain(told['began_at'])}. Nobody knows whether it"
-        f" happened: {plain(told['why_in_doubt'] or 'its worker was lost')}."
-    )
-    if front.now().isoformat() < told["may_land_until"]:
-        st.warning(
-            f"It may still land until {plain(told['may_land_until'])}; answers are taken after"
-            " that.",
-            icon=":material/hourglass:",
-        )
-    values(told["arguments"], heading="argument")
-    if found.story:
-        st.markdown("**Its story**")
-        for line in found.story:
-            detail = f": {plain(line.detail)}" if line.detail else ""
-            st.markdown(
-                f"- {instant(line.at)} · attempt {line.attempt} · {line.kind}"
-                f" · {plain(line.actor)}{detail}"
-            )
-
-
 def _decide(found: _Found) -> None:
     gate = found.listed.gate
     if gate.kind is GateKind.APPROVAL:
         approval.decide(found.listed, found.viewer, is_mine=found.is_mine)
+    elif gate.kind is GateKind.IN_DOUBT and found.effect is not None:
+        forms_doubt.decide(found.effect, gate, found.run, is_mine=found.is_mine)
     elif found.is_mine:
         answer.answer(gate)
     else:
@@ -199,17 +179,3 @@ def _decide(found: _Found) -> None:
             + (", or by whoever the run acts for." if gate.kind is GateKind.QUESTION else "."),
             icon=":material/visibility:",
         )
-
-
-def _beside(found: _Found) -> None:
-    run = found.run
-    with st.container(border=True):
-        places.link(
-            "run",
-            f"Run {run.id[:13]} of {plain(run.graph)}",
-            icon=":material/route:",
-            run=run.id,
-        )
-        st.caption(f"{run.status}, {context.when(run)}, thread {plain(run.thread_id)}")
-        context.conversation(run)
-        context.did(run)

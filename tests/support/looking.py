@@ -1,0 +1,76 @@
+"""Pages without a browser: a control room over a store with nothing in it, and what it says."""
+
+import os
+import pwd
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+from penstock.graphs import Catalog
+from penstock.runs.settings import Settings
+from penstock.ui.cli.desk import Desk, open_desk
+from penstock.ui.front import Front, open_front
+from penstock.ui.serving import SCRIPT
+from support.rooms import make_project
+
+PATIENCE_S = 60
+TENANT = "acme"
+PEOPLE = """
+[users.olga]
+tenant = "acme"
+groups = ["operators"]
+[users.vera]
+tenant = "acme"
+"""
+
+
+@contextmanager
+def open_empty(folder: Path) -> Generator[Desk]:
+    """Open a room without a login over an empty store of a tenant of its own."""
+    told = make_project(folder)
+    settings = Settings(store_url=told["PENSTOCK_STORE_URL"], tenant=TENANT)
+    with open_desk(settings, Catalog.of()) as desk:
+        show_to(desk, login())
+        yield desk
+
+
+@contextmanager
+def open_strict(desk: Desk, folder: Path, person: str) -> Generator[Desk]:
+    """Open the same store to somebody of a file of people: olga is an operator, vera looks."""
+    people = folder / "strict.toml"
+    people.write_text(PEOPLE)
+    settings = desk.settings.model_copy(update={"people": people})
+    with open_desk(settings, desk.catalog) as strict:
+        show_to(strict, person)
+        yield strict
+
+
+def show_to(desk: Desk, person: str) -> None:
+    """Have the pages be seen by somebody."""
+    open_front(Front(desk=desk, person=person, sessions=None, graphs_missing=None))
+
+
+def login() -> str:
+    """Return who runs the tests."""
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+def look(page: str, **parameters: str) -> AppTest:
+    """Look at a page of the room, by its address."""
+    app = AppTest.from_file(str(SCRIPT), default_timeout=PATIENCE_S)
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    # Pages that are functions have no file, which is what a test can switch to.
+    app._page_hash = calc_hash(page)  # pyright: ignore[reportPrivateUsage]
+    return app.run()
+
+
+def said(app: AppTest) -> str:
+    """Return what a page says."""
+    parts: list[Any] = [*app.title, *app.header, *app.subheader, *app.markdown, *app.caption]
+    told = [*parts, *app.info, *app.warning, *app.error, *app.success]
+    return "\n".join(str(part.value) for part in told)
