@@ -33,8 +33,8 @@ groups = ["operators", "admins"]
 RIGHTS = {
     "ada": {Right.LOOK, Right.START},
     "fay": {Right.LOOK},
-    "olga": {Right.LOOK, Right.START, Right.STEER},
-    "alma": {Right.LOOK, Right.START, Right.STEER, Right.RULE},
+    "olga": {Right.LOOK, Right.START, Right.STEER, Right.TEND},
+    "alma": {Right.LOOK, Right.START, Right.STEER, Right.TEND, Right.RULE},
     "vera": {Right.LOOK},
     "abe": set[Right](),
     "nobody": set[Right](),

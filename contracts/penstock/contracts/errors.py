@@ -99,6 +99,12 @@ class UnknownEffect(PenstockError):
     code = "unknown_effect"
 
 
+class UnknownWorker(PenstockError):
+    """No worker with this id was heard of in the last day."""
+
+    code = "unknown_worker"
+
+
 class InvalidLink(PenstockError):
     """A link to a gate is forged, too old, or was followed by somebody else already."""
 

@@ -8,6 +8,7 @@ from penstock.runs.local import LocalEngine
 from penstock.runs.pace import Pace
 from penstock.runs.policing import Policing
 from penstock.runs.runtime import Runtime
+from penstock.runs.tending import Tending
 from penstock.runs.worker import Worker
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "Pace",
     "Policing",
     "Runtime",
+    "Tending",
     "Worker",
 ]

@@ -1,14 +1,19 @@
 """Signs of life of a worker: its leases are prolonged, and what was asked of its runs is seen."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 
-from penstock.checkpoints import Store, leases
+from sqlalchemy import Connection
+
+from penstock.checkpoints import Store, leases, workers
 from penstock.contracts.errors import StoreError
-from penstock.contracts.ids import RunId, WorkerId
+from penstock.contracts.ids import RunId
+from penstock.contracts.worker import NewWorker
 from penstock.runs.driving import Driving, Why
 from penstock.runs.pace import Pace
 
@@ -28,13 +33,25 @@ class Beats:
     """Shows that a worker lives, in a thread of its own, and hands what it learns to its loop."""
 
     def __init__(
-        self, store: Store, worker: WorkerId, pace: Pace, driving: Mapping[RunId, Driving]
+        self,
+        store: Store,
+        worker: NewWorker,
+        pace: Pace,
+        driving: Mapping[RunId, Driving],
+        *,
+        drain: Callable[[], None],
     ) -> None:
-        """Beat for the runs of a worker: those in `driving`, which changes under it."""
+        """Beat for the runs of a worker: those in `driving`, which changes under it.
+
+        When somebody asks the worker to drain, `drain` is called, in the thread of the beats.
+        """
         self._store = store
-        self._worker = worker
+        self._me = worker
         self._pace = pace
         self._driving = driving
+        self._drain = drain
+        self._is_asked = False
+        self._is_unseen = False
         self._over = threading.Event()
         self._stirred = threading.Event()
         self._unheeded: float | None = None
@@ -44,6 +61,7 @@ class Beats:
         """Make ready for a worker that begins, perhaps once more."""
         self._over.clear()
         self._stirred.clear()
+        self._store.post(self._show)
 
     def stir(self) -> None:
         """Have it look now. From any thread."""
@@ -53,6 +71,11 @@ class Beats:
         """Beat no more. From any thread."""
         self._over.set()
         self._stirred.set()
+
+    def say_end(self) -> None:
+        """Have people see that the worker has ended; it ends all the same if they cannot."""
+        with contextlib.suppress(StoreError):
+            self._store.post(lambda connection: workers.end(connection, self._me.id))
 
     def beat(self, loop: asyncio.AbstractEventLoop) -> None:
         """Prolong the leases, in a thread: a node that blocks the loop must not lose them all.
@@ -79,15 +102,36 @@ class Beats:
                 if driving.segment.silent_s < driving.progress_s + grace_s
                 and not driving.is_stubborn
             }
+            # Handed in first, it is in the same commit; a change of its own, it can fail alone.
+            shown = self._store.post(self._show)
             held = self._store.write_blocking(
                 lambda connection, driven=driven: leases.beat(
-                    connection, self._worker, list(driven), lease_s=self._pace.lease_s
+                    connection, self._me.id, list(driven), lease_s=self._pace.lease_s
                 )
             )
+            self._hear(shown)
             if not self._over.is_set():
                 self._tell_blocked()
                 loop.call_soon_threadsafe(self._heed, driven, held)
                 self._unheeded = self._unheeded or time.monotonic()
+
+    def _show(self, connection: Connection) -> str | None:
+        """Show that the worker lives; return who has asked it to drain."""
+        return workers.seen(connection, self._me)
+
+    def _hear(self, shown: "Future[str | None]") -> None:
+        """Do what somebody asked of the worker. That it could not show itself is said once."""
+        if (error := shown.exception()) is not None:
+            if not self._is_unseen:
+                log.warning("the worker works, but cannot show that it does: %s", error)
+            self._is_unseen = True
+            return
+        self._is_unseen = False
+        by = shown.result()
+        if by is not None and not self._is_asked:
+            self._is_asked = True
+            log.info("%s asked the worker to drain: it ends when its runs have ended or wait", by)
+            self._drain()
 
     def _tell_blocked(self) -> None:
         """Say once that the loop has not heeded a beat for longer than the next."""
@@ -113,7 +157,7 @@ class Beats:
             return
         try:
             held = self._store.read_blocking(
-                lambda connection: leases.look(connection, self._worker)
+                lambda connection: leases.look(connection, self._me.id)
             )
         except StoreError as error:
             # The next beat sees it too, and says so if the store is gone for good.

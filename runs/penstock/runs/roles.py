@@ -1,4 +1,4 @@
-"""What people may do beside voting at gates: look, start runs, steer them, change policies.
+"""What people may do beside voting at gates: look, start and steer runs, tend workers, rule.
 
 Who votes at a gate is said by its groups, and who answers one by `questions.require_answerer`. All
 of it is read off who is who at the moment of the deed, so whoever is taken out of a group has lost
@@ -26,6 +26,8 @@ class Right(StrEnum):
     """Start runs, which then act for them: whoever has a role there."""
     STEER = "steer"
     """Cancel, pause, resume and redrive anybody's runs; without it, one's own but for a redrive."""
+    TEND = "tend"
+    """Have workers drain. They drive the runs of all tenants."""
     RULE = "rule"
     """Load policies, and say which decides."""
 
@@ -42,7 +44,7 @@ def has_right(people: People, right: Right, person: str, tenant: str) -> bool:
             principal.roles or principal.has_every_role or principal.has_every_scope
         ):
             return True
-        case Right.START | Right.STEER:
+        case Right.START | Right.STEER | Right.TEND:
             return any(people.has(group, person, tenant) for group in (OPERATORS, ADMINS))
         case Right.RULE:
             return people.has(ADMINS, person, tenant)
@@ -74,6 +76,7 @@ _WHAT = {
     Right.LOOK: "look at the runs of tenant",
     Right.START: "start runs in tenant",
     Right.STEER: "steer runs of others in tenant",
+    Right.TEND: "have workers drain in tenant",
     Right.RULE: "change policies of tenant",
 }
 _WANTED = {
@@ -83,5 +86,6 @@ _WANTED = {
         " whoever starts it"
     ),
     Right.STEER: f"wanted is a member of `{OPERATORS}` or `{ADMINS}`, or whoever the run acts for",
+    Right.TEND: f"wanted is a member of `{OPERATORS}` or `{ADMINS}`",
     Right.RULE: f"wanted is a member of `{ADMINS}`",
 }

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import socket
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, budgets, leases, runs
+from penstock.checkpoints import Checkpointer, Store, budgets, leases, runs, workers
 from penstock.contracts.budget import Budget
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import PenstockError
-from penstock.contracts.ids import RunId, WorkerId, new_worker_id
+from penstock.contracts.ids import RunId, WorkerId
 from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import IsolationTier
@@ -33,6 +31,7 @@ from penstock.runs.driver import Driver
 from penstock.runs.driving import Driving, Why, lateness, silence
 from penstock.runs.engine import Engine
 from penstock.runs.forgetting import Forgets
+from penstock.runs.introducing import introduce
 from penstock.runs.keeping import Keeper, Retention
 from penstock.runs.links import Links
 from penstock.runs.local import LocalEngine
@@ -99,9 +98,11 @@ class Worker:
         self._clock = clock or SystemClock()
         self._driving: dict[RunId, Driving] = {}
         self._draining = threading.Event()
-        self.id: WorkerId = new_worker_id(socket.gethostname(), os.getpid())
+        self._giving_back = threading.Event()
+        me = introduce(catalog, self._pace)
+        self.id: WorkerId = me.id
         """Its name in leases and audit events."""
-        self._beats = Beats(store, self.id, self._pace, self._driving)
+        self._beats = Beats(store, me, self._pace, self._driving, drain=self.finish)
         self._pool = Pool(
             # A traced call would wait for this import in each process.
             preload=_isolated(catalog) if tracing is None else [*_isolated(catalog), HANDING_ON],
@@ -156,6 +157,7 @@ class Worker:
                     shipping = group.create_task(self._ship())
                     keeping = group.create_task(self._keep())
                     await self._engine.work(self)
+                    await self._until_finished()
                     for teller in self._tellers:
                         teller.stop()
                     if self._keeper is not None:
@@ -176,11 +178,23 @@ class Worker:
                 self._beats.end()
                 self._driver.close()
                 await self._pool.close()
+        self._beats.say_end()
 
     def drain(self) -> None:
         """Claim nothing more; what is driven goes back to the queue at its last checkpoint."""
+        self._giving_back.set()
+        self.finish()
+
+    def finish(self) -> None:
+        """Claim nothing more, and end when what is driven has ended or waits. From any thread."""
         self._draining.set()
         self._engine.wake()
+
+    async def _until_finished(self) -> None:
+        """Come back when nothing is driven any more, or what is driven is to be given back."""
+        while self._driving and not self._giving_back.is_set():
+            driven = [one.task for one in list(self._driving.values())]
+            await asyncio.wait(driven, timeout=self._pace.poll_s)
 
     async def _load_policies(self) -> None:
         for graph in self._catalog:
@@ -285,7 +299,12 @@ class Worker:
             self._engine.sweep(connection)
             return swept
 
+        def forget(connection: Connection) -> int:
+            return workers.purge(connection, limit=leases.SWEEP_LIMIT)
+
         while True:
+            # A change of its own in the same commit: what people see of workers fails nobody.
+            self._store.post(forget)
             swept = await self._store.write(change)
             for run in swept.lost:
                 log.warning("the worker of run %s was lost; the run is %s", run.id, run.status)

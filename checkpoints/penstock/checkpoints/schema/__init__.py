@@ -30,6 +30,7 @@ from penstock.checkpoints.schema.gates import (
 )
 from penstock.checkpoints.schema.policies import decisions, policy_activations, policy_versions
 from penstock.checkpoints.schema.runs import runs, steps
+from penstock.checkpoints.schema.workers import workers
 
 __all__ = [
     "RowNumber",
@@ -62,4 +63,5 @@ __all__ = [
     "steps",
     "thread_lineages",
     "used_links",
+    "workers",
 ]

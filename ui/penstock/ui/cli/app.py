@@ -24,6 +24,7 @@ from penstock.ui.cli.output import Output
 from penstock.ui.cli.policy_app import policy_app
 from penstock.ui.cli.run_app import run_app
 from penstock.ui.cli.ui_app import ui_app
+from penstock.ui.cli.worker_app import worker_app
 
 STRICT = "LANGGRAPH_STRICT_MSGPACK"
 """LangGraph's switch: what is read from a checkpoint must not be able to run code."""
@@ -41,6 +42,7 @@ app.add_typer(run_app)
 app.add_typer(policy_app)
 app.add_typer(audit_app)
 app.add_typer(ui_app)
+app.add_typer(worker_app)
 
 
 def main() -> None:
@@ -273,15 +275,6 @@ def tools(
     from penstock.ui.cli import tooling
 
     tooling.tools(settings(), Output(as_json=as_json), graph=graph, name=name)
-
-
-@app.command()
-@answering
-def worker(*, as_json: AsJson = False) -> Exit | None:
-    """Drive runs until a signal ends it: the first gives them back, a second is at once."""
-    from penstock.ui.cli import working
-
-    return working.work(settings(), Output(as_json=as_json))
 
 
 @app.command()

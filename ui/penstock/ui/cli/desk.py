@@ -21,14 +21,24 @@ from penstock.contracts.errors import (
     UnknownEffect,
     UnknownGate,
     UnknownRun,
+    UnknownWorker,
     VoteRefused,
 )
 from penstock.contracts.gate import Gate
-from penstock.contracts.ids import GateId, IdempotencyKey, RunId
+from penstock.contracts.ids import GateId, IdempotencyKey, RunId, WorkerId
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, read_manifest
 from penstock.policies import Directory, OpenDirectory, People
-from penstock.runs import Approvals, Auditing, Engine, LocalEngine, Policing, Runtime, Worker
+from penstock.runs import (
+    Approvals,
+    Auditing,
+    Engine,
+    LocalEngine,
+    Policing,
+    Runtime,
+    Tending,
+    Worker,
+)
 from penstock.runs.settings import PREFIX, Settings
 from penstock.traces import Tracing
 
@@ -53,6 +63,7 @@ class Desk:
     approvals: Approvals
     policing: Policing
     auditing: Auditing
+    tending: Tending
 
     def worker(self, tracing: Tracing, catalog: Catalog | None = None) -> Worker:
         """Return a worker for the graphs of `catalog`, or all; it hears of what is queued here."""
@@ -132,6 +143,28 @@ class Desk:
         if typed and len(found) == 1:
             return found[0]
         raise UnknownEffect(self._not_one("effect", typed, count=len(found)))
+
+    def worker_id(self, typed: str) -> WorkerId:
+        """Return the id of the worker that is typed, whole, or its beginning or its end.
+
+        Raises:
+            UnknownWorker: there is none, or more than one.
+        """
+        ids = [worker.id for worker in self.tending.workers()]
+        matching = [each for each in ids if each == typed] or [
+            each for each in ids if typed and (each.startswith(typed) or each.endswith(typed))
+        ]
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            raise UnknownWorker(
+                f"more than one worker in `{self.store.name}` has an id that begins or ends with"
+                f" `{typed}`; type more"
+            )
+        raise UnknownWorker(
+            f"no worker in `{self.store.name}` has the id `{typed}`, or it was not heard of for a"
+            " day"
+        )
 
     def _not_one(self, what: str, typed: str, *, count: int) -> str:
         of = f"of tenant `{self.settings.tenant}` in `{self.store.name}`"
@@ -221,6 +254,7 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
                 store, known, people=people, default=settings.policy, tenant=settings.tenant
             ),
             auditing=Auditing(store),
+            tending=Tending(store, people=people),
         )
 
 

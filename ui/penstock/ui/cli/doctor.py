@@ -13,6 +13,7 @@ from penstock.checkpoints.migration import HEAD
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import PenstockError, PhoenixUnreachable
 from penstock.contracts.run import Run, RunStatus
+from penstock.contracts.worker import WorkerState
 from penstock.graphs import Catalog
 from penstock.nodes import isolation
 from penstock.runs.settings import Settings
@@ -96,7 +97,7 @@ async def _look(desk: Desk, catalog: Catalog | None) -> Sequence[Check]:
             found=", ".join(f"{name} {value}" for name, value in durability.items()),
             todo="have the database wait for the disk at a commit",
         ),
-        _workers(runs),
+        _workers(desk),
         _stuck(runs, now),
         *([] if catalog is None else [await _policies(desk, catalog)]),
         await _notices(desk),
@@ -125,10 +126,13 @@ def _isolation() -> Check:
     return Check(name="isolation", ok=True, found="; ".join(found))
 
 
-def _workers(runs: Sequence[Run]) -> Check:
-    """Tell which workers hold runs; an idle one leaves no trace in the store."""
-    seen = sorted({run.worker_id for run in runs if run.worker_id is not None})
-    return Check(name="workers", ok=True, found=", ".join(seen) or "none holds a run now")
+def _workers(desk: Desk) -> Check:
+    """Tell which workers are heard of; whether runs wait for one is looked at by themselves."""
+    known = [each for each in desk.tending.workers() if each.state is not WorkerState.ENDED]
+    told = [f"{each.id} is {each.state}" for each in known if each.state is not WorkerState.GONE]
+    gone = len(known) - len(told)
+    also = [f"{gone} more of the last day not any more"] if gone else []
+    return Check(name="workers", ok=True, found=", ".join([*(told or ["none is heard of"]), *also]))
 
 
 def _stuck(runs: Sequence[Run], now: datetime) -> Check:

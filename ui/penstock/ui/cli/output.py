@@ -18,6 +18,7 @@ _NEXT = {
     "unknown_run": "penstock runs",
     "unknown_gate": "penstock gates",
     "unknown_tool": "penstock tools",
+    "unknown_worker": "penstock workers",
 }
 """What to type after an error, where one command says more."""
 

@@ -11,6 +11,7 @@ from penstock.contracts.effect import Effect, Report
 from penstock.contracts.gate import Gate
 from penstock.contracts.run import LIVE, Run, RunStatus
 from penstock.contracts.step import Step
+from penstock.contracts.worker import KnownWorker
 
 _STYLES = {
     "started": "blue",
@@ -23,6 +24,10 @@ _STYLES = {
     "succeeded": "green",
     "failed": "red",
     "cancelled": "magenta",
+    "alive": "green",
+    "draining": "magenta",
+    "late": "yellow",
+    "gone": "red",
 }
 KEY_CHARS = 12
 """So much of an effect's key is shown, and is enough to name it."""
@@ -139,6 +144,29 @@ def of_gate(gate: Gate) -> dict[str, Any]:
         "expires_at": gate.expires_at,
         "closed_at": gate.closed_at,
         "effect_key": gate.effect_key,
+    }
+
+
+def of_worker(worker: KnownWorker) -> dict[str, Any]:
+    """Return a worker as JSON has it."""
+    return {
+        "id": worker.id,
+        "state": str(worker.state),
+        "host": worker.host,
+        "pid": worker.pid,
+        "version": worker.version,
+        "graphs": [
+            {"name": name, "fingerprint": fingerprint} for name, fingerprint in worker.graphs
+        ],
+        "slot_count": worker.slot_count,
+        "beat_s": worker.beat_s,
+        "lease_s": worker.lease_s,
+        "started_at": worker.started_at,
+        "seen_at": worker.seen_at,
+        "silent_s": worker.silent_s,
+        "drain_by": worker.drain_by,
+        "drain_at": worker.drain_at,
+        "ended_at": worker.ended_at,
     }
 
 
