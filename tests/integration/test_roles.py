@@ -7,12 +7,13 @@ from typing import Any, TypedDict
 import pytest
 
 from penstock.checkpoints import Checkpointer, Store
-from penstock.contracts.errors import NotAllowed
+from penstock.contracts.errors import InvalidPolicy, NotAllowed, PolicyChanged
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import Catalog
 from penstock.policies import Directory
 from penstock.runs import Policing, Runtime
 from penstock.runs.roles import Right, has_right
+from support.policies import sets
 from support.shops import chain_of
 
 PEOPLE = """
@@ -50,6 +51,7 @@ async def idle(_: State) -> State:
 
 
 GRAPH = chain_of(State, idle)
+OTHER = sets(allow='@id("all") permit (principal, action, resource);')
 
 
 @pytest.fixture
@@ -121,4 +123,19 @@ async def test_only_admins_change_policies(store: Store, people: Directory, pers
         await policing.load(GRAPH.name, by=person)
     with pytest.raises(NotAllowed, match="may not change policies"):
         await policing.use("chain@1", by=person)
+    (decides,) = await policing.versions(GRAPH.name)
+    with pytest.raises(NotAllowed, match="may not change policies"):
+        await policing.replace(GRAPH.name, OTHER, seen=decides.source.digest, by=person)
     assert [each.loaded_by for each in await policing.versions(GRAPH.name)] == ["alma"]
+
+
+async def test_admin_replaces_a_policy_that_is_sound(store: Store, people: Directory) -> None:
+    policing = Policing(store, Catalog.of(GRAPH), people=people)
+    seen, _ = await policing.load(GRAPH.name, by="alma")
+    broken = sets(allow='@id("all") permit (principal, action, resorce);')
+    with pytest.raises(InvalidPolicy, match=r"allow/allow.cedar:1: "):
+        await policing.replace(GRAPH.name, broken, seen=seen.source.digest, by="alma")
+    done = await policing.replace(GRAPH.name, OTHER, seen=seen.source.digest, by="alma")
+    assert (done.name, done.is_active, done.loaded_by) == ("chain@2", True, "alma")
+    with pytest.raises(PolicyChanged, match=r"`chain@2` decides by now, which `alma` activated"):
+        await policing.replace(GRAPH.name, seen.source, seen=seen.source.digest, by="alma")

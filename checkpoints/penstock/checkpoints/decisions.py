@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Dialect, Insert, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Dialect, Insert, Row, exists, func, select
 
 from penstock.checkpoints import audit
 from penstock.checkpoints.schema import decisions
 from penstock.checkpoints.statements import prepared
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.ids import IdempotencyKey, RunId
-from penstock.contracts.policy import Decided, Decision, Request, Verdict
+from penstock.contracts.policy import Decided, Decision, Request, Tally, Verdict
 
 _REQUESTS = TypeAdapter(Request)
 _DECISIONS = TypeAdapter(Decision)
@@ -69,19 +69,74 @@ def of_run(connection: Connection, run_id: RunId) -> Sequence[Decided]:
 def last_of_calls(
     connection: Connection, graph: str, *, tenant: str, since: datetime | None, limit: int
 ) -> Sequence[Decided]:
-    """Return what was decided last about each call of a graph, in the order of the calls.
+    """Return what was decided last about the newest calls of a graph, in the order of the calls.
 
     A call that waits is decided about each time its run goes on; the last time is what counts.
     """
-    last = (
-        select(func.max(decisions.c.id))
-        .where(decisions.c.graph == graph, decisions.c.tenant == tenant)
-        .group_by(decisions.c.effect_key)
+    later = decisions.alias("later")
+    again = exists().where(
+        later.c.effect_key == decisions.c.effect_key, later.c.id > decisions.c.id
     )
-    if since is not None:
-        last = last.where(decisions.c.at >= since)
-    statement = select(decisions).where(decisions.c.id.in_(last)).order_by(decisions.c.id)
-    return [_decided(row) for row in connection.execute(statement.limit(limit))]
+    statement = (
+        select(decisions)
+        .where(*_of_graph(graph, tenant, since), ~again)
+        .order_by(decisions.c.at.desc(), decisions.c.id.desc())
+        .limit(limit)
+    )
+    found = sorted(connection.execute(statement), key=lambda row: row.id)
+    return [_decided(row) for row in found]
+
+
+def tallied(connection: Connection, graph: str, *, tenant: str, since: datetime) -> Sequence[Tally]:
+    """Return of how many calls of a graph each decision was made since then.
+
+    A call that waits is decided about again and again, and counts once for what was said of it.
+    """
+    # A decision has nothing of the one call in it: what is the same is said in the same words, so
+    # that the database can count without reading them.
+    statement = (
+        select(
+            decisions.c.decision,
+            func.count(decisions.c.effect_key.distinct()).label("call_count"),
+        )
+        .where(*_of_graph(graph, tenant, since))
+        .group_by(decisions.c.decision)
+    )
+    return [
+        Tally(
+            decision=_DECISIONS.validate_json(row.decision),
+            call_count=row.call_count,
+            worded=row.decision,
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def worded(
+    connection: Connection,
+    graph: str,
+    tallies: Sequence[Tally],
+    *,
+    tenant: str,
+    since: datetime,
+    limit: int,
+) -> Sequence[Decided]:
+    """Return the newest decisions that some tallies have counted, the newest first."""
+    statement = (
+        select(decisions)
+        .where(
+            *_of_graph(graph, tenant, since),
+            decisions.c.decision.in_([tally.worded for tally in tallies]),
+        )
+        .order_by(decisions.c.at.desc(), decisions.c.id.desc())
+        .limit(limit)
+    )
+    return [_decided(row) for row in connection.execute(statement)]
+
+
+def _of_graph(graph: str, tenant: str, since: datetime | None) -> list[ColumnElement[bool]]:
+    found = [decisions.c.graph == graph, decisions.c.tenant == tenant]
+    return found if since is None else [*found, decisions.c.at >= since]
 
 
 @prepared(

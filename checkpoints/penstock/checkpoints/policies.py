@@ -7,19 +7,28 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Dialect, Executable, RowMapping, bindparam, func, select
+from sqlalchemy import Connection, Dialect, Executable, RowMapping, bindparam, func, select, text
 
 from penstock.checkpoints import audit
-from penstock.checkpoints.database import insert_or_keep
 from penstock.checkpoints.gates import look_again
 from penstock.checkpoints.schema import policy_activations, policy_versions
 from penstock.checkpoints.statements import prepared
 from penstock.contracts.audit import AuditEvent
-from penstock.contracts.errors import UnknownPolicy
-from penstock.contracts.policy import PolicyFile, PolicySetName, PolicySource, PolicyVersion
+from penstock.contracts.errors import PolicyChanged, UnknownPolicy
+from penstock.contracts.policy import (
+    Activation,
+    PolicyFile,
+    PolicySetName,
+    PolicySource,
+    PolicyVersion,
+)
 
 EVERYBODY = "*"
 """The tenant of what concerns all of them: a policy is its graph's."""
+
+_ALONE = text("SELECT pg_advisory_xact_lock(:place, hashtext(:graph))")
+_CHANGING = 0x706F6C69
+"""PostgreSQL: one transaction changes a graph's policy; the place of such locks among others."""
 
 
 def load(
@@ -30,18 +39,37 @@ def load(
     Returns it, and whether it is new. One that was loaded before is left as it is: whether it
     decides is for `activate` to say, so that a worker that starts does not undo a roll-back.
     """
-    same = select(policy_versions.c.number).where(
-        policy_versions.c.graph == graph, policy_versions.c.digest == source.digest
-    )
-    while True:
-        known = connection.execute(same).scalar()
-        if known is not None:
-            return get(connection, graph, known), False
+    _alone(connection, graph)
+    known = _number(connection, graph, source)
+    if known is not None:
+        return get(connection, graph, known), False
+    number = _add(connection, graph, source, at=at, by=by)
+    return activate(connection, graph, number, at=at, by=by), True
+
+
+def replace(
+    connection: Connection,
+    graph: str,
+    source: PolicySource,
+    *,
+    seen: str | None,
+    at: datetime,
+    by: str,
+) -> PolicyVersion:
+    """Have a version decide in place of the one of the digest `seen`; None where none did.
+
+    It is kept, unless it was before.
+
+    Raises:
+        PolicyChanged: another version decides by now; nothing was changed.
+    """
+    _alone(connection, graph)
+    if active_digest(connection, graph) != seen:
+        raise PolicyChanged(_changed(connection, graph))
+    number = _number(connection, graph, source)
+    if number is None:
         number = _add(connection, graph, source, at=at, by=by)
-        # Where writers run at once, another worker that starts may have been quicker: look again.
-        if number is not None:
-            _tell(connection, "loaded", graph, number, source.digest, at=at, actor=by)
-            return activate(connection, graph, number, at=at, by=by), True
+    return activate(connection, graph, number, at=at, by=by)
 
 
 def activate(
@@ -52,6 +80,7 @@ def activate(
     Raises:
         UnknownPolicy: there is no such version.
     """
+    _alone(connection, graph)
     source = get(connection, graph, number).source
     connection.execute(policy_activations.insert().values(graph=graph, number=number, at=at, by=by))
     _tell(connection, "activated", graph, number, source.digest, at=at, actor=by)
@@ -111,6 +140,25 @@ def versions(connection: Connection, graph: str) -> Sequence[PolicyVersion]:
     return [_version(row, is_active=row["number"] == now) for row in rows]
 
 
+def activations(connection: Connection, graph: str, *, limit: int) -> Sequence[Activation]:
+    """Return which versions were made to decide, the newest first: the first of them decides."""
+    statement = (
+        select(policy_activations)
+        .where(policy_activations.c.graph == graph)
+        .order_by(policy_activations.c.id.desc())
+        .limit(limit)
+    )
+    return [
+        Activation(number=row.number, at=row.at, by=row.by) for row in connection.execute(statement)
+    ]
+
+
+def graphs(connection: Connection) -> Sequence[str]:
+    """Return the names of the graphs for which a policy was ever loaded."""
+    named = select(policy_versions.c.graph).distinct().order_by(policy_versions.c.graph)
+    return connection.execute(named).scalars().all()
+
+
 @prepared()
 def _active(_: Dialect) -> Executable:
     newest = (
@@ -125,20 +173,48 @@ def _active(_: Dialect) -> Executable:
     )
 
 
-def _add(
-    connection: Connection, graph: str, source: PolicySource, *, at: datetime, by: str
-) -> int | None:
-    """Add a version under the next number; nothing where somebody has just added one."""
-    last = select(func.max(policy_versions.c.number)).where(policy_versions.c.graph == graph)
-    added = insert_or_keep(connection.dialect, policy_versions).values(
-        graph=graph,
-        number=(connection.execute(last).scalar() or 0) + 1,
-        digest=source.digest,
-        source=_dump(source),
-        loaded_at=at,
-        loaded_by=by,
+def _alone(connection: Connection, graph: str) -> None:
+    """Have no other transaction change which version of a graph's policy decides, till the end."""
+    # On SQLite whoever writes is alone.
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ALONE, {"place": _CHANGING, "graph": graph})
+
+
+def _number(connection: Connection, graph: str, source: PolicySource) -> int | None:
+    """Return under which number a version is kept; None where it is not."""
+    same = select(policy_versions.c.number).where(
+        policy_versions.c.graph == graph, policy_versions.c.digest == source.digest
     )
-    return connection.execute(added.returning(policy_versions.c.number)).scalar()
+    return connection.execute(same).scalar()
+
+
+def _add(connection: Connection, graph: str, source: PolicySource, *, at: datetime, by: str) -> int:
+    """Add a version under the next number."""
+    last = select(func.max(policy_versions.c.number)).where(policy_versions.c.graph == graph)
+    number = (connection.execute(last).scalar() or 0) + 1
+    connection.execute(
+        policy_versions.insert().values(
+            graph=graph,
+            number=number,
+            digest=source.digest,
+            source=_dump(source),
+            loaded_at=at,
+            loaded_by=by,
+        )
+    )
+    _tell(connection, "loaded", graph, number, source.digest, at=at, actor=by)
+    return number
+
+
+def _changed(connection: Connection, graph: str) -> str:
+    newest = activations(connection, graph, limit=1)
+    if not newest:
+        return f"no policy of graph `{graph}` decides any more; nothing was loaded"
+    return (
+        f"`{graph}@{newest[0].number}` decides by now, which `{newest[0].by}` activated at"
+        f" {newest[0].at:%Y-%m-%d %H:%M:%S} UTC; nothing was loaded. Look at what changed, and"
+        " compare with that"
+    )
 
 
 def _version(row: RowMapping, *, is_active: bool) -> PolicyVersion:

@@ -162,3 +162,15 @@ class Report:
     """A worker's id, or a person's."""
     detail: str | None
     """An error, a finding, or an answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedTool:
+    """A tool as the ledger knows it: from calls that were begun."""
+
+    name: str
+    version: str
+    """As of the newest call, like its class."""
+    effect: EffectClass
+    call_count: int
+    last_started_at: datetime

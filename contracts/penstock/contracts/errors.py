@@ -220,6 +220,12 @@ class UnknownPolicy(PenstockError):
     code = "unknown_policy"
 
 
+class PolicyChanged(PenstockError):
+    """Another version decides by now than whoever wanted to replace it has seen."""
+
+    code = "policy_changed"
+
+
 class InvalidDirectory(PenstockError):
     """The file that says who is who is missing, or is not one."""
 

@@ -193,6 +193,16 @@ class PolicyVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """That a version of a graph's policy was made to decide."""
+
+    number: int
+    """Of the version."""
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
     """A decision as the store keeps it: what was asked, what was said, and by which version."""
 
@@ -205,3 +215,13 @@ class Decided:
     request: Request
     decision: Decision
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many calls the same was said of."""
+
+    decision: Decision
+    call_count: int
+    worded: str
+    """The decision as the store has it, by which such calls are found."""

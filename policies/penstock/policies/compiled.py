@@ -1,29 +1,16 @@
 """A policy that is ready to decide."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from penstock.contracts.policy import Decision, GateRule, PolicySetName, Request, Verdict
-from penstock.policies.annotations import Annotation, Mode, is_shadow
+from penstock.contracts.policy import Decision, GateRule, Request, Verdict
+from penstock.policies.annotations import Annotation, is_shadow
 from penstock.policies.cedar_schema import ToolShape
 from penstock.policies.judge import Judge, Judgement
 from penstock.policies.reasons import Reason
+from penstock.policies.rules import rule_of
 from penstock.policies.shapes import LeftOut
 from penstock.policies.statements import Parsed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One policy of either set, for people."""
-
-    id: str
-    set: PolicySetName
-    mode: Mode
-    annotations: Mapping[str, str]
-    file: str
-    """Within the policy's folder: `gates/payments.cedar`."""
-    line: int
-    text: str
 
 
 class CompiledPolicy:
@@ -40,7 +27,7 @@ class CompiledPolicy:
         """The version's."""
         self.left_out: tuple[LeftOut, ...] = tuple(each for tool in tools for each in tool.left_out)
         """The fields of arguments that no policy can see."""
-        self.rules = tuple(_rule(policy) for policy in policies)
+        self.rules = tuple(rule_of(policy) for policy in policies)
         """Every policy of both sets."""
         self.groups = frozenset(
             rule.annotations[name]
@@ -131,16 +118,3 @@ def _message(judged: Judgement, request: Request) -> str:
 def _wish(rule: GateRule) -> str:
     count = "one approval" if rule.approval_count == 1 else f"{rule.approval_count} approvals"
     return f"`{rule.id}` wants {count} by `{rule.group}`"
-
-
-def _rule(policy: Parsed) -> Rule:
-    where = policy.statement
-    return Rule(
-        id=policy.id,
-        set=where.set,
-        mode=Mode.SHADOW if is_shadow(policy) else Mode.ENFORCE,
-        annotations=policy.tree.annotations,
-        file=where.file,
-        line=where.line,
-        text=where.text,
-    )

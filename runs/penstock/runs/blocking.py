@@ -107,6 +107,7 @@ class BlockingPolicing(_Blocking[Policing]):
     """The methods of `Policing`, as `BlockingRuntime` has those of `Runtime`."""
 
     load = _blocking(Policing.load)
+    replace = _blocking(Policing.replace)
     use = _blocking(Policing.use)
     versions = _blocking(Policing.versions)
     explain = _blocking(Policing.explain)

@@ -90,12 +90,39 @@ class Policing:
             UnknownGraph, InvalidPolicy: as `check`; the version before stays in force.
             NotAllowed: this person may not change policies.
         """
-        require(self._people, Right.RULE, by, self._tenant)
         known = self._catalog.get(graph)
         source, at = self._source(known, folder), self._clock.now()
-        return await self._store.write(
-            lambda connection: load(connection, known, source, self._people, at=at, by=by)
-        )
+
+        def change(connection: Connection) -> tuple[PolicyVersion, bool]:
+            require(self._people, Right.RULE, by, self._tenant)
+            return load(connection, known, source, self._people, at=at, by=by)
+
+        return await self._store.write(change)
+
+    async def replace(
+        self, graph: str, candidate: PolicySource, *, seen: str | None, by: str
+    ) -> PolicyVersion:
+        """Have a candidate decide from now on, in place of the version that its maker has seen.
+
+        Args:
+            graph: The name of a graph.
+            candidate: What is to decide. It is loaded, unless it was before.
+            seen: The digest of the version that it was compared with; None where none decided.
+            by: Who does it.
+
+        Raises:
+            NotAllowed: this person may not change policies.
+            PolicyChanged: another version decides by now; nothing was changed.
+            UnknownGraph, InvalidPolicy: as `check`; the version before stays in force.
+        """
+        self.compiled(graph, candidate)
+        at = self._clock.now()
+
+        def change(connection: Connection) -> PolicyVersion:
+            require(self._people, Right.RULE, by, self._tenant)
+            return policies.replace(connection, graph, candidate, seen=seen, at=at, by=by)
+
+        return await self._store.write(change)
 
     async def use(self, name: str, *, by: str) -> PolicyVersion:
         """Have a version decide from now on, by its name: `desk@2`.
@@ -104,12 +131,14 @@ class Policing:
             NotAllowed: this person may not change policies.
             UnknownPolicy: there is no such version.
         """
-        require(self._people, Right.RULE, by, self._tenant)
         graph, number = _parted(name)
         at = self._clock.now()
-        return await self._store.write(
-            lambda connection: policies.activate(connection, graph, number, at=at, by=by)
-        )
+
+        def change(connection: Connection) -> PolicyVersion:
+            require(self._people, Right.RULE, by, self._tenant)
+            return policies.activate(connection, graph, number, at=at, by=by)
+
+        return await self._store.write(change)
 
     async def versions(self, graph: str) -> Sequence[PolicyVersion]:
         """Return the versions of a graph's policy, the newest first."""
@@ -120,20 +149,29 @@ class Policing:
         return await self._store.read(lambda connection: decisions.of_run(connection, run_id))
 
     async def what_if(
-        self, graph: str, folder: Path, *, tenant: str, since: datetime | None
+        self,
+        graph: str,
+        candidate: Path | PolicySource,
+        *,
+        tenant: str,
+        since: datetime | None,
+        limit: int = CALL_ROWS,
     ) -> Sequence[Redecided]:
-        """Return what a candidate says of the calls that were decided about, in their order.
+        """Return what a candidate says of the newest calls that were decided about, in their order.
+
+        It is a folder, or the text itself.
 
         Raises:
             UnknownGraph, InvalidPolicy: as `check`.
         """
-        candidate = self.check(graph, folder)
+        source = read_source(candidate) if isinstance(candidate, Path) else candidate
+        policy = self.compiled(graph, source)
         recorded = await self._store.read(
             lambda connection: decisions.last_of_calls(
-                connection, graph, tenant=tenant, since=since, limit=CALL_ROWS
+                connection, graph, tenant=tenant, since=since, limit=limit
             )
         )
-        return redecide(recorded, candidate)
+        return redecide(recorded, policy)
 
     async def unpoliced(self, graphs: Iterable[Graph]) -> Sequence[str]:
         """Return the names of those graphs about which only the built-in policy asks people."""

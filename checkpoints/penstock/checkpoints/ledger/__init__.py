@@ -24,10 +24,12 @@ from penstock.checkpoints.ledger.reading import (
 )
 from penstock.checkpoints.ledger.resolve import look_now, looked_up, resolve, try_again
 from penstock.checkpoints.ledger.settle import compensated, did_not, doubt, fail, prolong, succeed
+from penstock.checkpoints.ledger.usage import calls, outcomes, tools
 
 __all__ = [
     "COUNT_LIMIT",
     "begin",
+    "calls",
     "compensated",
     "descend",
     "did_not",
@@ -47,10 +49,12 @@ __all__ = [
     "listed",
     "look_now",
     "looked_up",
+    "outcomes",
     "prolong",
     "reports",
     "resolve",
     "resolved",
     "succeed",
+    "tools",
     "try_again",
 ]

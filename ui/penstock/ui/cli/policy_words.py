@@ -68,10 +68,13 @@ def explained(decided: Decided) -> Sequence[str]:
 def of_what_if(found: Sequence[Redecided]) -> dict[str, Any]:
     """Return what a candidate would change as JSON has it."""
     changed = [each for each in found if each.is_changed]
-    counts = Counter((_name(each.before.decision), _name(each.after)) for each in found)
+    counts = Counter(
+        (_name(each.before.decision), _name(each.after)) for each in found if not each.why_not
+    )
     return {
         "call_count": len(found),
         "changed_count": len(changed),
+        "not_decided_anew": Counter(each.why_not for each in found if each.why_not),
         "counts": [
             {"before": before, "after": after, "count": count}
             for (before, after), count in sorted(counts.items())
@@ -96,9 +99,13 @@ def what_if(found: Sequence[Redecided]) -> Sequence[Any]:
     changed = [each for each in found if each.is_changed]
     if not found:
         return ["no calls were decided about"]
-    counts = Counter((_name(each.before.decision), _name(each.after)) for each in found)
+    counts = Counter(
+        (_name(each.before.decision), _name(each.after)) for each in found if not each.why_not
+    )
     rows = [(before, after, str(count)) for (before, after), count in sorted(counts.items())]
     said: list[Any] = [table("was", "would be", "calls", rows=rows)]
+    left_out = Counter(each.why_not for each in found if each.why_not)
+    said += [f"{count} calls were left out: {why}" for why, count in left_out.items()]
     if not changed:
         return [*said, f"it would change nothing about {len(found)} calls"]
     calls = [
