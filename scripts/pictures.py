@@ -14,6 +14,7 @@ import asyncio
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
+from inspect import signature
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,7 +85,8 @@ def registered() -> Mapping[str, str]:
         mock.patch("streamlit.navigation"),
         mock.patch.object(places, "know", known.update),
     ):
-        frame._pages(0)  # pyright: ignore[reportPrivateUsage]
+        make = frame._pages  # pyright: ignore[reportPrivateUsage]
+        make(*(0 for _ in signature(make).parameters))
     return {name: place.url_path for name, place in known.items()}
 
 

@@ -58,7 +58,13 @@ def look(**parameters: str) -> AppTest:
 def said(app: AppTest) -> str:
     """Return what a page says."""
     parts: list[Any] = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning]
-    return "\n".join(str(part.value) for part in [*parts, *app.error, *app.success])
+    cards: list[Any] = list(app.get("html"))
+    return "\n".join(
+        [
+            *(str(part.value) for part in [*parts, *app.error, *app.success]),
+            *(str(card.proto.body) for card in cards),
+        ]
+    )
 
 
 def decided(desk: Desk, gate: Gate) -> Gate:
@@ -77,7 +83,7 @@ def test_empty_inbox_says_what_would_appear_and_what_to_do() -> None:
 def test_inbox_lists_what_needs_whoever_looks(gate: Gate) -> None:
     app = look()
     assert "pay_refund" in said(app)
-    assert "1 of **finance**" in said(app)
+    assert "1 of <strong>finance</strong>" in said(app)
     assert gate.id in {box.key.removeprefix("pick-") for box in app.checkbox if box.key}
 
 

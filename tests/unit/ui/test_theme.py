@@ -1,14 +1,14 @@
 """What is written can be read: a contrast of 4.5 (WCAG 2.2, 1.4.3) on each ground."""
 
 import re
-import tomllib
 from importlib.resources import files
 from itertools import product
 
 import pytest
 
-THEME = tomllib.loads(files("penstock.ui").joinpath("theme.toml").read_text("utf-8"))["theme"]
-COLOURS = ("red", "orange", "yellow", "green", "blue", "violet", "gray")
+from penstock.ui.looks import COLOURS, SOFT, style, theme
+
+THEME = theme()
 LOGIN = files("penstock.ui").joinpath("login.html").read_text("utf-8")
 
 
@@ -25,20 +25,19 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("kind", ["light", "dark"])
 def test_text_and_links_can_be_read_on_every_ground(kind: str) -> None:
-    theme = THEME[kind]
-    grounds = [theme["backgroundColor"], theme["secondaryBackgroundColor"]]
-    grounds.append(theme["sidebar"]["backgroundColor"])
-    soft = {"light": "#52606d", "dark": "#a9b6c0"}[kind]
-    for ink, ground in product((theme["textColor"], theme["linkColor"], soft), grounds):
+    told = THEME[kind]
+    grounds = [told["backgroundColor"], told["secondaryBackgroundColor"]]
+    grounds.append(told["sidebar"]["backgroundColor"])
+    for ink, ground in product((told["textColor"], told["linkColor"], SOFT[kind]), grounds):
         assert contrast(ink, ground) >= 4.5, (ink, ground)
 
 
 @pytest.mark.parametrize(("kind", "colour"), list(product(["light", "dark"], COLOURS)))
 def test_badges_and_coloured_words_can_be_read(kind: str, colour: str) -> None:
-    theme = THEME[kind]
-    ink = theme[f"{colour}TextColor"]
-    assert contrast(ink, theme[f"{colour}BackgroundColor"]) >= 4.5
-    assert contrast(ink, theme["backgroundColor"]) >= 4.5
+    told = THEME[kind]
+    ink = told[f"{colour}TextColor"]
+    assert contrast(ink, told[f"{colour}BackgroundColor"]) >= 4.5
+    assert contrast(ink, told["backgroundColor"]) >= 4.5
 
 
 def test_words_on_buttons_can_be_read() -> None:
@@ -55,3 +54,11 @@ def test_page_to_log_in_at_can_be_read_light_and_dark() -> None:
         for ink in ("ink", "soft", "water", "bad"):
             assert contrast(told[ink], told["card"]) >= 4.5, ink
         assert contrast(told["on"], told["water"]) >= 4.5
+
+
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_every_colour_that_the_sheet_names_is_one_of_the_theme(*, is_dark: bool) -> None:
+    sheet = style(is_dark=is_dark)
+    named = set(re.findall(r"var\((--[\w-]+)\)", sheet))
+    assert named
+    assert named <= set(re.findall(r"(--[\w-]+): #", sheet))

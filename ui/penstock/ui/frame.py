@@ -9,29 +9,15 @@ from penstock.contracts.errors import PenstockError
 from penstock.contracts.inbox import GateFilter, Shelf
 from penstock.runs.roles import Right
 from penstock.runs.settings import LoginBy
-from penstock.ui import front, places
+from penstock.ui import front, looks, places
 from penstock.ui.components.words import plain, sentence
 from penstock.ui.pages import doubt, gate, graphs, inbox, run, runs
 from penstock.ui.troubles import tell
 
 # Streamlit asks another host for icons that it knows by name.
 _ICON = Path(__file__).with_name("icon.svg")
-_STYLE = """<style>
-[data-testid="stMainBlockContainer"] { max-width: 1400px; padding-top: 3rem; }
-[data-testid="stCaptionContainer"] { opacity: 1; }
-[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: SOFT; }
-[data-testid="stTable"] td, [data-testid="stTable"] th { overflow-wrap: anywhere; }
-@media (max-width: 1000px) {
-  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
-  [data-testid="stColumn"] { min-width: 100%; }
-}
-@media (prefers-reduced-motion: reduce) { * { transition: none !important; } }
-</style>"""
-
-# Streamlit writes in white on the colour that buttons have, whatever the colour.
-_DARK = """<style>
-[data-testid^="stBaseButton-primary"], [data-testid^="stBaseButton-primary"] * { color: #06252a; }
-</style>"""
+COUNT_S = 2.0
+"""So old may be what the way to the inbox says of it."""
 
 _RIGHTS = {
     Right.RULE: "admin",
@@ -47,8 +33,7 @@ def show() -> None:
     st.set_page_config(
         page_title="Penstock", page_icon=_ICON, layout="wide", initial_sidebar_state=240
     )
-    is_dark = st.context.theme.type == "dark"
-    st.html(_STYLE.replace("SOFT", "#a9b6c0" if is_dark else "#52606d") + (_DARK * is_dark))
+    st.html(looks.style(is_dark=st.context.theme.type == "dark"))
     if not _is_let_in():
         return
     try:
@@ -79,11 +64,13 @@ def _is_let_in() -> bool:
 
 def _counts() -> tuple[int, int]:
     """Return how many gates need whoever looks, and how many calls are in doubt."""
-    return front.read(
+    return front.lately(
+        ("frame", front.person()),
         lambda connection: (
             gates.count(connection, front.viewer(connection), Shelf.MINE, GateFilter()),
             ledger.doubt_count(connection, tenant=front.tenant()),
-        )
+        ),
+        for_s=COUNT_S,
     )
 
 

@@ -1,6 +1,6 @@
 """What the pages stand on: the open store, what acts on it, and who looks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -16,6 +16,7 @@ from penstock.runs.roles import Right, has_right
 from penstock.runs.settings import LoginBy
 from penstock.runs.viewing import viewer_of
 from penstock.ui.cli.desk import Desk
+from penstock.ui.recent import Recent
 from penstock.ui.sessions import COOKIE, Sessions
 
 T = TypeVar("T")
@@ -35,11 +36,13 @@ class Front:
 
 
 _open: list[Front] = []
+_recent = Recent()
 
 
 def open_front(front: Front) -> None:
     """Have the pages of this process show a control room, in place of one that they showed."""
     _open[:] = [front]
+    changed()
 
 
 def front() -> Front:
@@ -69,6 +72,20 @@ def read(query: Callable[[Connection], T]) -> T:
         StoreError: the store failed.
     """
     return desk().store.read_blocking(query)
+
+
+def lately(key: Hashable, query: Callable[[Connection], T], *, for_s: float) -> T:
+    """Return what a query has found in the last seconds, for numbers that nothing is decided by.
+
+    Raises:
+        StoreError: the store failed.
+    """
+    return _recent.get(key, lambda: read(query), for_s=for_s)
+
+
+def changed() -> None:
+    """Say that something was done: what was found before it does not count any more."""
+    _recent.forget()
 
 
 def runtime() -> BlockingRuntime:

@@ -1,8 +1,10 @@
 """Serving the control room: `penstock ui`."""
 
+import importlib
 import ipaddress
 import logging
 import socket
+import threading
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -16,12 +18,17 @@ from penstock.contracts.errors import InvalidSettings, PenstockError
 from penstock.graphs import Catalog
 from penstock.runs.settings import PREFIX, LoginBy, Settings
 from penstock.ui.accounts import Accounts
+from penstock.ui.assets import Assets, Files
 from penstock.ui.cli.desk import load_graphs, open_desk
 from penstock.ui.front import Front, open_front
 from penstock.ui.sessions import Sessions
 
 SCRIPT = Path(__file__).parent / "app" / "main.py"
 LOOPBACK = "localhost"
+WANTED_FIRST = ("penstock.ui.frame", "numpy", "PIL.Image", "streamlit.material_icon_names")
+WANTED_THEN = ("pandas", "pyarrow")
+"""What Streamlit imports only when a page wants it: the inbox, and pages with tables."""
+LATER_S = 15.0
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +117,7 @@ def config(settings: Settings, *, port: int) -> Mapping[str, Any]:
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "runner.magicEnabled": False,
+        "server.enableAgentApi": False,
         "logger.hideWelcomeMessage": True,
         "logger.level": "warning",
         **_flat(tomllib.loads(files("penstock.ui").joinpath("theme.toml").read_text("utf-8"))),
@@ -119,20 +127,33 @@ def config(settings: Settings, *, port: int) -> Mapping[str, Any]:
 def _app(settings: Settings, sessions: Sessions | None) -> Any:
     # They take a second, and look at the settings above when they are imported.
     import streamlit as st  # noqa: PLC0415
+    from streamlit.file_util import get_static_dir  # noqa: PLC0415
 
     from penstock.ui.doorway import Doorway, login_routes  # noqa: PLC0415
     from penstock.ui.troubles import tell  # noqa: PLC0415
 
     is_secure = (settings.ui_url or "").startswith("https://")
     routes = [] if sessions is None else login_routes(sessions, is_secure=is_secure)
+    begins_with = Files(Path(get_static_dir()))
+    _warm(begins_with)
     doorway = Middleware(Doorway, hosts=_hosts(settings), sessions=sessions)
     return st.App(
         SCRIPT,
         secrets=_secrets(settings),
         routes=routes,
-        middleware=[doorway],
+        middleware=[doorway, Middleware(Assets, files=begins_with)],
         on_script_error=tell,
     )
+
+
+def _warm(files: Files) -> None:
+    """Do beforehand what the first look would wait for; what others would, a little later."""
+    for name in WANTED_FIRST:
+        importlib.import_module(name)
+    files.pack()
+    later = threading.Timer(LATER_S, lambda: [importlib.import_module(n) for n in WANTED_THEN])
+    later.daemon = True
+    later.start()
 
 
 def _hosts(settings: Settings) -> frozenset[str] | None:

@@ -13,7 +13,7 @@ from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog
 from penstock.nodes import Tool
 from penstock.policies.facts.money import spell
-from penstock.ui.components.words import ago, badge, left, plain, short, spelled
+from penstock.ui.components.words import ago, badge, left, plain, sentence, short, spelled
 
 SOON_S = 15 * 60
 """With so little time left a gate is urgent."""
@@ -58,7 +58,9 @@ def title(gate: Gate) -> str:
             return f"`{_code(asked['may_it_happen'])}`{does}"
         case GateKind.IN_DOUBT:
             return f"Did `{_code(asked['did_it_happen'])}` happen?"
-        case _:
+        case GateKind.BUDGET:
+            return sentence(_headline(asked, gate))
+        case GateKind.QUESTION:
             return plain(short(_headline(asked, gate)))
 
 
@@ -70,7 +72,9 @@ def line(gate: Gate) -> str:
     match gate.kind:
         case GateKind.APPROVAL | GateKind.IN_DOUBT:
             return arguments(asked["arguments"])
-        case _:
+        case GateKind.BUDGET:
+            return ""
+        case GateKind.QUESTION:
             rest = {
                 name: value
                 for name, value in asked.items()
@@ -139,7 +143,7 @@ def of_whom(gate: Gate, principal: str) -> str:
 def time_left(gate: Gate, now: datetime) -> str:
     """Say how long there is for a decision and what happens then, as Markdown."""
     if gate.expires_at is None:
-        return f"waits since {ago(gate.opened_at, now)}, without end"
+        return f"asked {ago(gate.opened_at, now)}, and waits until somebody answers"
     then = "then the run fails" if gate.on_expiry is OnExpiry.FAIL else "then it is denied"
     told = f"{left(gate.expires_at, now)} left, {then}"
     is_soon = (gate.expires_at - now).total_seconds() < SOON_S
@@ -195,7 +199,9 @@ def _headline(asked: Mapping[str, Any], gate: Gate) -> str:
 def arguments(given: Mapping[str, Any]) -> str:
     """Return arguments in a line of Markdown, as far as there is room."""
     told = [
-        f"{plain(name)} **{plain(short(spelled(value), 60))}**" for name, value in given.items()
+        f"{plain(name)} **{plain(short(spelled(value), 60))}**"
+        for name, value in given.items()
+        if value not in (None, "")
     ]
     return " · ".join(told[:6]) + (f" · {len(told) - 6} more" if len(told) > 6 else "")
 

@@ -86,6 +86,7 @@ def review() -> None:
             (row, _decide(row, reason.strip(), approves=approve)) for row in rows
         ]
         del st.session_state[_ROWS]
+        front.changed()
         st.rerun()
 
 

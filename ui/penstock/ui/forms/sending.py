@@ -12,6 +12,7 @@ from penstock.contracts.errors import (
     PenstockError,
     StoreError,
 )
+from penstock.ui import front
 from penstock.ui.components.words import sentence
 
 _TOLD = "told"
@@ -35,6 +36,7 @@ def send(act: Callable[[], str], *, about: str) -> bool:
         told = Told(is_done=True, text=act())
     except PenstockError as error:
         told = Told(is_done=False, text=_why(error))
+    front.changed()
     st.session_state[_TOLD] = (about, told)
     return told.is_done
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from penstock.checkpoints import gates
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import GateKind
+from penstock.contracts.ids import GateId
 from penstock.contracts.inbox import GateFilter, Listed, Shelf
 from penstock.runs.links import PARAMETER
 from penstock.ui import front, places
@@ -19,6 +21,15 @@ from penstock.ui.forms import batch, sending
 
 PAGE = 20
 LOOK_S = 5.0
+"""So often is looked whether there is something else to show."""
+NEW_S = 1.0
+"""What was drawn so recently is not looked at again."""
+OLD_S = 60.0
+"""What is shown is drawn again after so long, for what it says of the time."""
+COUNT_S = 10.0
+"""So old may be the counts of the other shelves, and the names to filter by."""
+
+_SHOWN = "inbox-shown"
 
 _NAMES = {
     Shelf.MINE: "Needs me",
@@ -45,10 +56,22 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    counts: Mapping[Shelf, int]
-    listed: Sequence[Listed]
-    graphs: Mapping[str, int]
+class _Asked:
+    """What the URL asks for."""
+
+    shelf: Shelf
+    wanted: GateFilter
+    page: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """What a window shows, to tell when there is something else."""
+
+    asked: _Asked
+    count: int
+    ids: Sequence[GateId]
+    at: datetime
 
 
 def show() -> None:
@@ -61,6 +84,7 @@ def show() -> None:
         batch.review()
         return
     _list()
+    _watch()
 
 
 def _follow(token: str) -> None:
@@ -83,61 +107,98 @@ def _follow(token: str) -> None:
 
 
 @st.fragment(run_every=LOOK_S)
+def _watch() -> None:
+    """Draw the page anew when there is something else to show. Else it is left in peace."""
+    shown: _Shown = st.session_state[_SHOWN]
+    age_s = (front.now() - shown.at).total_seconds()
+    if age_s < NEW_S:
+        return
+    if age_s < OLD_S:
+        count, listed = front.read(lambda connection: _look(connection, shown.asked))
+        if (shown.count, shown.ids) == (count, _ids(listed)):
+            return
+        front.changed()
+    st.rerun()
+
+
+@st.fragment
 def _list() -> None:
-    shelf, wanted, page = _asked()
-    found = front.read(lambda connection: _find(connection, shelf, wanted, page))
-    _filters(found, shelf, wanted)
-    total = found.counts[shelf]
-    if not found.listed:
+    asked, now = _asked(), front.now()
+    shelf, wanted = asked.shelf, asked.wanted
+    count, listed = front.read(lambda connection: _look(connection, asked))
+    st.session_state[_SHOWN] = _Shown(asked=asked, count=count, ids=_ids(listed), at=now)
+    counts = {**_counts(wanted), shelf: count} if count < gates.COUNT_LIMIT else _counts(wanted)
+    _filters(counts, shelf, wanted)
+    if not listed:
         _empty(shelf, is_filtered=wanted != GateFilter())
         return
-    now = front.now()
     label = "Review" if shelf is Shelf.MINE else "Open"
+    if shelf is Shelf.MINE and sum(each.gate.kind is GateKind.APPROVAL for each in listed) > 1:
+        st.caption("Pick approvals of one tool to decide them together.")
     picked = [
-        listed
-        for listed in found.listed
+        each
+        for each in listed
         if card(
-            listed,
+            each,
             now,
             label=label,
-            picks=shelf is Shelf.MINE and listed.gate.kind is GateKind.APPROVAL,
+            picks=shelf is Shelf.MINE and each.gate.kind is GateKind.APPROVAL,
         )
     ]
     batch.offer(picked)
-    _pager(page, total, shelf)
+    _pager(asked.page, counts[shelf], shelf)
 
 
-def _asked() -> tuple[Shelf, GateFilter, int]:
-    """Return what the URL asks for."""
+def _asked() -> _Asked:
     shelf, kind = places.asked("shelf"), places.asked("kind")
     page = places.asked("page") or "1"
-    return (
-        Shelf(shelf) if shelf in list(Shelf) else Shelf.MINE,
-        GateFilter(
+    return _Asked(
+        shelf=Shelf(shelf) if shelf in list(Shelf) else Shelf.MINE,
+        wanted=GateFilter(
             kinds=(GateKind(kind),) if kind in list(GateKind) else (),
             graph=places.asked("graph"),
         ),
-        max(int(page), 1) if page.isdigit() else 1,
+        page=max(int(page), 1) if page.isdigit() else 1,
     )
 
 
-def _find(connection: Connection, shelf: Shelf, wanted: GateFilter, page: int) -> _Found:
+def _look(connection: Connection, asked: _Asked) -> tuple[int, Sequence[Listed]]:
     viewer = front.viewer(connection)
-    return _Found(
-        counts=gates.counts(connection, viewer, wanted),
-        listed=gates.shelf(connection, viewer, shelf, wanted, limit=PAGE, offset=(page - 1) * PAGE),
-        graphs=gates.graphs_asking(connection, tenant=front.tenant()),
+    offset = (asked.page - 1) * PAGE
+    return (
+        gates.count(connection, viewer, asked.shelf, asked.wanted),
+        gates.shelf(connection, viewer, asked.shelf, asked.wanted, limit=PAGE, offset=offset),
     )
 
 
-def _filters(found: _Found, shelf: Shelf, wanted: GateFilter) -> None:
+def _ids(listed: Sequence[Listed]) -> Sequence[GateId]:
+    return [each.gate.id for each in listed]
+
+
+def _counts(wanted: GateFilter) -> Mapping[Shelf, int]:
+    return front.lately(
+        ("counts", front.person(), wanted),
+        lambda connection: gates.counts(connection, front.viewer(connection), wanted),
+        for_s=COUNT_S,
+    )
+
+
+def _graphs() -> Sequence[str]:
+    return front.lately(
+        "asking",
+        lambda connection: sorted(gates.graphs_asking(connection, tenant=front.tenant())),
+        for_s=COUNT_S,
+    )
+
+
+def _filters(counts: Mapping[Shelf, int], shelf: Shelf, wanted: GateFilter) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Shelf",
             list(Shelf),
             default=shelf,
             required=True,
-            format_func=lambda each: f"{_NAMES[each]} ({_count(each, found.counts[each])})",
+            format_func=lambda each: f"{_NAMES[each]} ({_count(each, counts[each])})",
             key="inbox-shelf",
             label_visibility="collapsed",
             on_change=_choose,
@@ -155,7 +216,7 @@ def _filters(found: _Found, shelf: Shelf, wanted: GateFilter) -> None:
             on_change=_choose,
             args=("kind", "inbox-kind"),
         )
-        names = sorted({*found.graphs, *([wanted.graph] if wanted.graph else [])})
+        names = sorted({*_graphs(), *([wanted.graph] if wanted.graph else [])})
         st.selectbox(
             "Graph",
             names,
