@@ -77,18 +77,40 @@ def test_outcomes_are_of_one_tool_in_its_graph_and_time(store: Store, calls: Cal
     assert (started(None), started("demo"), started("other")) == (2, 2, 0)
 
 
-def test_calls_of_a_tool_come_newest_first_by_state_and_graph(store: Store, calls: Calls) -> None:
+def test_calls_of_a_tool_come_newest_first_of_one_graph_or_all(store: Store, calls: Calls) -> None:
     calls.begin("a")
     calls.begin("b", at=NOW + timedelta(seconds=1))
     calls.begin("c", tool="look", effect=EffectClass.READ)
 
-    def keys(graph: str | None = None, status: EffectStatus | None = None) -> list[str]:
+    def keys(graph: str | None = None) -> list[str]:
         found = store.read_blocking(
-            lambda tx: ledger.calls(tx, "pay", tenant="acme", graph=graph, status=status, limit=9)
+            lambda tx: ledger.calls(tx, "pay", tenant="acme", graph=graph, limit=9)
         )
         return [each.key for each in found]
 
-    assert keys() == ["b", "a"]
-    assert keys("demo", EffectStatus.STARTED) == ["b", "a"]
-    assert keys("demo", EffectStatus.IN_DOUBT) == []
-    assert keys("other") == []
+    assert (keys(), keys("demo"), keys("other")) == (["b", "a"], ["b", "a"], [])
+
+
+def test_calls_in_doubt_are_those_of_one_tool_and_graph(store: Store, calls: Calls) -> None:
+    for key, tool in (("a", "pay"), ("b", "pay"), ("c", "wire")):
+        calls.begin(key, tool=tool)
+    store.write_blocking(
+        lambda tx: tx.execute(
+            update(effects)
+            .where(effects.c.key != "b")
+            .values(
+                status=EffectStatus.IN_DOUBT,
+                ended_at=NOW,
+                error_code="unknown",
+                error_message="the answer was lost",
+            )
+        )
+    )
+
+    def keys(graph: str | None = None) -> list[str]:
+        found = store.read_blocking(
+            lambda tx: ledger.in_doubt(tx, "pay", tenant="acme", graph=graph, limit=9)
+        )
+        return [each.key for each in found]
+
+    assert (keys(), keys("demo"), keys("other")) == (["a"], ["a"], [])

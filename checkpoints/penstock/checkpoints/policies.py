@@ -209,11 +209,10 @@ def _add(connection: Connection, graph: str, source: PolicySource, *, at: dateti
 def _changed(connection: Connection, graph: str) -> str:
     newest = activations(connection, graph, limit=1)
     if not newest:
-        return f"no policy of graph `{graph}` decides any more; nothing was loaded"
+        return f"no policy of graph `{graph}` decides any more"
     return (
         f"`{graph}@{newest[0].number}` decides by now, which `{newest[0].by}` activated at"
-        f" {newest[0].at:%Y-%m-%d %H:%M:%S} UTC; nothing was loaded. Look at what changed, and"
-        " compare with that"
+        f" {newest[0].at:%Y-%m-%d %H:%M:%S} UTC. Look at what changed, and compare with that"
     )
 
 

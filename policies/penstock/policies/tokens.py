@@ -64,7 +64,7 @@ _TOKEN = re.compile(
       (?P<comment>//[^\n]*)
     | (?P<text>"(?:\\[^\n]|[^"\\\n])*(?:"|(?=\n)|\Z|\\\Z))
     | (?P<annotation>@[A-Za-z_]\w*)
-    | (?P<type>[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+|(?:decimal|datetime|duration|ip)(?=\())
+    | (?P<type>[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+(?:::(?="))?|(?:decimal|datetime|duration|ip)(?=\())
     | (?P<field>\.\s*[A-Za-z_]\w*)
     | (?P<word>[A-Za-z_]\w*)
     | (?P<number>\d+)

@@ -45,7 +45,7 @@ def test_words_are_told_apart() -> None:
         (Kind.FORBID, "forbid"),
         (Kind.SUBJECT, "principal"),
         (Kind.SUBJECT, "action"),
-        (Kind.TYPE, "Penstock::Action"),
+        (Kind.TYPE, "Penstock::Action::"),
         (Kind.TEXT, '"pay"'),
         (Kind.SUBJECT, "resource"),
     ]

@@ -24,7 +24,7 @@ from penstock.checkpoints.ledger.reading import (
 )
 from penstock.checkpoints.ledger.resolve import look_now, looked_up, resolve, try_again
 from penstock.checkpoints.ledger.settle import compensated, did_not, doubt, fail, prolong, succeed
-from penstock.checkpoints.ledger.usage import calls, outcomes, tools
+from penstock.checkpoints.ledger.usage import calls, in_doubt, outcomes, tools
 
 __all__ = [
     "COUNT_LIMIT",
@@ -43,6 +43,7 @@ __all__ = [
     "forget",
     "gate_of",
     "get",
+    "in_doubt",
     "keys",
     "leave",
     "lineage_of",

@@ -10,6 +10,9 @@ from penstock.checkpoints.schema import effects, runs
 from penstock.contracts.effect import Effect, EffectStatus, UsedTool
 from penstock.contracts.tool import EffectClass
 
+DOUBT_ROWS = 1000
+"""So many calls in doubt are looked through for those of one tool."""
+
 
 def tools(connection: Connection, *, tenant: str) -> Sequence[UsedTool]:
     """Return the tools of which a tenant has begun calls, by name."""
@@ -75,13 +78,7 @@ def outcomes(
 
 
 def calls(
-    connection: Connection,
-    tool: str,
-    *,
-    tenant: str,
-    graph: str | None,
-    status: EffectStatus | None = None,
-    limit: int,
+    connection: Connection, tool: str, *, tenant: str, graph: str | None, limit: int
 ) -> Sequence[Effect]:
     """Return calls of a tool without large results, those that began last first."""
     statement = (
@@ -90,9 +87,30 @@ def calls(
         .order_by(effects.c.started_at.desc(), effects.c.key)
         .limit(limit)
     )
-    if status is not None:
-        statement = statement.where(effects.c.status == status)
     if graph is not None:
         of_graph = (runs.c.id == effects.c.run_id) & (runs.c.graph == graph)
         statement = statement.join(runs, of_graph)
+    return [effect_of(dict(row)) for row in connection.execute(statement).mappings()]
+
+
+def in_doubt(
+    connection: Connection, tool: str, *, tenant: str, graph: str | None, limit: int
+) -> Sequence[Effect]:
+    """Return calls of a tool that are in doubt, those that have been for longest first."""
+    # The few of all tools first: SQLite would look at every call that the tool has ever had.
+    few = (
+        select(effects)
+        .where(effects.c.status == EffectStatus.IN_DOUBT)
+        .order_by(effects.c.settles_at)
+        .limit(DOUBT_ROWS)
+        .subquery()
+    )
+    statement = (
+        select(few)
+        .where(few.c.tenant == tenant, few.c.tool == tool)
+        .order_by(few.c.settles_at, few.c.key)
+        .limit(limit)
+    )
+    if graph is not None:
+        statement = statement.join(runs, (runs.c.id == few.c.run_id) & (runs.c.graph == graph))
     return [effect_of(dict(row)) for row in connection.execute(statement).mappings()]

@@ -98,6 +98,11 @@ class Tool(BaseTool, Generic[R]):
         return self.definition.contract
 
     @property
+    def is_adopted(self) -> bool:
+        """Whether it stands for somebody else's tool, which knows nothing of contracts."""
+        return self._adopted is not None
+
+    @property
     def function(self) -> Callable[..., object]:
         """The bare function, for tests and for whatever carries out calls."""
         return self.definition.function

@@ -18,7 +18,7 @@ from penstock.ui.components.words import ago, badge, left, plain, sentence, shor
 SOON_S = 15 * 60
 """With so little time left a gate is urgent."""
 
-_EFFECTS: Mapping[str, tuple[str, str]] = {
+EFFECTS: Mapping[str, tuple[str, str]] = {
     EffectClass.READ: ("gray", "only reads"),
     EffectClass.IDEMPOTENT: ("gray", "can be repeated"),
     EffectClass.TRANSACTIONAL: ("gray", "in our own database"),
@@ -26,6 +26,7 @@ _EFFECTS: Mapping[str, tuple[str, str]] = {
     EffectClass.PROBE: ("orange", "acts outside, can be looked up"),
     EffectClass.UNSAFE: ("red", "acts outside, cannot be looked up"),
 }
+"""How careful one has to be with a tool of a class, as a colour and in words."""
 _KINDS: Mapping[GateKind, tuple[str, str, str]] = {
     GateKind.APPROVAL: ("blue", "approval", "verified_user"),
     GateKind.QUESTION: ("violet", "question", "help"),
@@ -91,7 +92,7 @@ def badges(gate: Gate, *, amount: str | None = None, is_simulated: bool = False)
     if amount is not None:
         found.append(badge("green", plain(amount), "payments"))
     if gate.kind is GateKind.APPROVAL and not is_forgotten(gate):
-        colour, name = _EFFECTS.get(asked["effect"], ("gray", plain(str(asked["effect"]))))
+        colour, name = EFFECTS.get(asked["effect"], ("gray", plain(str(asked["effect"]))))
         found.append(badge(colour, name))
         facts: Mapping[str, Any] = asked.get("facts", {})
         if facts.get("saw_untrusted"):

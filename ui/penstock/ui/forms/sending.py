@@ -10,6 +10,7 @@ from penstock.contracts.errors import (
     GateNotReady,
     GateStale,
     PenstockError,
+    PolicyChanged,
     StoreError,
 )
 from penstock.ui import front
@@ -59,6 +60,8 @@ def _why(error: PenstockError) -> str:
     match error:
         case GateStale():
             return f"**This has changed under you; nothing was sent.** {said}."
+        case PolicyChanged():
+            return f"**Somebody was quicker; nothing was loaded.** {said}."
         case GateClosed():
             return f"**Somebody was quicker, or the time was up; nothing was sent.** {said}."
         case GateNotReady():

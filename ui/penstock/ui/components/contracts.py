@@ -1,0 +1,165 @@
+"""Tool contracts in words, for people who approve what tools do."""
+
+from collections.abc import Mapping, Sequence
+
+from penstock.contracts.policy import Taint
+from penstock.contracts.tool import (
+    REPEATABLE,
+    Cost,
+    EffectClass,
+    IsolationTier,
+    OnFailure,
+    RetryAfter,
+    ToolContract,
+)
+from penstock.ui.cli import texts
+
+_MICROS = 1_000_000
+
+
+def if_worker_dies(contract: ToolContract) -> str:
+    """Say what it means that a worker dies in the middle of a call."""
+    looked_up = "it is looked up" if contract.has_probe else "a person is asked"
+    match contract.effect:
+        case EffectClass.READ:
+            return "It changes nothing: the call is made again."
+        case EffectClass.IDEMPOTENT:
+            return (
+                "Doing it twice comes to the same as doing it once: the call is made again, with"
+                " the same arguments."
+            )
+        case EffectClass.TRANSACTIONAL:
+            return (
+                "What it had written was rolled back with the transaction: the call is made again."
+            )
+        case EffectClass.KEYED:
+            lives = texts.age(contract.key_lifetime_s or 0)
+            return (
+                "The service knows the call by its key: it is made again with the same key, which"
+                f" the service remembers for {lives}. After that it may have happened, and"
+                f" {looked_up}."
+            )
+        case EffectClass.PROBE:
+            return (
+                f"It may have happened. {texts.age(contract.margin_s)} after its deadline, when it"
+                " can no longer land, it is looked up; where that cannot tell, a person is asked."
+            )
+        case EffectClass.UNSAFE:
+            return (
+                "It may have happened, and nothing can find out: its run waits until a person has"
+                " said whether it did."
+            )
+
+
+def is_worst_case(contract: ToolContract, *, is_adopted: bool) -> bool:
+    """Tell whether nobody has said anything of somebody else's tool."""
+    return (
+        is_adopted
+        and contract.effect is EffectClass.UNSAFE
+        and contract.taints == frozenset(Taint)
+        and not (contract.scopes or contract.tags or contract.facts)
+    )
+
+
+def said_by(contract: ToolContract, *, is_adopted: bool) -> str:
+    """Say where a contract comes from."""
+    if is_worst_case(contract, is_adopted=is_adopted):
+        return (
+            "Nobody has said what this tool does, so the worst is taken for true: it acts outside,"
+            " cannot be looked up, is tried once, and its results are not to be trusted."
+            " `adopt(…)` in `declare(…, tools=[…])` says more."
+        )
+    if is_adopted:
+        return "It is somebody else's tool; the graph says this of it."
+    return "Its author declares it in its code."
+
+
+def terms(contract: ToolContract) -> Mapping[str, str]:
+    """Return the terms of a contract, those that matter most first."""
+    told = {
+        "Who may call it": _list(contract.scopes, "whoever has", nothing="no scope is wanted"),
+        "An attempt may take": f"{texts.age(contract.timeout_s)}; what was sent may still land"
+        f" {texts.age(contract.margin_s)} after that",
+        "It is tried": _retry(contract),
+        "A call costs at most": "nothing" if contract.cost is None else _cost(contract.cost),
+        "It runs": _WHERE[contract.isolation],
+        "Its key lives": texts.age(contract.key_lifetime_s) if contract.key_lifetime_s else "",
+        "Its results carry": _taints(contract),
+        "Its tags": ", ".join(sorted(contract.tags)),
+        "Policies are told": "; ".join(
+            f"{name} ({fact.description})" for name, fact in sorted(contract.facts.items())
+        ),
+        "It is given the secrets": ", ".join(sorted(contract.secrets)),
+        "Nobody is shown": ", ".join(sorted(contract.sensitive)),
+        "It can be looked up": _yes(contract.has_probe, "it has a probe"),
+        "It can be undone": "no" if contract.compensate is None else f"by {contract.compensate}",
+        "It happens once across runs": _yes(contract.has_key, "it has a business key"),
+        "Its results are checked": _yes(contract.has_verify, "by a check of its own, too"),
+        "Where it fails": _ON_FAILURE[contract.on_failure],
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def failures(contract: ToolContract) -> Sequence[tuple[str, str, str]]:
+    """Return how a call can fail: the error, what it says, and what is done then."""
+    retried = contract.retry.attempt_limit > 1
+    again = f"it is tried again, {contract.retry.attempt_limit} times at most"
+    may_repeat = contract.effect in REPEATABLE
+    open_end = "it is in doubt"
+    if may_repeat:
+        any_ = retried and contract.retry.after is RetryAfter.ANY
+        open_end = again if any_ else "it has failed; it may be made again"
+    return (
+        (
+            "Retryable",
+            "nothing happened, and the same call may succeed later",
+            again if retried else "it has failed",
+        ),
+        ("Permanent", "nothing happened, and the same call will fail again", "it has failed"),
+        ("RefusedByService", "nothing happened: the service will not do it", "it has failed"),
+        ("any other error, or its time is up", "it may have happened", open_end),
+    )
+
+
+def _retry(contract: ToolContract) -> str:
+    plan = contract.retry
+    if plan.attempt_limit == 1:
+        return "once"
+    after = {
+        RetryAfter.DEFINITE: "after failures in which nothing happened",
+        RetryAfter.ANY: "after any failure",
+    }
+    return (
+        f"{plan.attempt_limit} times at most, {after[plan.after]}, first after"
+        f" {texts.age(plan.first_wait_s)}"
+    )
+
+
+def _cost(cost: Cost) -> str:
+    return f"{cost.amount_micros / _MICROS:,.6g} {cost.currency}"
+
+
+def _taints(contract: ToolContract) -> str:
+    told = {
+        Taint.UNTRUSTED: "words of outsiders",
+        Taint.PRIVATE: "data that must not leave the house",
+    }
+    return " and ".join(told[taint] for taint in Taint if taint in contract.taints)
+
+
+def _list(names: frozenset[str], before: str, *, nothing: str) -> str:
+    return f"{before} {', '.join(sorted(names))}" if names else nothing
+
+
+def _yes(is_so: bool, how: str) -> str:  # noqa: FBT001
+    return f"yes, {how}" if is_so else "no"
+
+
+_WHERE = {
+    IsolationTier.IN_PROCESS: "in the worker's own process",
+    IsolationTier.SUBPROCESS: "in a process of its own, which is killed at the deadline",
+}
+_ON_FAILURE = {
+    OnFailure.TELL: "the model is told, and may try something else",
+    OnFailure.RAISE: "the node fails",
+}
