@@ -22,8 +22,6 @@ from support.runs import NOW
 
 PATIENCE_S = 120
 ADMINS = """
-[users.alma]
-groups = ["admins"]
 [users.adam]
 groups = ["admins"]
 """

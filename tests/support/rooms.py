@@ -118,10 +118,12 @@ groups = ["finance"]
 groups = ["finance"]
 [users.olga]
 groups = ["operators"]
+[users.alma]
+groups = ["admins"]
 [users.vera]
 [agents.paying]
 """
-WHO = ("ada", "fay", "finn", "olga", "vera")
+WHO = ("ada", "alma", "fay", "finn", "olga", "vera")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ def tried(text: str) -> AppTest:
 @pytest.mark.usefixtures("desk")
 def test_rules_are_listed_with_what_they_do() -> None:
     app = look("policies", graph="paying")
-    assert "1 decides" in said(app)
+    assert "`paying@1` decides" in said(app)
     (table,) = tables(app)
     assert table["Rule"] == ["all", "above-100"]
     assert table["It"] == ["✓ permits", "◐ asks 1 of finance"]

@@ -32,6 +32,12 @@ def sentence(text: str) -> str:
     )
 
 
+def code(name: str) -> str:
+    """Return a name as Markdown from which it can be copied as it is."""
+    line = " ".join(name.split()).replace("`", "'")
+    return f"`{line}`"
+
+
 def short(text: str, limit: int = SHORT) -> str:
     """Return the beginning of a text, on one line."""
     line = " ".join(text.split())

@@ -16,7 +16,7 @@ from penstock.ui.components import cedar, charts
 from penstock.ui.components.findings import problems
 from penstock.ui.components.matrix import LOOSER, NAMES, STRICTER, Outcome, matrix, outcome
 from penstock.ui.components.table import opened
-from penstock.ui.components.words import ago, plain, sentence, short, spelled
+from penstock.ui.components.words import ago, code, plain, sentence, short, spelled
 from penstock.ui.forms.versions import only_admins, replace
 
 LETTERS = 500_000
@@ -190,8 +190,8 @@ def _summary(tried: _Tried) -> None:
 def _difference(tried: _Tried, source: PolicySource, active: PolicyVersion | None) -> None:
     seen = tried.seen
     if (None if active is None else active.name) != (None if seen is None else seen.name):
-        name = "no version" if seen is None else f"**{plain(seen.name)}**"
-        now = "none" if active is None else f"**{plain(active.name)}**"
+        name = "no version" if seen is None else code(seen.name)
+        now = "none" if active is None else code(active.name)
         st.warning(
             f"It was compared with {name}, and {now} decides by now. Check it again to compare"
             " with that.",
@@ -256,9 +256,9 @@ def _activate(
         ' `@mode("shadow")`.'
     )
     with st.popover("Load and activate", icon=":material/publish:"):
-        name = "nothing" if tried.seen is None else plain(tried.seen.name)
+        name = "nothing" if tried.seen is None else code(tried.seen.name)
         st.markdown(
-            f"In place of **{name}**. Of the {tried.outcome.decided_count:,} calls that it was"
+            f"In place of {name}. Of the {tried.outcome.decided_count:,} calls that it was"
             f" tried on, {tried.outcome.changed_count:,} would have come to something else."
         )
         if st.button("Do it", type="primary", icon=":material/check:", key="candidate-do"):

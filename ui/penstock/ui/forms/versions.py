@@ -9,7 +9,7 @@ from penstock.runs.roles import ADMINS, Right
 from penstock.ui import front, places
 from penstock.ui.components import cedar
 from penstock.ui.components.table import shown
-from penstock.ui.components.words import instant, plain
+from penstock.ui.components.words import code, instant, plain
 from penstock.ui.forms.sending import send
 
 
@@ -31,7 +31,7 @@ def show(graph: str, versions: Sequence[PolicyVersion], activations: Sequence[Ac
         st.subheader("What was loaded", anchor=False)
         shown(
             {
-                "version": [plain(each.name) for each in versions],
+                "version": [code(each.name) for each in versions],
                 "loaded": [instant(each.loaded_at) for each in versions],
                 "by": [plain(each.loaded_by) for each in versions],
                 "digest": [each.source.digest[:12] for each in versions],
@@ -47,8 +47,8 @@ def show(graph: str, versions: Sequence[PolicyVersion], activations: Sequence[Ac
 
 
 def _decides(graph: str, activation: Activation, number: int) -> str:
-    name = plain(f"{graph}@{activation.number}")
-    return f"**{name}**, decides" if number == 0 else name
+    name = code(f"{graph}@{activation.number}")
+    return f"{name} **decides**" if number == 0 else name
 
 
 def _compare(graph: str, versions: Sequence[PolicyVersion]) -> None:
@@ -86,10 +86,10 @@ def _go_back(version: PolicyVersion, active: PolicyVersion) -> None:
     if not front.may(Right.RULE):
         only_admins()
         return
-    label = f"Have {plain(version.name)} decide again"
+    label = f"Have {code(version.name)} decide again"
     with st.popover(label, icon=":material/history:"):
         st.markdown(
-            f"**{plain(version.name)}** decides from then on in place of **{plain(active.name)}**,"
+            f"{code(version.name)} decides from then on in place of {code(active.name)},"
             " in every worker, also about calls that wait at gates."
         )
         if st.button("Do it", type="primary", icon=":material/check:", key="versions-back"):
@@ -108,7 +108,7 @@ def replace(
         digest = None if seen is None else seen.source.digest
         with front.policing() as policing:
             done = policing.replace(graph, source, seen=digest, by=front.person())
-        return f"**{plain(done.name)}** decides from now on, in every worker."
+        return f"{code(done.name)} decides from now on, in every worker."
 
     if send(act, about=f"policy-{graph}"):
         for name in done_with:

@@ -25,7 +25,7 @@ from penstock.ui.components.findings import findings
 from penstock.ui.components.matrix import NAMES
 from penstock.ui.components.rulings import NOTHING, SAID, Ruling, by_rule
 from penstock.ui.components.table import opened
-from penstock.ui.components.words import ago, badge, plain, sentence, short, spelled
+from penstock.ui.components.words import ago, badge, code, plain, sentence, short, spelled
 from penstock.ui.forms import candidate, sending, versions
 
 DAYS = 7
@@ -141,7 +141,7 @@ def _head(graph: str, found: _Found) -> None:
         return
     rules = read_rules(active.source)
     shadows = sum(rule.mode is Mode.SHADOW for rule in rules)
-    badges = [badge("green", f"{plain(active.name)} decides", "check_circle")]
+    badges = [badge("green", f"{code(active.name)} decides", "check_circle")]
     badges.append(badge("gray", f"{len(rules)} rules"))
     if shadows:
         badges.append(badge("violet", f"{shadows} in shadow mode, not enforced", "visibility"))
