@@ -33,7 +33,16 @@ BUSY_TIMEOUT_S = 30.0
 
 
 ERASED_FROM = (
-    *("runs", "steps", "effects", "effect_reports", "effect_results", "gates", "gate_votes"),
+    *(
+        "runs",
+        "run_tags",
+        "steps",
+        "effects",
+        "effect_reports",
+        "effect_results",
+        "gates",
+        "gate_votes",
+    ),
     *("decisions", "run_keys", "audit_events"),
     *("checkpoints", "checkpoint_values", "checkpoint_writes"),
 )

@@ -34,6 +34,7 @@ from penstock.checkpoints.schema import (
     gate_votes,
     gates,
     run_keys,
+    run_tags,
     runs,
     steps,
     thread_lineages,
@@ -159,12 +160,14 @@ def _run(connection: Connection, run: Run) -> Erased:
         .where(runs.c.id == run.id)
         .values(
             input="null",
+            tags="[]",
             cancel_reason=None,
             pause_reason=None,
             failure_message=_if_there(runs.c.failure_message),
             failure_redrivable=case((runs.c.failure_code.is_not(None), 0), else_=None),
         )
     )
+    connection.execute(delete(run_tags).where(run_tags.c.run_id == run.id))
     told = update(steps).where(steps.c.run_id == run.id, steps.c.error.is_not(None))
     connection.execute(told.values(error=GONE))
     return Erased(store="run", count=1)

@@ -16,7 +16,7 @@ from penstock.contracts.run import TRANSITIONS, RunStatus, sources
 @prepared(
     *("id", "tenant", "key", "thread_id", "graph", "graph_version", "fingerprint", "input"),
     *("mode", "principal", "status", "epoch", "lost_count", "created_at", "changed_at"),
-    *("deadline_ms", "deadline_at", "parent_id"),
+    *("deadline_ms", "deadline_at", "parent_id", "tags"),
 )
 def add(dialect: Dialect) -> ReturningInsert[Any]:
     """Add a run, if none has its key yet, and return it."""

@@ -275,6 +275,12 @@ class PhoenixUnreachable(PenstockError):
     retryable = True
 
 
+class RunStale(PenstockError):
+    """A run has changed since somebody saw it and meant it so; it was left as it is."""
+
+    code = "run_stale"
+
+
 class TooManyRuns(PenstockError):
     """More runs fit a filter than are acted on unasked; nothing was changed."""
 

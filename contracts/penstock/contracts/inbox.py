@@ -1,10 +1,11 @@
 """What pages list: gates as one person sees them, runs and calls in doubt as somebody looks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from penstock.contracts.budget import Money
 from penstock.contracts.effect import Doubt, Effect
 from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import GateId
@@ -77,20 +78,35 @@ class RunFilter:
     statuses: Sequence[RunStatus] = ()
     """Empty for all."""
     graph: str | None = None
+    fingerprint: str | None = None
+    """Of the graph's shape that they were started with."""
+    thread_id: str | None = None
     since: datetime | None = None
     """Created then or later."""
+    tags: Sequence[str] = ()
+    """Has all of these."""
+    tokens: int | None = None
+    """Has used so many at least, with its children."""
+    money: Money | None = None
+    """Has cost so much at least, in this currency, with its children."""
     waits_for: str | None = None
     """Waits at an open gate for the approval of this group."""
+    node: str | None = None
+    """Waits in this node of its graph."""
     text: str | None = None
     """The beginning of its id, or its key, its thread, or for whom it acts, whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedRun:
-    """A run in a list, with the gates that it waits at."""
+    """A run in a list, with the gates that it waits at, and what it has used."""
 
     run: Run
     open_gates: Sequence[Gate]
+    tokens: int
+    """What it has used, with its children."""
+    money: Money | None
+    """What it has cost, with them; None where nothing with a price was used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,3 +131,28 @@ class Resolved:
     """None where it was forgotten with its run."""
     is_by_person: bool
     """Somebody said so; otherwise its probe did, or whoever carried it out, later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphVersion:
+    """A form of a graph that runs were started with."""
+
+    version: str
+    fingerprint: str
+    """Of its shape: a worker whose graph differs does not drive the runs."""
+    counts: Mapping[RunStatus, int]
+    """Its runs by state; a state without any is missing."""
+    first_at: datetime
+    """When its first run was created."""
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingNode:
+    """A node in which runs of one form of a graph wait."""
+
+    node: str
+    """Its path from the top."""
+    version: str
+    fingerprint: str
+    count: int

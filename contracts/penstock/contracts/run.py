@@ -148,6 +148,8 @@ class NewRun:
     """The run that starts it: it shares that one's budget and ends when that one is cancelled."""
     caller: str | None = None
     """The span of whoever starts it, as a `traceparent` of W3C's trace context."""
+    tags: tuple[str, ...] = ()
+    """What it is sorted by, beside those of its parent, which it inherits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +205,8 @@ class Run:
     """The user whom it acts for; empty where nobody was named."""
     parent_id: RunId | None = None
     """The run that has started it."""
+    tags: tuple[str, ...] = ()
+    """What people and programs sort it by; see `penstock.contracts.tag`."""
 
     @property
     def fence(self) -> Fence:

@@ -2,7 +2,13 @@
 
 from penstock.runs.approvals import Approvals
 from penstock.runs.auditing import Auditing
-from penstock.runs.blocking import BlockingApprovals, BlockingPolicing, BlockingRuntime
+from penstock.runs.blocking import (
+    BlockingApprovals,
+    BlockingBulk,
+    BlockingPolicing,
+    BlockingRuntime,
+)
+from penstock.runs.bulk import Bulk
 from penstock.runs.engine import Engine
 from penstock.runs.local import LocalEngine
 from penstock.runs.pace import Pace
@@ -15,8 +21,10 @@ __all__ = [
     "Approvals",
     "Auditing",
     "BlockingApprovals",
+    "BlockingBulk",
     "BlockingPolicing",
     "BlockingRuntime",
+    "Bulk",
     "Engine",
     "LocalEngine",
     "Pace",

@@ -1,4 +1,4 @@
-"""The runtime, approvals and policies for scripts and pages that are not asynchronous."""
+"""The runtime, approvals, policies and deeds for scripts and pages that are not asynchronous."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from penstock.runs.approvals import Approvals
+from penstock.runs.bulk import Bulk
 from penstock.runs.policing import Policing
 from penstock.runs.runtime import Runtime
 
@@ -101,6 +102,13 @@ class BlockingApprovals(_Blocking[Approvals]):
     revoke = _blocking(Approvals.revoke)
     delegations = _blocking(Approvals.delegations)
     votes = _blocking(Approvals.votes)
+
+
+class BlockingBulk(_Blocking[Bulk]):
+    """The methods of `Bulk`, as `BlockingRuntime` has those of `Runtime`."""
+
+    plan = _blocking(Bulk.plan)
+    carry_out = _blocking(Bulk.carry_out)
 
 
 class BlockingPolicing(_Blocking[Policing]):

@@ -72,6 +72,11 @@ def require_steering(people: People, run: Run, person: str, *, own: bool = True)
         require(people, Right.STEER, person, run.tenant)
 
 
+def may_steer(people: People, principal: str, person: str, tenant: str, *, own: bool) -> bool:
+    """Tell whether `require_steering` lets pass for a run that acts for `principal`."""
+    return (own and person == principal) or has_right(people, Right.STEER, person, tenant)
+
+
 _WHAT = {
     Right.LOOK: "look at the runs of tenant",
     Right.START: "start runs in tenant",

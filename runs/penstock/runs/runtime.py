@@ -11,14 +11,16 @@ from sqlalchemy import Connection
 from penstock.checkpoints import Checkpointer, Store, audit, budgets, gates, ledger, runs, steps
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.budget import Budget, Hold, Statement, run_account
+from penstock.contracts.bulk import Seen, seen_of
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.effect import Effect, EffectStatus, Report
 from penstock.contracts.erasure import Erased
-from penstock.contracts.errors import InvalidInput
+from penstock.contracts.errors import IllegalTransition, InvalidInput, RunStale
 from penstock.contracts.gate import Exhausted, Gate, GateKind
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId, new_run_id
 from penstock.contracts.run import ENDED, NewRun, Run, RunMode, RunStatus, WhenBusy
 from penstock.contracts.step import Step
+from penstock.contracts.tag import read_tags
 from penstock.graphs import Catalog, validate_input
 from penstock.policies import OpenDirectory, People
 from penstock.runs.cancelled import cancel
@@ -84,6 +86,7 @@ class Runtime:
         budget: Budget | None = None,
         parent_id: RunId | None = None,
         traceparent: str | None = None,
+        tags: Collection[str] = (),
     ) -> Run:
         """Queue a run of `graph` with the input `given` and return it.
 
@@ -91,18 +94,19 @@ class Runtime:
         a thread of its own. In mode `simulate` its tools only read. It may use what its graph says,
         and no more than `budget` says. After `deadline_s`, or what its graph says, it fails,
         wherever it is; time at gates and in a pause does not count. Its trace links to
-        `traceparent`, the span of whoever calls this, as W3C's trace context has it.
+        `traceparent`, the span of whoever calls this, as W3C's trace context has it. Lists can be
+        filtered by its `tags`, of which there are at most a handful.
 
-        With a `parent_id` it is a child of that run: it acts for the same principal, simulates if
-        that one does, has no more time than is left there, uses up the budgets of all runs above
-        it too, and is cancelled with them.
+        With a `parent_id` it is a child of that run: it acts for the same principal, has its tags
+        too, simulates if that one does, has no more time than is left there, uses up the budgets of
+        all runs above it too, and is cancelled with them.
 
         Raises:
             UnknownGraph: there is no such graph.
             IllegalTransition: the parent is over, or about to be.
             NotAllowed: `actor` may not start runs in the tenant.
-            InvalidInput: the input does not fit the graph, the deadline is no time, or the
-                `traceparent` is none; nothing was queued.
+            InvalidInput: the input does not fit the graph, the deadline is no time, the
+                `traceparent` is none, or one of the `tags`; nothing was queued.
             RunKeyReused: the key names a run with another graph, thread, input or mode.
             ThreadBusy: the thread's last run is not over, and the new one is not to wait; or it is
                 the thread of its parent.
@@ -140,6 +144,7 @@ class Runtime:
             deadline_s=known.deadline_s if deadline_s is None else deadline_s,
             parent_id=parent_id,
             caller=traceparent,
+            tags=read_tags(tags),
         )
 
         def change(connection: Connection) -> Run:
@@ -169,10 +174,14 @@ class Runtime:
         thread_id: str | None = None,
         tenant: str | None = None,
         parent_id: RunId | None = None,
+        tags: Collection[str] = (),
         before: RunId | None = None,
         limit: int = PAGE_ROWS,
     ) -> Sequence[Run]:
-        """Return runs, newest first; `before` goes on below the last one of a page."""
+        """Return runs, newest first; `before` goes on below the last one of a page.
+
+        Those that have all of the `tags`.
+        """
         return await self._store.read(
             lambda connection: runs.find(
                 connection,
@@ -181,6 +190,7 @@ class Runtime:
                 thread_id=thread_id,
                 tenant=tenant,
                 parent_id=parent_id,
+                tags=tags,
                 before=before,
                 limit=limit,
             )
@@ -330,10 +340,13 @@ class Runtime:
 
         return await self._store.write(change)
 
-    async def cancel(self, run_id: RunId, *, by: str, reason: str | None = None) -> Run:
+    async def cancel(
+        self, run_id: RunId, *, by: str, reason: str | None = None, seen: Seen | None = None
+    ) -> Run:
         """Cancel a run: at once if nobody drives it, else as soon as its worker sees it.
 
-        The runs that it has started are cancelled with it.
+        The runs that it has started are cancelled with it. With `seen`, it has to be as it was
+        seen.
 
         A worker in this process that shares the `engine` sees it now, another within a second. What
         a tool may have done by then is not taken back: such a call is settled, or in doubt.
@@ -341,12 +354,14 @@ class Runtime:
         Raises:
             IllegalTransition: it is over already.
             NotAllowed: this person may not.
+            RunStale: it has changed since it was seen.
             UnknownRun: there is no such run.
         """
         at = self._clock.now()
 
         def change(connection: Connection) -> Run:
             require_steering(self._people, runs.get(connection, run_id), by)
+            _require_seen(connection, run_id, seen)
             return cancel(connection, run_id, at=at, by=by, reason=reason)
 
         run = await self._store.write(change)
@@ -395,18 +410,27 @@ class Runtime:
         self._engine.wake()
         return run
 
-    async def redrive(self, run_id: RunId, *, by: str) -> Run:
+    async def redrive(self, run_id: RunId, *, by: str, seen: Seen | None = None) -> Run:
         """Queue a failed run again, to go on from its last checkpoint.
 
+        With `seen`, as one of many, it has to be as it was seen, without a call in doubt.
+
         Raises:
-            IllegalTransition: it has not failed, or that cannot help it.
+            IllegalTransition: it has not failed, or that cannot help it; or a call is in doubt.
             NotAllowed: this person may not.
+            RunStale: it has changed since it was seen.
             UnknownRun: there is no such run.
         """
         at = self._clock.now()
 
         def change(connection: Connection) -> Run:
             require_steering(self._people, runs.get(connection, run_id), by, own=False)
+            _require_seen(connection, run_id, seen)
+            if seen is not None and ledger.is_doubted(connection, run_id):
+                raise IllegalTransition(
+                    f"nobody has said yet what became of a call of run `{run_id}`; decide its gate,"
+                    " or redrive it alone"
+                )
             run = runs.redrive(connection, run_id, at=at, by=by)
             ledger.try_again(connection, run_id)
             gates.ask_again(connection, run_id, at=at, actor=by)
@@ -448,6 +472,24 @@ class Runtime:
         compiled = self._catalog.get(run.graph).compile(self._checkpointer)
         state = await compiled.aget_state({"configurable": {"thread_id": run.thread_id}})
         return state.values
+
+
+def _require_seen(connection: Connection, run_id: RunId, seen: Seen | None) -> None:
+    """Keep a run as it is, if it is as it was seen.
+
+    Raises:
+        RunStale: it is not.
+    """
+    if seen is None:
+        return
+    runs.lock(connection, run_id)
+    run = runs.get(connection, run_id)
+    if seen_of(run) != seen:
+        by = f" by `{run.cancel_by}`" if run.cancel_by is not None else ""
+        raise RunStale(
+            f"run `{run_id}` was {seen.status} when it was seen, and has changed since: it is"
+            f" {run.status}{by} now"
+        )
 
 
 def _is_stopped(connection: Connection, gate: Gate, *, at: datetime, by: str) -> bool:

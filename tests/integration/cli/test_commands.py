@@ -354,6 +354,28 @@ def test_a_dry_run_lists_what_would_be_cancelled_and_changes_nothing(cli: Comman
     assert {run["status"] for run in cli.json("runs")["runs"]} == {"queued"}
 
 
+def test_tags_are_shown_and_filtered_by(cli: CommandLine) -> None:
+    both = cli.start("chain", "--tag", "nightly", "--tag", "customer 7")
+    one = cli.start("chain", "--tag", "nightly")
+    cli.start("chain")
+    listed = cli.json("runs", "--tag", "nightly")["runs"]
+    assert [run["id"] for run in listed] == [one, both]
+    assert listed[1]["tags"] == ["customer 7", "nightly"]
+    assert "customer 7, nightly" in cli("runs").out
+    assert "customer 7, nightly" in cli("show", both).out
+    assert cli("run", "chain", "--tag", "a,b", "--json").error["code"] == "invalid_input"
+    assert cli("cancel", "--tag", "nightly", "--tag", "customer 7").out == "1 run cancelled\n"
+    assert (cli.status(both), cli.status(one)) == ("cancelled", "queued")
+
+
+def test_what_used_much_is_found_by_what_it_used(cli: CommandLine) -> None:
+    cli.start("chain")
+    assert len(cli.json("runs", "--spent", "tokens=0")["runs"]) == 1
+    assert cli.json("runs", "--spent", "tokens=1", "--spent", "money=0.50 USD")["runs"] == []
+    for typed in ("steps=3", "tokens=many", "money=3"):
+        assert cli("runs", "--spent", typed).code == 2
+
+
 def test_what_fits_a_filter_is_cancelled_and_nothing_else(cli: CommandLine) -> None:
     old, new, other = cli.start("chain"), cli.start("chain"), cli.start("failing")
     done = cli("cancel", "--graph", "chain", "--before", new, "--reason", "too old")

@@ -336,7 +336,7 @@ def _common(run: Run) -> Mapping[str, Value]:
         names.USER_ID: run.principal,
         names.GRAPH: run.graph,
         names.METADATA: json.dumps(about),
-        names.TAGS: (run.graph, run.tenant, run.mode),
+        names.TAGS: (run.graph, run.tenant, run.mode, *run.tags),
     }
 
 

@@ -82,6 +82,22 @@ def keys(
     return [IdempotencyKey(key) for key in connection.execute(statement).scalars()]
 
 
+def doubted_runs(connection: Connection, *, tenant: str) -> frozenset[RunId]:
+    """Return a tenant's runs of which people are still to say what became of a call."""
+    doubted = select(effects.c.run_id).where(
+        effects.c.status == EffectStatus.IN_DOUBT, effects.c.tenant == tenant
+    )
+    return frozenset(connection.execute(doubted.distinct()).scalars())
+
+
+def is_doubted(connection: Connection, run_id: RunId) -> bool:
+    """Tell whether people are still to say what became of a call of a run."""
+    doubted = select(effects.c.key).where(
+        effects.c.run_id == run_id, effects.c.status == EffectStatus.IN_DOUBT
+    )
+    return connection.execute(doubted.limit(1)).first() is not None
+
+
 def reports(connection: Connection, key: IdempotencyKey) -> Sequence[Report]:
     """Return an effect's story, in the order in which it was written."""
     statement = select(effect_reports).where(effect_reports.c.effect_key == key)

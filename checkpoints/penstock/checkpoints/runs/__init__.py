@@ -5,11 +5,13 @@ read first and believed later. Each writes its audit event beside it.
 """
 
 from penstock.checkpoints.runs.family import ancestors, living_children
-from penstock.checkpoints.runs.listing import counts, graphs, page
+from penstock.checkpoints.runs.listing import counts, graphs, page, tags
 from penstock.checkpoints.runs.moving import claim, move, park, wake
 from penstock.checkpoints.runs.reading import find, get, lock
+from penstock.checkpoints.runs.seeing import look_over
 from penstock.checkpoints.runs.starting import create
 from penstock.checkpoints.runs.steering import cancel, pause, redrive, resume
+from penstock.checkpoints.runs.versions import versions, waiting_nodes
 
 __all__ = [
     "ancestors",
@@ -22,11 +24,15 @@ __all__ = [
     "graphs",
     "living_children",
     "lock",
+    "look_over",
     "move",
     "page",
     "park",
     "pause",
     "redrive",
     "resume",
+    "tags",
+    "versions",
+    "waiting_nodes",
     "wake",
 ]

@@ -14,7 +14,7 @@ from penstock.contracts.run import LIVE, NewRun, Run, RunMode
 
 
 def inherit(connection: Connection, run: NewRun, parent_id: RunId, *, at: datetime) -> NewRun:
-    """Return a new run with what its parent gives it: principal, mode, and the time that is left.
+    """Return a new run with what its parent gives it: principal, mode, tags, the time left.
 
     The parent stays as it is until the transaction is over: it is not cancelled in between.
 
@@ -45,6 +45,7 @@ def inherit(connection: Connection, run: NewRun, parent_id: RunId, *, at: dateti
         principal=parent.principal,
         mode=RunMode.SIMULATE if parent.mode is RunMode.SIMULATE else run.mode,
         deadline_s=min(limits, default=None),
+        tags=tuple(sorted({*run.tags, *parent.tags})),
     )
 
 

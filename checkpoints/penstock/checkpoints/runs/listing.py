@@ -2,22 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import Connection, func, select
 
 from penstock.checkpoints.gates.rows import gates_of
+from penstock.checkpoints.runs.fitting import fits
 from penstock.checkpoints.runs.rows import run_of
-from penstock.checkpoints.schema import gate_approvals, gates, runs
+from penstock.checkpoints.schema import budget_accounts, gates, run_tags, runs
+from penstock.contracts.budget import Money, run_account
 from penstock.contracts.gate import Gate, GateStatus
-from penstock.contracts.ids import RunId
+from penstock.contracts.ids import AccountId, RunId
 from penstock.contracts.inbox import ListedRun, RunFilter
-from penstock.contracts.run import RunStatus
+from penstock.contracts.run import Run, RunStatus
 
 
 def page(
     connection: Connection, wanted: RunFilter, *, before: RunId | None = None, limit: int
 ) -> Sequence[ListedRun]:
-    """Return runs, newest first, with the gates they wait at; `before` goes on below a page."""
-    statement = select(runs).where(*_where(wanted)).order_by(runs.c.id.desc()).limit(limit)
+    """Return runs, newest first, with the gates they wait at and what they have used.
+
+    `before` goes on below a page.
+    """
+    statement = select(runs).where(*fits(wanted)).order_by(runs.c.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(runs.c.id < before)
     found = [run_of(dict(row)) for row in connection.execute(statement).mappings()]
@@ -28,16 +33,26 @@ def page(
         rows = connection.execute(asked.order_by(gates.c.opened_at, gates.c.id)).mappings()
         for gate in gates_of(connection, [dict(row) for row in rows]):
             at_gates[gate.run_id].append(gate)
-    return [ListedRun(run=run, open_gates=at_gates.get(run.id, ())) for run in found]
+    used = _used(connection, found)
+    nothing = (0, None)
+    return [
+        ListedRun(run=run, open_gates=at_gates.get(run.id, ()), tokens=tokens, money=money)
+        for run in found
+        for tokens, money in [used.get(run_account(run.id), nothing)]
+    ]
 
 
-def counts(connection: Connection, wanted: RunFilter) -> Mapping[RunStatus, int]:
-    """Return how many of these runs there are in each state."""
+def counts(
+    connection: Connection, wanted: RunFilter, *, before: RunId | None = None
+) -> Mapping[RunStatus, int]:
+    """Return how many of these runs there are in each state; `before` counts the older ones."""
     statement = (
         select(runs.c.status, func.count().label("number"))
-        .where(*_where(wanted))
+        .where(*fits(wanted))
         .group_by(runs.c.status)
     )
+    if before is not None:
+        statement = statement.where(runs.c.id < before)
     found = {RunStatus(row.status): row.number for row in connection.execute(statement)}
     return {status: found.get(status, 0) for status in RunStatus}
 
@@ -48,28 +63,23 @@ def graphs(connection: Connection, *, tenant: str) -> Sequence[str]:
     return connection.execute(named).scalars().all()
 
 
-def _where(wanted: RunFilter) -> list[ColumnElement[bool]]:
-    conditions = [runs.c.tenant == wanted.tenant]
-    if wanted.statuses:
-        conditions.append(runs.c.status.in_(sorted(wanted.statuses)))
-    if wanted.graph is not None:
-        conditions.append(runs.c.graph == wanted.graph)
-    if wanted.since is not None:
-        conditions.append(runs.c.created_at >= wanted.since)
-    if wanted.waits_for is not None:
-        # Looked up once, and not run by run.
-        asked = (
-            select(gates.c.run_id)
-            .join(gate_approvals, gate_approvals.c.gate_id == gates.c.id)
-            .where(
-                gates.c.status == GateStatus.OPEN,
-                gate_approvals.c.group_name == wanted.waits_for,
-            )
+def tags(connection: Connection, *, tenant: str, limit: int) -> Sequence[str]:
+    """Return tags that a tenant's runs have, by their names."""
+    named = select(run_tags.c.tag).where(run_tags.c.tenant == tenant).distinct()
+    return connection.execute(named.order_by(run_tags.c.tag).limit(limit)).scalars().all()
+
+
+def _used(
+    connection: Connection, found: Sequence[Run]
+) -> Mapping[AccountId, tuple[int, Money | None]]:
+    accounts = budget_accounts.c
+    asked = select(
+        accounts.id, accounts.spent_tokens, accounts.spent_money, accounts.money_currency
+    ).where(accounts.id.in_([run_account(run.id) for run in found]))
+    return {
+        row.id: (
+            row.spent_tokens,
+            Money(micros=row.spent_money, currency=row.money_currency) if row.spent_money else None,
         )
-        conditions += [runs.c.status == RunStatus.WAITING, runs.c.id.in_(asked)]
-    if wanted.text:
-        # Ids are of 0-9, a-f and hyphens: none that begins so comes after this.
-        begins_so = and_(runs.c.id >= wanted.text, runs.c.id < f"{wanted.text}g")
-        same = [runs.c.key, runs.c.thread_id, runs.c.principal]
-        conditions.append(or_(begins_so, *(column == wanted.text for column in same)))
-    return conditions
+        for row in connection.execute(asked)
+    }

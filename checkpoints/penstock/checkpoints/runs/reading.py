@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, select
 
 from penstock.checkpoints import run_sql
+from penstock.checkpoints.runs.fitting import has_tag
 from penstock.checkpoints.runs.rows import run_of
 from penstock.checkpoints.schema import runs
 from penstock.contracts.errors import UnknownRun
@@ -45,6 +46,7 @@ def find(
     thread_id: str | None = None,
     tenant: str | None = None,
     parent_id: RunId | None = None,
+    tags: Collection[str] = (),
     before: RunId | None = None,
     limit: int,
 ) -> Sequence[Run]:
@@ -60,6 +62,8 @@ def find(
     ):
         if wanted is not None:
             statement = statement.where(column == wanted)
+    for tag in tags:
+        statement = statement.where(has_tag(tag, tenant=tenant))
     if before is not None:
         statement = statement.where(runs.c.id < before)
     return [run_of(dict(row)) for row in connection.execute(statement).mappings()]

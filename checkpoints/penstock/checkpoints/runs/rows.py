@@ -1,5 +1,6 @@
 """Runs as rows, and what the audit is told of them."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,7 @@ def run_of(row: Mapping[str, Any]) -> Run:
     message, redrivable = values.pop("failure_message"), values.pop("failure_redrivable")
     deadline_ms = values.pop("deadline_ms")
     values["deadline_s"] = None if deadline_ms is None else deadline_ms / 1000
+    values["tags"] = tuple(json.loads(values["tags"]))
     values["status"], values["mode"] = RunStatus(values["status"]), RunMode(values["mode"])
     values["failure"] = (
         None

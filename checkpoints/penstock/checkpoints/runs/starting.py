@@ -1,5 +1,6 @@
 """Queueing runs."""
 
+import json
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -8,7 +9,7 @@ from penstock.checkpoints import run_sql
 from penstock.checkpoints.runs.deadlines import deadline
 from penstock.checkpoints.runs.family import inherit
 from penstock.checkpoints.runs.rows import run_of, tell
-from penstock.checkpoints.schema import runs
+from penstock.checkpoints.schema import run_tags, runs
 from penstock.contracts.errors import RunKeyReused, ThreadBusy
 from penstock.contracts.run import (
     LIVE,
@@ -56,12 +57,16 @@ def create(
             "deadline_ms": None if run.deadline_s is None else round(run.deadline_s * 1000),
             "deadline_at": deadline(run.deadline_s, at),
             "parent_id": run.parent_id,
+            "tags": json.dumps(run.tags, ensure_ascii=False),
         },
     )
     if added is None:
         if (known := _known(connection, run)) is None:
             raise RunKeyReused(f"run `{run.id}` exists already, under another key")
         return _same(known, run), False
+    if run.tags:
+        tagged = [{"run_id": run.id, "tenant": run.tenant, "tag": tag} for tag in run.tags]
+        connection.execute(run_tags.insert(), tagged)
     if when_busy is WhenBusy.REFUSE:
         _refuse_busy(connection, run)
     stored = run_of(added)

@@ -29,7 +29,7 @@ from penstock.checkpoints.schema.gates import (
     used_links,
 )
 from penstock.checkpoints.schema.policies import decisions, policy_activations, policy_versions
-from penstock.checkpoints.schema.runs import runs, steps
+from penstock.checkpoints.schema.runs import run_tags, runs, steps
 from penstock.checkpoints.schema.workers import workers
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "policy_activations",
     "policy_versions",
     "run_keys",
+    "run_tags",
     "runs",
     "steps",
     "thread_lineages",

@@ -1,4 +1,4 @@
-"""Runs and their steps."""
+"""Runs, their tags and their steps."""
 
 from sqlalchemy import (
     BigInteger,
@@ -8,6 +8,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -51,6 +52,8 @@ runs = Table(
     Column("deadline_ms", BigInteger),
     Column("deadline_at", UtcDateTime),
     Column("parent_id", Text),
+    # A list of JSON. What is looked for by a tag is found by `run_tags`.
+    Column("tags", Text, nullable=False, server_default="[]"),
     CheckConstraint(one_of("status", RunStatus), name="status"),
     UniqueConstraint("tenant", "key"),
     CheckConstraint(
@@ -87,6 +90,17 @@ Index(
 Index("ix_runs_graph", runs.c.tenant, runs.c.graph, runs.c.status, runs.c.created_at)
 Index("ix_runs_tenant", runs.c.tenant, runs.c.id)
 Index("ix_runs_tenant_status", runs.c.tenant, runs.c.status, runs.c.id)
+
+run_tags = Table(
+    "run_tags",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("tag", Text, nullable=False),
+    PrimaryKeyConstraint("run_id", "tag"),
+    sqlite_with_rowid=False,
+)
+Index("ix_run_tags_tenant", run_tags.c.tenant, run_tags.c.tag, run_tags.c.run_id)
 
 steps = Table(
     "steps",

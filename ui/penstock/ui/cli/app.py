@@ -19,11 +19,12 @@ from penstock.ui.cli.answering import answering
 from penstock.ui.cli.audit_app import audit_app
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.gate_app import gate_app
-from penstock.ui.cli.options import AsJson, Limit, RunArgument, settings
+from penstock.ui.cli.options import AsJson, Limit, OfTag, RunArgument, Spent, settings
 from penstock.ui.cli.output import Output
 from penstock.ui.cli.policy_app import policy_app
 from penstock.ui.cli.run_app import run_app
 from penstock.ui.cli.ui_app import ui_app
+from penstock.ui.cli.which import Which
 from penstock.ui.cli.worker_app import worker_app
 
 STRICT = "LANGGRAPH_STRICT_MSGPACK"
@@ -121,6 +122,9 @@ def run(
         str | None,
         typer.Option(metavar="RUN", help="The run that starts it, and whose budget it uses too."),
     ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="What to sort it by; may be repeated.")
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Drive the run here and show how it comes on.")
     ] = False,
@@ -157,6 +161,7 @@ def run(
         deadline_s=deadline_s,
         budget=budget,
         parent=parent,
+        tags=tag or (),
         waiting=starting.Waiting(drive=not no_drive, timeout_s=timeout_s) if wait else None,
     )
 
@@ -170,6 +175,8 @@ def runs(
     ] = None,
     graph: Annotated[str | None, typer.Option(help="Only of this graph.")] = None,
     thread: Annotated[str | None, typer.Option(help="Only on this thread.")] = None,
+    tag: OfTag = None,
+    spent: Spent = None,
     before: Annotated[
         str | None, typer.Option(metavar="RUN", help="Only older ones: the last of a page.")
     ] = None,
@@ -177,17 +184,12 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
+    which = Which(
+        statuses=status or (), graph=graph, thread=thread, tags=tag or (), spent=spent or ()
+    )
     from penstock.ui.cli import listing
 
-    listing.runs(
-        settings(),
-        Output(as_json=as_json),
-        statuses=status or (),
-        graph=graph,
-        thread=thread,
-        before=before,
-        limit=limit,
-    )
+    listing.runs(settings(), Output(as_json=as_json), which, before=before, limit=limit)
 
 
 @app.command()

@@ -32,6 +32,7 @@ from penstock.policies import Directory, OpenDirectory, People
 from penstock.runs import (
     Approvals,
     Auditing,
+    Bulk,
     Engine,
     LocalEngine,
     Policing,
@@ -60,6 +61,7 @@ class Desk:
     engine: Engine
     people: People
     runtime: Runtime
+    bulk: Bulk
     approvals: Approvals
     policing: Policing
     auditing: Auditing
@@ -234,6 +236,14 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
     with store:
         checkpointer, engine = Checkpointer(store), LocalEngine()
         people = read_people(settings)
+        runtime = Runtime(
+            store,
+            checkpointer,
+            known,
+            engine=engine,
+            people=people,
+            elsewhere=elsewhere_of(settings),
+        )
         yield Desk(
             settings=settings,
             store=store,
@@ -241,14 +251,8 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
             catalog=known,
             engine=engine,
             people=people,
-            runtime=Runtime(
-                store,
-                checkpointer,
-                known,
-                engine=engine,
-                people=people,
-                elsewhere=elsewhere_of(settings),
-            ),
+            runtime=runtime,
+            bulk=Bulk(store, runtime, people=people),
             approvals=Approvals(store, known, engine=engine, people=people),
             policing=Policing(
                 store, known, people=people, default=settings.policy, tenant=settings.tenant

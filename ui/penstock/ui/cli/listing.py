@@ -1,37 +1,29 @@
 """`penstock runs`: what there is."""
 
 import asyncio
-from collections.abc import Collection, Sequence
 
-from penstock.contracts.run import Run, RunStatus
+from penstock.checkpoints import runs as run_rows
+from penstock.contracts.run import Run
 from penstock.runs.settings import Settings
 from penstock.ui.cli import texts, words
 from penstock.ui.cli.desk import open_desk
 from penstock.ui.cli.output import Output, table
+from penstock.ui.cli.which import Which
 
 
 def runs(
-    settings: Settings,
-    output: Output,
-    *,
-    statuses: Collection[RunStatus],
-    graph: str | None,
-    thread: str | None,
-    before: str | None,
-    limit: int,
+    settings: Settings, output: Output, which: Which, *, before: str | None, limit: int
 ) -> None:
     """List the tenant's runs, newest first."""
+    wanted = which.of(settings.tenant)
     with open_desk(settings) as desk:
 
-        async def find() -> Sequence[Run]:
-            return await desk.runtime.list(
-                statuses=statuses,
-                graph=graph,
-                thread_id=thread,
-                tenant=settings.tenant,
-                before=None if before is None else (await desk.run(before)).id,
-                limit=limit,
+        async def find() -> list[Run]:
+            below = None if before is None else (await desk.run(before)).id
+            listed = await desk.store.read(
+                lambda connection: run_rows.page(connection, wanted, before=below, limit=limit)
             )
+            return [each.run for each in listed]
 
         found = asyncio.run(find())
     output.answer(
@@ -41,6 +33,7 @@ def runs(
             "status",
             "graph",
             "thread",
+            "tags",
             "epoch",
             "created",
             "failure",
@@ -51,6 +44,7 @@ def runs(
                     run.graph,
                     # A run that has its thread for itself shares its id with it.
                     "" if run.thread_id == run.id else run.thread_id,
+                    ", ".join(run.tags),
                     str(run.epoch),
                     texts.instant(run.created_at),
                     "" if run.failure is None else run.failure.code,

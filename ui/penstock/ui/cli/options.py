@@ -16,6 +16,15 @@ GateArgument = Annotated[
     str, typer.Argument(metavar="GATE", help="The gate's id; its beginning while it is open.")
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to list at most.")]
+OfTag = Annotated[
+    list[str] | None, typer.Option("--tag", help="Only with this tag; may be repeated.")
+]
+Spent = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="AMOUNT", help="Only those that used as much: `tokens=50000`, `money=0.50 USD`."
+    ),
+]
 As = Annotated[
     str | None,
     typer.Option("--as", metavar="USER", help="Who acts; else whoever your login belongs to."),

@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
+from penstock.contracts.bulk import Deed
 from penstock.contracts.run import RunStatus
 from penstock.ui.cli.answering import answering
-from penstock.ui.cli.options import AsJson, Reason, RunArgument, settings
+from penstock.ui.cli.options import AsJson, OfTag, Reason, RunArgument, Spent, settings
 from penstock.ui.cli.output import Output
+from penstock.ui.cli.which import Which
 
 run_app = typer.Typer()
 
@@ -32,21 +34,32 @@ def cancel(
     reason: Reason = None,
     status: OfStatus = None,
     graph: OfGraph = None,
+    tag: OfTag = None,
+    spent: Spent = None,
     before: Before = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Cancel a run, or all that fit a filter."""
-    _one_or_many(run_id, status, graph, before, dry_run=dry_run, yes=yes)
+    which = Which(statuses=status or (), graph=graph, tags=tag or (), spent=spent or ())
+    _one_or_many(run_id, which, before, dry_run=dry_run, yes=yes)
     from penstock.ui.cli import acting, bulk
 
     output = Output(as_json=as_json)
     if run_id is not None:
         acting.cancel(settings(), output, typed=run_id, reason=reason)
         return
-    wanted = bulk.Filter(statuses=status or (), graph=graph, before=before)
-    bulk.cancel(settings(), output, wanted, reason=reason, is_dry=dry_run, is_sure=yes)
+    bulk.act(
+        settings(),
+        output,
+        Deed.CANCEL,
+        which,
+        before=before,
+        reason=reason,
+        is_dry=dry_run,
+        is_sure=yes,
+    )
 
 
 @run_app.command()
@@ -56,21 +69,32 @@ def redrive(
     run_id: OneOrMany = None,
     status: OfStatus = None,
     graph: OfGraph = None,
+    tag: OfTag = None,
+    spent: Spent = None,
     before: Before = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Queue a failed run again, or all that fit a filter, to go on from their last checkpoints."""
-    _one_or_many(run_id, status, graph, before, dry_run=dry_run, yes=yes)
+    which = Which(statuses=status or (), graph=graph, tags=tag or (), spent=spent or ())
+    _one_or_many(run_id, which, before, dry_run=dry_run, yes=yes)
     from penstock.ui.cli import acting, bulk
 
     output = Output(as_json=as_json)
     if run_id is not None:
         acting.redrive(settings(), output, typed=run_id)
         return
-    wanted = bulk.Filter(statuses=status or (), graph=graph, before=before)
-    bulk.redrive(settings(), output, wanted, is_dry=dry_run, is_sure=yes)
+    bulk.act(
+        settings(),
+        output,
+        Deed.REDRIVE,
+        which,
+        before=before,
+        reason=None,
+        is_dry=dry_run,
+        is_sure=yes,
+    )
 
 
 @run_app.command()
@@ -93,15 +117,16 @@ def resume(*, run_id: RunArgument, as_json: AsJson = False) -> None:
 
 def _one_or_many(
     run_id: str | None,
-    status: list[RunStatus] | None,
-    graph: str | None,
+    which: Which,
     before: str | None,
     *,
     dry_run: bool,
     yes: bool,
 ) -> None:
-    is_filtered = bool(status) or graph is not None or before is not None
+    is_filtered = not which.is_any or before is not None
     if run_id is None and not is_filtered:
-        raise typer.BadParameter("name a RUN, or say which: --status, --graph, --before")
+        raise typer.BadParameter(
+            "name a RUN, or say which: --status, --graph, --tag, --spent, --before"
+        )
     if run_id is not None and (is_filtered or dry_run or yes):
         raise typer.BadParameter("a RUN goes with no filter, and with neither --dry-run nor --yes")

@@ -113,6 +113,7 @@ def _header(run: Run, *, trace: str | None, session: str | None) -> Any:
         "thread": run.thread_id,
         "child of": run.parent_id,
         "key": run.key,
+        "tags": ", ".join(run.tags),
         "tenant": run.tenant,
         "input": texts.short(run.input),
         "mode": run.mode if run.mode is not RunMode.LIVE else None,

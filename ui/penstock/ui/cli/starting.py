@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,7 @@ def start(
     deadline_s: float | None,
     budget: Budget,
     parent: str | None,
+    tags: Collection[str],
     waiting: Waiting | None,
 ) -> int:
     """Queue a run; wait for it if that is asked for."""
@@ -76,6 +78,7 @@ def start(
                 deadline_s=deadline_s,
                 budget=budget,
                 parent_id=None if above is None else above.id,
+                tags=tags,
             )
             if waiting is None:
                 output.answer(

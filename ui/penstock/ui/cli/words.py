@@ -44,6 +44,7 @@ def of_run(run: Run) -> dict[str, Any]:
         "thread_id": run.thread_id,
         "parent_id": run.parent_id,
         "key": run.key,
+        "tags": list(run.tags),
         "input": from_json(run.input),
         "mode": str(run.mode),
         "status": str(run.status),

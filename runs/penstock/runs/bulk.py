@@ -1,0 +1,139 @@
+"""Acting on many runs: first said what it would do, then done to exactly what was seen."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from sqlalchemy import Connection
+
+from penstock.checkpoints import Store, ledger, runs
+from penstock.contracts.bulk import Deed, End, Outcome, Plan, Seen, Why
+from penstock.contracts.errors import IllegalTransition, NotAllowed, RunStale
+from penstock.contracts.ids import RunId
+from penstock.contracts.inbox import RunFilter
+from penstock.contracts.run import ENDED, Run, RunStatus
+from penstock.policies import OpenDirectory, People
+from penstock.runs.roles import may_steer
+from penstock.runs.runtime import Runtime
+
+MOST = 10_000
+"""So many runs are acted on at once at most, the newest."""
+
+AT_ONCE = 50
+"""So many share a commit."""
+
+
+class Bulk:
+    """Cancels and redrives many runs."""
+
+    def __init__(self, store: Store, runtime: Runtime, *, people: People | None = None) -> None:
+        """Act through `runtime`, on the runs of its store; `people` says who may."""
+        self._store = store
+        self._runtime = runtime
+        self._people: People = people or OpenDirectory()
+
+    async def plan(
+        self,
+        deed: Deed,
+        wanted: RunFilter,
+        *,
+        by: str,
+        ids: Collection[RunId] | None = None,
+        before: RunId | None = None,
+    ) -> Plan:
+        """Return what a deed would do to the runs that fit: of these, if `ids` names some.
+
+        Runs in a state in which it is not possible are counted; those that are named are looked at.
+        Nothing is changed.
+        """
+        return await self._store.read(
+            lambda connection: self._plan(connection, deed, wanted, by=by, ids=ids, before=before)
+        )
+
+    def _plan(
+        self,
+        connection: Connection,
+        deed: Deed,
+        wanted: RunFilter,
+        *,
+        by: str,
+        ids: Collection[RunId] | None,
+        before: RunId | None,
+    ) -> Plan:
+        asked = frozenset(wanted.statuses or RunStatus)
+        looked_at = asked if ids is not None else asked & deed.sources
+        found: Sequence[Seen] = ()
+        if looked_at:
+            narrowed = replace(wanted, statuses=tuple(looked_at))
+            found = runs.look_over(connection, narrowed, ids=ids, before=before, limit=MOST + 1)
+        over: Mapping[RunStatus, int] = {}
+        if asked - looked_at:
+            rest = replace(wanted, statuses=tuple(asked - looked_at))
+            over = runs.counts(connection, rest, before=before)
+        doubted = ledger.doubted_runs(connection, tenant=wanted.tenant)
+        judged = [
+            (seen, self._why_not(deed, seen, by, wanted.tenant, doubted)) for seen in found[:MOST]
+        ]
+        return Plan(
+            deed=deed,
+            targets=[seen for seen, why in judged if why is None],
+            left_out=[(seen, why) for seen, why in judged if why is not None],
+            over={status: number for status, number in over.items() if number},
+            has_more=len(found) > MOST,
+        )
+
+    async def carry_out(
+        self, deed: Deed, targets: Sequence[Seen], *, by: str, reason: str | None = None
+    ) -> Sequence[End]:
+        """Do it to runs that were seen; return what came of each, in their order.
+
+        One that has changed since is left as it is. Each is a change of its own: whoever is cut off
+        in the middle has done it to some, and may begin again.
+        """
+        ends: list[End] = []
+        for first in range(0, len(targets), AT_ONCE):
+            portion = targets[first : first + AT_ONCE]
+            ends += await asyncio.gather(
+                *(self._act(deed, seen, by=by, reason=reason) for seen in portion)
+            )
+        return ends
+
+    async def _act(self, deed: Deed, seen: Seen, *, by: str, reason: str | None) -> End:
+        try:
+            match deed:
+                case Deed.CANCEL:
+                    run = await self._runtime.cancel(seen.id, by=by, reason=reason, seen=seen)
+                case Deed.REDRIVE:
+                    run = await self._runtime.redrive(seen.id, by=by, seen=seen)
+                case _:
+                    assert_never(deed)
+        except RunStale as error:
+            return _end(seen, Outcome.STALE, why=str(error))
+        except (NotAllowed, IllegalTransition) as error:
+            return _end(seen, Outcome.SKIPPED, why=str(error))
+        return _end(seen, Outcome.APPLIED, run=run)
+
+    def _why_not(
+        self, deed: Deed, seen: Seen, by: str, tenant: str, doubted: Collection[RunId]
+    ) -> Why | None:
+        own = deed is Deed.CANCEL
+        match deed:
+            case Deed.CANCEL if seen.status in ENDED:
+                return Why.OVER
+            case Deed.REDRIVE if seen.status is not RunStatus.FAILED:
+                return Why.NOT_FAILED
+            case _ if not may_steer(self._people, seen.principal, by, tenant, own=own):
+                return Why.NOT_YOURS
+            case Deed.CANCEL if seen.cancel_by is not None:
+                return Why.STOPPING
+            case Deed.REDRIVE if not seen.is_redrivable:
+                return Why.FOR_GOOD
+            case Deed.REDRIVE if seen.id in doubted:
+                return Why.IN_DOUBT
+            case _:
+                return None
+
+
+def _end(seen: Seen, outcome: Outcome, *, run: Run | None = None, why: str = "") -> End:
+    return End(seen=seen, outcome=outcome, run=run, why=why)
