@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import NotAllowed, UnknownPerson
 from penstock.contracts.inbox import Viewer
-from penstock.runs import BlockingApprovals, BlockingPolicing, BlockingRuntime
+from penstock.runs import BlockingApprovals, BlockingBulk, BlockingPolicing, BlockingRuntime
 from penstock.runs.roles import Right, has_right
 from penstock.runs.settings import LoginBy
 from penstock.runs.viewing import viewer_of
@@ -91,6 +91,11 @@ def changed() -> None:
 def runtime() -> BlockingRuntime:
     """Return what acts on runs, for a `with`."""
     return BlockingRuntime(desk().runtime)
+
+
+def bulk() -> BlockingBulk:
+    """Return what acts on many runs, for a `with`."""
+    return BlockingBulk(desk().bulk)
 
 
 def approvals() -> BlockingApprovals:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from penstock.contracts.budget import MICROS, Standing, Statement, Unit
+from penstock.contracts.budget import MICROS, Money, Standing, Statement, Unit
 from penstock.contracts.policy import Spend
 from penstock.policies.facts.money import spell
 from penstock.ui.cli import texts
@@ -39,10 +39,15 @@ def amount(standing: Standing, number: int) -> str:
     """Return an amount of a unit as people write it."""
     match standing.unit:
         case Unit.MONEY:
-            return f"{number / MICROS:,.4f} {standing.currency or ''}".rstrip()
+            return money(Money(micros=number, currency=standing.currency or ""))
         case Unit.TOOL_SPEND if standing.currency:
             return spell(Spend(minor=number, currency=standing.currency))
         case Unit.WALL_MS:
             return texts.age(number / 1000)
         case _:
             return f"{number:,}"
+
+
+def money(amount: Money) -> str:
+    """Return money as people write it."""
+    return f"{amount.micros / MICROS:,.4f} {amount.currency}".rstrip()

@@ -24,7 +24,7 @@ from penstock.ui.components import asked, bars, charts, inspector, picture
 from penstock.ui.components.states import MARKS
 from penstock.ui.components.table import shown
 from penstock.ui.components.timeline import timeline
-from penstock.ui.components.words import ago, instant, plain, sentence, short
+from penstock.ui.components.words import ago, badge, instant, plain, sentence, short
 from penstock.ui.forms import sending, steering
 
 LOOK_S = 2.0
@@ -65,6 +65,7 @@ def _head(run_id: RunId) -> None:
         badges.append(":gray-badge[:material/pause: paused]")
     if run.mode is RunMode.SIMULATE:
         badges.append(":gray-badge[simulated]")
+    badges += [badge("gray", plain(tag), "sell") for tag in run.tags]
     st.markdown(" ".join(badges))
     sending.tell(run.id)
     _why(story)

@@ -1,8 +1,8 @@
-"""The runs of a tenant: which there are, what each waits for, and the way to one of them."""
+"""The runs of a tenant: which there are, what each waits for, and what can be done to many."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -15,154 +15,114 @@ from penstock.contracts.inbox import ListedRun, RunFilter
 from penstock.contracts.run import LIVE, Run, RunMode, RunStatus
 from penstock.ui import front, places
 from penstock.ui.cli import texts
-from penstock.ui.components import asked
+from penstock.ui.components import asked, table
+from penstock.ui.components.bars import money
 from penstock.ui.components.states import MARKS
-from penstock.ui.components.table import opened
 from penstock.ui.components.words import short
+from penstock.ui.forms import bulk, run_filter
 
 PAGE = 50
 LOOK_S = 4.0
+TAG_ROWS = 200
+"""So many tags are offered to choose from; others can be typed."""
 
-_SPANS = {"1h": "Last hour", "24h": "Last day", "7d": "Last week", "30d": "Last month"}
-_HOURS = {"1h": 1, "24h": 24, "7d": 7 * 24, "30d": 30 * 24}
+_TABLE, _SHOWN = "runs-table", "runs-shown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
+    """What was shown, and where."""
+
+    place: Mapping[str, str]
+    at: datetime
     listed: Sequence[ListedRun]
     counts: Mapping[RunStatus, int]
     graphs: Sequence[str]
+    tags: Sequence[str]
 
 
 def show() -> None:
-    """Show a page of runs."""
+    """Show a page of runs, or many that are about to be acted on."""
     st.title("Runs", anchor=False)
+    if bulk.is_under_way():
+        bulk.review()
+        return
     _list()
 
 
 @st.fragment(run_every=LOOK_S)
 def _list() -> None:
-    wanted, before = _asked()
-    found = front.read(lambda connection: _find(connection, wanted, before))
-    _filters(found, wanted)
-    listed = found.listed[:PAGE]
-    if not listed:
-        _empty(is_filtered=_is_filtered(wanted) or before is not None)
-        return
-    row = opened(_columns(listed), key="runs-table", config=_CONFIG)
-    if row is not None:
-        places.go("run", run=listed[row].run.id)
-    st.caption("Tick a run to open it.")
-    _pager(found, before)
-
-
-def _asked() -> tuple[RunFilter, RunId | None]:
-    """Return what the URL asks for."""
-    statuses = [each for each in (places.asked("state") or "").split(",") if each in _STATES]
-    span = _HOURS.get(places.asked("time") or "")
     before = places.asked("before")
-    wanted = RunFilter(
-        tenant=front.tenant(),
-        statuses=tuple(RunStatus(each) for each in statuses),
-        graph=places.asked("graph"),
-        since=None if span is None else front.now() - timedelta(hours=span),
-        waits_for=places.asked("waits"),
-        text=places.asked("find"),
+    wanted = run_filter.asked()
+    found = _look(wanted, None if before is None else RunId(before))
+    run_filter.show(wanted, counts=found.counts, graphs=found.graphs, tags=found.tags)
+    listed = found.listed[:PAGE]
+    is_filtered = wanted != RunFilter(tenant=wanted.tenant)
+    if not listed:
+        _empty(is_filtered=is_filtered or before is not None)
+        return
+    can_pick = bulk.is_possible()
+    if can_pick:
+        bulk.offer(wanted, _picked(listed), is_filtered=is_filtered)
+    table.picked(
+        _columns(listed, found.at),
+        key=_TABLE,
+        opens="Run",
+        can_pick=can_pick,
+        config=_CONFIG,
     )
-    return wanted, None if before is None else RunId(before)
+    st.caption("Click the id of a run to open it.")
+    _pager(found, is_first=before is None)
 
 
-def _find(connection: Connection, wanted: RunFilter, before: RunId | None) -> _Found:
+def _look(wanted: RunFilter, before: RunId | None) -> _Found:
+    """Return what to show. While rows are ticked it stands still: a tick is on a row, not a run."""
+    shown: _Found | None = st.session_state.get(_SHOWN)
+    if shown is not None and (row := table.clicked(_TABLE)) is not None and row < PAGE:
+        places.go("run", run=shown.listed[row].run.id)
+    place = dict(st.query_params.to_dict())
+    if shown is not None and shown.place == place and table.ticked(_TABLE):
+        return shown
+    found = front.read(lambda connection: _find(connection, place, wanted, before))
+    st.session_state[_SHOWN] = found
+    return found
+
+
+def _find(
+    connection: Connection, place: Mapping[str, str], wanted: RunFilter, before: RunId | None
+) -> _Found:
     return _Found(
+        place=place,
+        at=front.now(),
         listed=runs.page(connection, wanted, before=before, limit=PAGE + 1),
-        counts=runs.counts(connection, _without_states(wanted)),
+        counts=runs.counts(connection, replace(wanted, statuses=())),
         graphs=runs.graphs(connection, tenant=wanted.tenant),
+        tags=runs.tags(connection, tenant=wanted.tenant, limit=TAG_ROWS),
     )
 
 
-def _without_states(wanted: RunFilter) -> RunFilter:
-    return RunFilter(
-        tenant=wanted.tenant,
-        graph=wanted.graph,
-        since=wanted.since,
-        waits_for=wanted.waits_for,
-        text=wanted.text,
-    )
+def _picked(listed: Sequence[ListedRun]) -> Sequence[RunId]:
+    return [listed[row].run.id for row in table.ticked(_TABLE) if row < len(listed)]
 
 
-def _filters(found: _Found, wanted: RunFilter) -> None:
-    st.pills(
-        "State",
-        list(RunStatus),
-        default=list(wanted.statuses),
-        selection_mode="multi",
-        format_func=lambda status: f"{MARKS[status].name} ({found.counts[status]:,})",
-        key="runs-state",
-        label_visibility="collapsed",
-        on_change=_choose_states,
-    )
-    groups = sorted(front.desk().people.groups or ())
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        _pick("Graph", found.graphs, wanted.graph, name="graph", empty="All graphs")
-        _pick("Time", list(_SPANS), places.asked("time"), name="time", empty="All times")
-        if groups:
-            _pick("Waits for", groups, wanted.waits_for, name="waits", empty="Waits for anybody")
-        st.text_input(
-            "Find",
-            wanted.text or "",
-            placeholder="Run, key, thread or person",
-            key="runs-find",
-            label_visibility="collapsed",
-            icon=":material/search:",
-            width=280,
-            on_change=_choose,
-            args=("find",),
-        )
-
-
-def _pick(label: str, options: Sequence[str], chosen: str | None, *, name: str, empty: str) -> None:
-    known = list(options) if chosen is None or chosen in options else [*options, chosen]
-    st.selectbox(
-        label,
-        known,
-        index=None if chosen is None else known.index(chosen),
-        format_func=_spelled,
-        placeholder=empty,
-        key=f"runs-{name}",
-        label_visibility="collapsed",
-        width=190,
-        on_change=_choose,
-        args=(name,),
-    )
-
-
-def _spelled(option: str) -> str:
-    return _SPANS.get(option, option)
-
-
-def _choose(name: str) -> None:
-    chosen: Any = st.session_state.get(f"runs-{name}")
-    places.note(**{name: str(chosen).strip() if chosen else None, "before": None})
-
-
-def _choose_states() -> None:
-    chosen: Sequence[RunStatus] = st.session_state.get("runs-state") or ()
-    places.note(state=",".join(chosen) or None, before=None)
-
-
-def _columns(listed: Sequence[ListedRun]) -> Mapping[str, Sequence[Any]]:
-    now = front.now()
-    return {
+def _columns(listed: Sequence[ListedRun], now: datetime) -> Mapping[str, Sequence[Any]]:
+    columns = {
         "State": [MARKS[each.run.status].said(each.run) for each in listed],
         "Run": [each.run.id[:13] for each in listed],
         "Graph": [each.run.graph for each in listed],
         "For": [each.run.principal for each in listed],
         "What is up": [_what_is_up(each) for each in listed],
+        "Tags": [list(each.run.tags) for each in listed],
+        "Used": [_used(each) for each in listed],
         "Created": [
             texts.age(max((now - each.run.created_at).total_seconds(), 1)) + " ago"
             for each in listed
         ],
         "Took": [_took(each.run) for each in listed],
+    }
+    # What no run of the page has is not worth a column.
+    return {
+        name: cells for name, cells in columns.items() if name not in {"Tags", "Used"} or any(cells)
     }
 
 
@@ -194,6 +154,11 @@ def _waits(gate: Gate) -> str:
             return "waits for an answer"
 
 
+def _used(listed: ListedRun) -> str:
+    told = [f"{listed.tokens:,} tokens"] if listed.tokens else []
+    return " · ".join([*told, *([money(listed.money)] if listed.money else [])])
+
+
 def _took(run: Run) -> str:
     if run.ended_at is None:
         return ""
@@ -205,9 +170,7 @@ def _empty(*, is_filtered: bool) -> None:
         if is_filtered:
             st.markdown("**No run fits.** Take some of the filter away.")
             if st.button("Show all", icon=":material/filter_alt_off:"):
-                for name in ("state", "graph", "time", "waits", "find"):
-                    st.session_state.pop(f"runs-{name}", None)
-                st.query_params.clear()
+                run_filter.clear()
                 st.rerun()
             return
         st.markdown(
@@ -219,12 +182,12 @@ def _empty(*, is_filtered: bool) -> None:
         st.code('penstock run hello \'{"name": "Ada"}\'', language=None)
 
 
-def _pager(found: _Found, before: RunId | None) -> None:
+def _pager(found: _Found, *, is_first: bool) -> None:
     has_more = len(found.listed) > PAGE
-    if not has_more and before is None:
+    if not has_more and is_first:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Newest", disabled=before is None, icon=":material/first_page:"):
+        if st.button("Newest", disabled=is_first, icon=":material/first_page:"):
             places.note(before=None)
             st.rerun()
         if st.button("Older", disabled=not has_more, icon=":material/chevron_right:"):
@@ -232,15 +195,11 @@ def _pager(found: _Found, before: RunId | None) -> None:
             st.rerun()
 
 
-def _is_filtered(wanted: RunFilter) -> bool:
-    return wanted != RunFilter(tenant=wanted.tenant)
-
-
-_STATES = {status.value for status in RunStatus}
 _CONFIG: Mapping[str, Any] = {
     "State": st.column_config.TextColumn(width="small"),
-    "Run": st.column_config.TextColumn(width=125, help="The beginning of its id"),
-    "What is up": st.column_config.TextColumn(width="large"),
+    "What is up": st.column_config.TextColumn(width=330),
+    "Tags": st.column_config.ListColumn(width=150),
+    "Used": st.column_config.TextColumn(width=190, help="With the runs that it has started"),
     "Created": st.column_config.TextColumn(width="small"),
     "Took": st.column_config.TextColumn(width="small"),
 }
