@@ -130,8 +130,10 @@ def _app(settings: Settings, sessions: Sessions | None) -> Any:
     from streamlit.file_util import get_static_dir  # noqa: PLC0415
 
     from penstock.ui.doorway import Doorway, login_routes  # noqa: PLC0415
+    from penstock.ui.left_pages import look_no_more_at_left_pages  # noqa: PLC0415
     from penstock.ui.troubles import tell  # noqa: PLC0415
 
+    look_no_more_at_left_pages()
     is_secure = (settings.ui_url or "").startswith("https://")
     routes = [] if sessions is None else login_routes(sessions, is_secure=is_secure)
     begins_with = Files(Path(get_static_dir()))
