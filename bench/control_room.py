@@ -20,14 +20,17 @@ from sqlalchemy import Connection
 
 from bench.spread import percentile
 from penstock.checkpoints import Store, gates, migrate, runs
-from penstock.checkpoints.schema import gate_approvals
+from penstock.checkpoints.schema import budget_accounts, gate_approvals, run_tags
 from penstock.checkpoints.schema import gates as gate_rows
 from penstock.checkpoints.schema import runs as run_rows
+from penstock.checkpoints.schema import steps as step_rows
+from penstock.contracts.budget import CALL_UNITS, AccountKind, Money, run_account
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.gate import GateKind, GateStatus
 from penstock.contracts.ids import new_run_id
 from penstock.contracts.inbox import GateFilter, RunFilter, Seat, Shelf, Viewer
 from penstock.contracts.run import RunStatus
+from penstock.contracts.step import StepKind, StepStatus
 
 RUN_COUNT, OPEN_COUNT, CLOSED_COUNT = 100_000, 5_000, 20_000
 ROUNDS = 10
@@ -51,14 +54,23 @@ def fill(connection: Connection) -> None:
     now = SystemClock().now()
     generator = random.Random(7)  # noqa: S311  (the same runs each time)
     written: list[dict[str, Any]] = []
+    tagged: list[dict[str, Any]] = []
+    accounts: list[dict[str, Any]] = []
     ends = [RunStatus.SUCCEEDED] * 90 + [RunStatus.FAILED] * 7 + [RunStatus.CANCELLED] * 3
     for number in range(RUN_COUNT):
         at = now - timedelta(seconds=(RUN_COUNT - number) * 26)
         waits = number >= RUN_COUNT - 2 * OPEN_COUNT and number % 2 == 0
         status = RunStatus.WAITING if waits else generator.choice(ends)
-        written.append(_run(number, at, status))
+        run = _run(number, at, status)
+        tags = [f"batch-{number % 50}", "nightly"] if number % 10 == 0 else []
+        written.append({**run, "tags": json.dumps(tags)})
+        tagged += [{"run_id": run["id"], "tenant": TENANT, "tag": tag} for tag in tags]
+        accounts.append(_account(run, generator))
     connection.execute(run_rows.insert(), written)
+    connection.execute(run_tags.insert(), tagged)
+    connection.execute(budget_accounts.insert(), accounts)
     waiting = [run for run in written if run["status"] == RunStatus.WAITING]
+    connection.execute(step_rows.insert(), [_step(run) for run in waiting])
     others = generator.sample([run for run in written if run["status"] != "waiting"], CLOSED_COUNT)
     asked = [_gate(run, now, is_open=True, generator=generator) for run in waiting]
     asked += [_gate(run, now, is_open=False, generator=generator) for run in others]
@@ -93,6 +105,12 @@ def queries() -> dict[str, Callable[[Connection], object]]:
             runs.page(connection, wanted, limit=51),
         )
 
+    def stands(connection: Connection) -> object:
+        return (
+            runs.versions(connection, tenant=TENANT, graph="graph-3"),
+            runs.waiting_nodes(connection, tenant=TENANT, graph="graph-3"),
+        )
+
     week = now - timedelta(days=7)
     return {
         "the inbox, what needs me": lambda tx: inbox(tx, Shelf.MINE, every),
@@ -103,6 +121,17 @@ def queries() -> dict[str, Callable[[Connection], object]]:
         "runs of a graph of the last week": lambda tx: listed(tx, graph="graph-3", since=week),
         "runs that wait for a group": lambda tx: listed(tx, waits_for="legal"),
         "runs by key, none found": lambda tx: listed(tx, text="nothing"),
+        "runs with a tag": lambda tx: listed(tx, tags=("nightly",)),
+        "runs with two tags": lambda tx: listed(tx, tags=("nightly", "batch-10")),
+        "runs that used 90,000 tokens": lambda tx: listed(tx, tokens=90_000),
+        "runs that cost 0.10 USD": lambda tx: listed(
+            tx, money=Money(micros=100_000, currency="USD")
+        ),
+        "runs that wait in a node": lambda tx: listed(tx, graph="graph-3", node="pay"),
+        "a graph, its versions and where runs wait": stands,
+        "10,000 runs looked over, to be cancelled": lambda tx: runs.look_over(
+            tx, RunFilter(tenant=TENANT, tags=("nightly",)), limit=10_001
+        ),
     }
 
 
@@ -136,6 +165,33 @@ def _run(number: int, at: datetime, status: RunStatus) -> dict[str, Any]:
         "failure_message": "node `pay` raised: the shop is closed" if failed else None,
         "failure_redrivable": 1 if failed else None,
         "principal": f"user-{number % 50}",
+    }
+
+
+def _account(run: dict[str, Any], generator: random.Random) -> dict[str, Any]:
+    return {
+        "id": run_account(run["id"]),
+        "tenant": TENANT,
+        "kind": AccountKind.RUN,
+        **{f"{what}_{unit}": 0 for what in ("spent", "held") for unit in CALL_UNITS},
+        "spent_tokens": generator.randint(1_000, 100_000),
+        "spent_money": generator.randint(1_000, 500_000),
+        "money_currency": "USD",
+    }
+
+
+def _step(run: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run_id": run["id"],
+        "epoch": 1,
+        "task_id": run["id"],
+        "namespace": "",
+        "node": "pay",
+        "kind": StepKind.TOOL,
+        "status": StepStatus.PARKED,
+        "started_at": run["created_at"],
+        "ended_at": run["changed_at"],
+        "error": None,
     }
 
 

@@ -47,8 +47,18 @@ DARK = Palette(
 )
 
 
-def dot(shape: Topology, steps: Sequence[Step], *, palette: Palette) -> str:
-    """Return a graph in Graphviz' language; names are escaped, whatever is in them."""
+def dot(
+    shape: Topology,
+    steps: Sequence[Step],
+    *,
+    palette: Palette,
+    waiting: Mapping[str, int] | None = None,
+) -> str:
+    """Return a graph in Graphviz' language; names are escaped, whatever is in them.
+
+    With `steps` it shows the path of a run, with `waiting` how many runs wait in which node.
+    """
+    waits = waiting or {}
     last = {step.node: step.status for step in steps}
     times = Counter(step.node for step in steps)
     nodes = (
@@ -62,7 +72,10 @@ def dot(shape: Topology, steps: Sequence[Step], *, palette: Palette) -> str:
     )
     whole = 'bgcolor="transparent"; rankdir=TB; nodesep=0.35; ranksep=0.35;'
     lines = ["digraph {", whole, f"node [{nodes}];", f"edge [{ways}];"]
-    lines += [_node(name, last.get(name), times[name], palette) for name in shape.nodes]
+    lines += [
+        _node(name, last.get(name), times[name], palette, waits=waits.get(name, 0))
+        for name in shape.nodes
+    ]
     for way in shape.ways:
         was_taken = (way.source in last or way.source.endswith(BEGIN)) and (
             way.target in last or way.target.endswith(END)
@@ -75,7 +88,7 @@ def dot(shape: Topology, steps: Sequence[Step], *, palette: Palette) -> str:
     return "\n".join([*lines, "}"])
 
 
-def _node(name: str, status: StepStatus | None, times: int, palette: Palette) -> str:
+def _node(name: str, status: StepStatus | None, times: int, palette: Palette, *, waits: int) -> str:
     short = name.rpartition("|")[2]
     if short in {BEGIN, END}:
         return (
@@ -83,14 +96,19 @@ def _node(name: str, status: StepStatus | None, times: int, palette: Palette) ->
             f" fontcolor={_text(palette.soft)}];"
         )
     label = name.replace("|", " / ") + (f" ({times} times)" if times > 1 else "")
+    told, lines = str(status or "not reached"), [label]
+    if waits:
+        told = f"{waits:,} {'run waits' if waits == 1 else 'runs wait'}"
+        lines, status = [label, told], StepStatus.PARKED
     fill = palette.plain if status is None else palette.fills[status]
     width = 2.5 if status is StepStatus.PARKED else 1
     return (
-        f"{_text(name)} [label={_text(label)} fillcolor={_text(fill)} penwidth={width}"
-        f" tooltip={_text(status or 'not reached')}];"
+        f"{_text(name)} [label={_text(*lines)} fillcolor={_text(fill)} penwidth={width}"
+        f" tooltip={_text(told)}];"
     )
 
 
-def _text(text: str) -> str:
+def _text(*lines: str) -> str:
     """Return a string of Graphviz, in which nothing but the quote and the backslash is special."""
-    return json.dumps(text.replace("\\", "\u29f5").replace("\n", " "), ensure_ascii=False)
+    told = [line.replace("\\", "\u29f5").replace("\n", " ") for line in lines]
+    return json.dumps("\n".join(told), ensure_ascii=False)

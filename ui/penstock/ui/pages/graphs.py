@@ -1,22 +1,26 @@
-"""The graphs of the project: what each looks like, who waits in it, and a form to start a run."""
+"""The graphs of the project: how each looks, how its runs stand, and a form to start one."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal
 
 import streamlit as st
+from sqlalchemy import Connection
 
 from penstock.checkpoints import runs
-from penstock.contracts.inbox import RunFilter
-from penstock.contracts.run import LIVE, Run, RunMode, RunStatus
-from penstock.graphs import Graph, input_schema
-from penstock.graphs.topology import topology
-from penstock.runs.roles import Right
+from penstock.contracts.inbox import GraphVersion, WaitingNode
+from penstock.graphs import Graph
+from penstock.graphs.topology import Topology, topology
 from penstock.ui import front, places
-from penstock.ui.components import charts, picture
+from penstock.ui.components import charts, picture, standing
 from penstock.ui.components.table import shown
 from penstock.ui.components.words import plain, sentence
-from penstock.ui.forms import sending
-from penstock.ui.forms.fields import MISSING, Form, has_branches
+from penstock.ui.forms import launch, sending
+
+LOOK_S = 5.0
+
+LARGE = 14
+"""A graph with more nodes has the whole width, and a window in which its picture scrolls."""
+WINDOW_PX = 760
 
 
 def show() -> None:
@@ -37,16 +41,19 @@ def show() -> None:
         label_visibility="collapsed",
         on_change=_choose,
     )
-    sending.tell("launch")
+    sending.tell(launch.ABOUT)
     graph = front.desk().catalog.get(name)
-    left, right = st.columns([2, 3], gap="large")
-    with left:
-        is_dark = st.context.theme.type == "dark"
-        palette = picture.DARK if is_dark else picture.LIGHT
-        charts.graph(picture.dot(topology(graph), (), palette=palette))
-    with right:
+    shape = topology(graph)
+    if len(shape.nodes) > LARGE:
+        _picture(graph, shape, height=WINDOW_PX)
         _about(graph)
-        _launch(graph)
+    else:
+        left, right = st.columns([2, 3], gap="large")
+        with left:
+            _picture(graph, shape, height="content")
+        with right:
+            _about(graph)
+    _stand(graph, shape)
     _tools(graph)
 
 
@@ -67,72 +74,40 @@ def _none() -> None:
         st.code("penstock init\npenstock ui", language=None)
 
 
+@st.fragment(run_every=LOOK_S)
+def _picture(graph: Graph, shape: Topology, *, height: int | Literal["content"]) -> None:
+    versions, nodes = front.read(lambda connection: _find(connection, graph.name))
+    is_dark = st.context.theme.type == "dark"
+    palette = picture.DARK if is_dark else picture.LIGHT
+    with st.container(height=height, border=False):
+        charts.graph(picture.dot(shape, (), palette=palette, waiting=standing.waiting(nodes)))
+    st.caption(standing.summary(versions))
+
+
 def _about(graph: Graph) -> None:
     if graph.description:
         st.markdown(plain(graph.description))
-    wanted = RunFilter(tenant=front.tenant(), graph=graph.name)
-    counts = front.read(lambda connection: runs.counts(connection, wanted))
-    live = sum(counts[status] for status in LIVE)
-    st.caption(
-        f"version {plain(graph.version)} · fingerprint {graph.fingerprint[:8]} · {live} live,"
-        f" {counts[RunStatus.WAITING]} of them waiting for people ·"
-        f" {counts[RunStatus.FAILED]} failed"
-    )
+    st.caption(f"version {plain(graph.version)} · fingerprint {graph.fingerprint[:8]}")
     places.link("runs", "Its runs", icon=":material/list_alt:", graph=graph.name)
+    launch.launch(graph)
 
 
-def _launch(graph: Graph) -> None:
-    st.subheader("Start a run", anchor=False)
-    if not front.may(Right.START):
-        st.info(
-            "You may look, and start nothing: a run acts for whoever starts it, and you have no"
-            " role here that it could act under.",
-            icon=":material/visibility:",
-        )
-        return
-    schema = _schema(graph)
-    if has_branches(schema):
-        _fill(graph, schema)
-    else:
-        with st.form(f"launch-{graph.name}", border=False):
-            _fill(graph, schema, is_form=True)
+@st.fragment(run_every=LOOK_S)
+def _stand(graph: Graph, shape: Topology) -> None:
+    versions, nodes = front.read(lambda connection: _find(connection, graph.name))
+    standing.versions(graph.name, versions, fingerprint=str(graph.fingerprint), now=front.now())
+    if versions:
+        standing.nodes(graph.name, nodes, drawn=shape.nodes)
 
 
-def _fill(graph: Graph, schema: Mapping[str, Any], *, is_form: bool = False) -> None:
-    form = Form(schema, key=f"launch-{graph.name}")
-    given = form.fill()
-    simulated = st.checkbox("Simulate: its tools only read", key=f"simulate-{graph.name}")
-    press = st.form_submit_button if is_form else st.button
-    if not press("Start", type="primary", icon=":material/rocket_launch:"):
-        return
-    if form.problems:
-        st.warning(f"Nothing was started. {sentence('; '.join(form.problems))}.")
-        return
-    started: list[Run] = []
-
-    def act() -> str:
-        with front.runtime() as runtime:
-            run = runtime.start(
-                graph.name,
-                {} if given is MISSING else given,
-                actor=front.person(),
-                tenant=front.tenant(),
-                mode=RunMode.SIMULATE if simulated else RunMode.LIVE,
-            )
-        started.append(run)
-        return "Started."
-
-    if sending.send(act, about="launch"):
-        places.go("run", run=started[0].id)
-    st.rerun()
-
-
-def _schema(graph: Graph) -> Mapping[str, Any]:
-    """Return the schema of a graph's input; one of JSON where it says nothing."""
-    found = input_schema(graph)
-    if found.get("properties"):
-        return cast("Mapping[str, Any]", found)
-    return {"title": "Input", "description": "Whatever the graph takes."}
+def _find(
+    connection: Connection, graph: str
+) -> tuple[tuple[GraphVersion, ...], tuple[WaitingNode, ...]]:
+    tenant = front.tenant()
+    return (
+        tuple(runs.versions(connection, tenant=tenant, graph=graph)),
+        tuple(runs.waiting_nodes(connection, tenant=tenant, graph=graph)),
+    )
 
 
 def _names(schema: Mapping[str, Any]) -> list[str]:

@@ -197,9 +197,9 @@ def _pager(found: _Found, *, is_first: bool) -> None:
 
 _CONFIG: Mapping[str, Any] = {
     "State": st.column_config.TextColumn(width="small"),
-    "What is up": st.column_config.TextColumn(width=330),
+    "What is up": st.column_config.TextColumn(width=250),
     "Tags": st.column_config.ListColumn(width=150),
-    "Used": st.column_config.TextColumn(width=190, help="With the runs that it has started"),
+    "Used": st.column_config.TextColumn(width=175, help="With the runs that it has started"),
     "Created": st.column_config.TextColumn(width="small"),
     "Took": st.column_config.TextColumn(width="small"),
 }
