@@ -11,6 +11,9 @@ __all__ = ["checkout_copy"]
 UI_ROOM = "ui/penstock/ui"
 ROLES = "tests/integration/test_roles.py"
 WAY_IN = "tests/integration/test_way_in.py"
+CLAIMS = "tests/unit/ui/test_claims.py"
+RECENT = "tests/unit/ui/test_recent.py"
+DRAWN = "tests/unit/ui/test_drawn.py"
 
 MUTANTS = [
     Mutant(
@@ -91,6 +94,62 @@ MUTANTS = [
         "            if not is_loopback(settings.ui_host):\n",
         "            if not settings.ui_host:\n",
         (f"{WAY_IN}::test_room_is_not_served_to_others_without_a_login",),
+        UI_ROOM,
+    ),
+    Mutant(
+        "a token for another client lets in",
+        "claims.py",
+        "        return None\n    begun",
+        "        pass\n    begun",
+        (f"{CLAIMS}::test_token_for_another_client_lets_nobody_in",),
+        UI_ROOM,
+    ),
+    Mutant(
+        "a session at a provider never ends",
+        "claims.py",
+        "    if now.timestamp() - begun >= settings.ui_session_s:\n",
+        "    if now.timestamp() < begun:\n",
+        (f"{CLAIMS}::test_session_ends_after_its_time",),
+        UI_ROOM,
+    ),
+    Mutant(
+        "whoever names an address is taken for its owner",
+        "claims.py",
+        'claims.get("email_verified") is False',
+        'claims.get("email_verified") is None',
+        (f"{CLAIMS}::test_address_that_nobody_has_verified_is_refused",),
+        UI_ROOM,
+    ),
+    Mutant(
+        "what a model says is HTML on a card",
+        "components/drawn.py",
+        '                yield html.escape(token["said"])\n',
+        '                yield token["said"]\n',
+        (f"{DRAWN}::test_markup_that_somebody_said_is_text",),
+        UI_ROOM,
+    ),
+    Mutant(
+        "a name between backticks is HTML on a card",
+        "components/drawn.py",
+        """{html.escape(token['code'])}""",
+        """{token['code']}""",
+        (f"{DRAWN}::test_name_between_backticks_is_a_name",),
+        UI_ROOM,
+    ),
+    Mutant(
+        "another site shows the room inside its own",
+        "assets.py",
+        "frame-ancestors 'none'",
+        "frame-ancestors *",
+        ("tests/unit/ui/test_assets.py::test_first_document_is_ours_and_is_shown_inside_no_other",),
+        UI_ROOM,
+    ),
+    Mutant(
+        "what was counted before a change counts after it",
+        "recent.py",
+        "            if changes == self._changes:\n",
+        "            if changes is not None:\n",
+        (f"{RECENT}::test_answer_that_was_asked_for_before_a_change_is_not_kept",),
         UI_ROOM,
     ),
 ]

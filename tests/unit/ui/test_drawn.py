@@ -35,6 +35,12 @@ def test_what_somebody_said_is_read_as_they_said_it(text: str) -> None:
     assert read.tags == ["strong"]
 
 
+@pytest.mark.parametrize("text", ["<img src=x onerror=alert(1)>", "&lt;b&gt;", "</strong><b>x"])
+def test_markup_that_somebody_said_is_text(text: str) -> None:
+    read = Read(drawn(f"**{plain(text)}**"))
+    assert (read.text, read.tags) == (text, ["strong"])
+
+
 @given(st.text())
 def test_nothing_in_a_badge_leaves_it(text: str) -> None:
     read = Read(drawn(badge("red", plain(text))))

@@ -15,6 +15,7 @@ from penstock.runs import BlockingApprovals, BlockingBulk, BlockingPolicing, Blo
 from penstock.runs.roles import Right, has_right
 from penstock.runs.settings import LoginBy
 from penstock.runs.viewing import viewer_of
+from penstock.ui.claims import login_of
 from penstock.ui.cli.desk import Desk
 from penstock.ui.recent import Recent
 from penstock.ui.sessions import COOKIE, Sessions
@@ -113,6 +114,7 @@ def logged_in() -> str | None:
 
     Raises:
         InvalidAccounts: the file of accounts cannot be used.
+        NotAllowed: as `login_of`.
     """
     room = front()
     match room.desk.settings.ui_login:
@@ -121,8 +123,9 @@ def logged_in() -> str | None:
         case LoginBy.PASSWORD:
             return None if room.sessions is None else room.sessions.whose(_cookie())
         case LoginBy.OIDC:
-            claim: object = st.user.get(room.desk.settings.oidc_claim)
-            return claim if st.user.is_logged_in and isinstance(claim, str) else None
+            if not st.user.is_logged_in:
+                return None
+            return login_of(st.user.to_dict(), room.desk.settings, now())
 
 
 def person() -> str:
