@@ -19,17 +19,25 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bench.spread import percentile
-from penstock.checkpoints import Store, gates, migrate, runs
-from penstock.checkpoints.schema import budget_accounts, gate_approvals, run_tags
+from penstock.checkpoints import Store, budgets, gates, migrate, runs, spending
+from penstock.checkpoints.schema import budget_accounts, budget_uses, gate_approvals, run_tags
 from penstock.checkpoints.schema import gates as gate_rows
 from penstock.checkpoints.schema import runs as run_rows
 from penstock.checkpoints.schema import steps as step_rows
-from penstock.contracts.budget import CALL_UNITS, AccountKind, Money, run_account
+from penstock.contracts.budget import (
+    CALL_UNITS,
+    AccountKind,
+    Money,
+    Unit,
+    day_account,
+    run_account,
+)
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.gate import GateKind, GateStatus
 from penstock.contracts.ids import new_run_id
 from penstock.contracts.inbox import GateFilter, RunFilter, Seat, Shelf, Viewer
 from penstock.contracts.run import RunStatus
+from penstock.contracts.spend import Measure, SpendFilter
 from penstock.contracts.step import StepKind, StepStatus
 
 RUN_COUNT, OPEN_COUNT, CLOSED_COUNT = 100_000, 5_000, 20_000
@@ -69,6 +77,7 @@ def fill(connection: Connection) -> None:
     connection.execute(run_rows.insert(), written)
     connection.execute(run_tags.insert(), tagged)
     connection.execute(budget_accounts.insert(), accounts)
+    connection.execute(budget_uses.insert(), [_used(run, generator) for run in written])
     waiting = [run for run in written if run["status"] == RunStatus.WAITING]
     connection.execute(step_rows.insert(), [_step(run) for run in waiting])
     others = generator.sample([run for run in written if run["status"] != "waiting"], CLOSED_COUNT)
@@ -111,6 +120,19 @@ def queries() -> dict[str, Callable[[Connection], object]]:
             runs.waiting_nodes(connection, tenant=TENANT, graph="graph-3"),
         )
 
+    def spend(connection: Connection, day_count: int, graph: str | None, unit: Unit) -> object:
+        since = (now - timedelta(days=day_count - 1)).date()
+        wanted = SpendFilter(tenant=TENANT, since=since, graph=graph)
+        currency = "USD" if unit is Unit.MONEY else None
+        return (
+            spending.by_day(connection, wanted),
+            spending.dearest(connection, wanted, Measure(unit=unit, currency=currency), limit=10),
+            spending.capped(connection, wanted, limit=10),
+            spending.reserved(connection, tenant=TENANT, limit=51),
+            runs.graphs(connection, tenant=TENANT),
+            budgets.statement(connection, day_account(TENANT, now.date().isoformat())),
+        )
+
     week = now - timedelta(days=7)
     return {
         "the inbox, what needs me": lambda tx: inbox(tx, Shelf.MINE, every),
@@ -132,6 +154,9 @@ def queries() -> dict[str, Callable[[Connection], object]]:
         "10,000 runs looked over, to be cancelled": lambda tx: runs.look_over(
             tx, RunFilter(tenant=TENANT, tags=("nightly",)), limit=10_001
         ),
+        "spend of 7 days": lambda tx: spend(tx, 7, None, Unit.TOKENS),
+        "spend of 90 days": lambda tx: spend(tx, 90, None, Unit.TOKENS),
+        "spend of 90 days, of a graph, in dollars": lambda tx: spend(tx, 90, "graph-3", Unit.MONEY),
     }
 
 
@@ -192,6 +217,22 @@ def _step(run: dict[str, Any]) -> dict[str, Any]:
         "started_at": run["created_at"],
         "ended_at": run["changed_at"],
         "error": None,
+    }
+
+
+def _used(run: dict[str, Any], generator: random.Random) -> dict[str, Any]:
+    return {
+        "run_id": run["id"],
+        "day": f"{run['changed_at']:%Y-%m-%d}",
+        "money_currency": "USD",
+        "tool_spend_currency": generator.choice(["", "EUR"]),
+        "tenant": TENANT,
+        "graph": run["graph"],
+        "used_tokens": generator.randint(100, 100_000),
+        "used_money": generator.randint(100, 1_000_000),
+        "used_tool_spend": generator.randint(0, 50_000),
+        "used_tool_calls": generator.randint(0, 20),
+        "used_wall_ms": generator.randint(100, 60_000),
     }
 
 

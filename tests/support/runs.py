@@ -18,17 +18,25 @@ class Runs:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def start(self, thread_id: str) -> Fence:
+    def start(
+        self,
+        thread_id: str,
+        *,
+        graph: str = "demo",
+        tenant: str = "acme",
+        parent_id: RunId | None = None,
+    ) -> Fence:
         """Queue a run on a thread and claim it."""
         new = NewRun(
             id=new_run_id(NOW),
-            tenant="acme",
+            tenant=tenant,
             key=None,
             thread_id=ThreadId(thread_id),
-            graph="demo",
+            graph=graph,
             graph_version="1",
             fingerprint="f",
             input="{}",
+            parent_id=parent_id,
         )
         self._store.write_blocking(
             lambda connection: runs.create(

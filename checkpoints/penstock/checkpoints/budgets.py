@@ -15,7 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from penstock.checkpoints import audit, budget_sql, steps
+from penstock.checkpoints import audit, budget_sql, spending, steps
+from penstock.checkpoints.budget_rows import hold_of
 from penstock.checkpoints.schema import budget_accounts, budget_holds
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.budget import (
@@ -27,7 +28,6 @@ from penstock.contracts.budget import (
     Hold,
     HoldKind,
     HoldStatus,
-    Money,
     OnExhaustion,
     Shortfall,
     Standing,
@@ -38,7 +38,6 @@ from penstock.contracts.budget import (
 )
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.ids import AccountId, RunId
-from penstock.contracts.policy import Spend
 from penstock.contracts.run import Fence, Run
 
 _SHARED_LOCK = 0x62756467
@@ -224,7 +223,9 @@ def raise_cap(
 def drove(connection: Connection, run: Run, *, until: datetime) -> None:
     """Count the time for which a run was driven, as it was claimed, on its account."""
     ms = max(0, round((until - run.changed_at).total_seconds() * 1000))
-    budget_sql.drove.execute(connection, {"account": run_account(run.id), "ms": ms})
+    driven = budget_sql.drove.execute(connection, {"account": run_account(run.id), "ms": ms})
+    if ms and driven.rowcount == 1:
+        spending.add(connection, run.id, {"used_wall_ms": ms}, at=until)
 
 
 def days(connection: Connection, tenant: str, *, limit: int) -> Sequence[Statement]:
@@ -242,7 +243,7 @@ def holds(connection: Connection, run_id: RunId) -> Sequence[Hold]:
     """Return what the calls of a run hold or have used, in the order in which they were made."""
     of_run = select(budget_holds).where(budget_holds.c.run_id == run_id)
     rows = connection.execute(of_run.order_by(budget_holds.c.held_at, budget_holds.c.id))
-    return [_hold(row) for row in rows.mappings()]
+    return [hold_of(row) for row in rows.mappings()]
 
 
 def _lock(connection: Connection, account_count: int) -> None:
@@ -257,6 +258,7 @@ def _spend(connection: Connection, ended: Mapping[str, Any] | None) -> bool:
     _lock(connection, len(accounts))
     for account in accounts:
         budget_sql.spend.execute(connection, {**ended, "account": account})
+    spending.add(connection, ended["run_id"], ended, at=ended["settled_at"])
     return True
 
 
@@ -294,30 +296,3 @@ def _statement(row: Mapping[Any, Any], *, steps_count: int = 0) -> Statement:
 
 def _driven(unit: Unit, cap: int | None, spent: int) -> Standing:
     return Standing(unit=unit, cap=cap, spent=spent, held=0, currency=None)
-
-
-def _hold(row: Mapping[Any, Any]) -> Hold:
-    status = HoldStatus(row["status"])
-    return Hold(
-        id=row["id"],
-        run_id=RunId(row["run_id"]),
-        epoch=row["epoch"],
-        kind=HoldKind(row["kind"]),
-        name=row["name"],
-        status=status,
-        worst=_amounts(row, "worst"),
-        used=None if status is HoldStatus.HELD else _amounts(row, "used"),
-    )
-
-
-def _amounts(row: Mapping[Any, Any], part: str) -> Amounts:
-    money, spend = row["money_currency"], row["tool_spend_currency"]
-    return Amounts(
-        tokens=row[f"{part}_{Unit.TOKENS}"],
-        money=None if money is None else Money(micros=row[f"{part}_{Unit.MONEY}"], currency=money),
-        is_priced=bool(row["is_priced"]),
-        tool_calls=row[f"{part}_{Unit.TOOL_CALLS}"],
-        tool_spend=(
-            None if spend is None else Spend(minor=row[f"{part}_{Unit.TOOL_SPEND}"], currency=spend)
-        ),
-    )

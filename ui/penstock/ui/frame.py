@@ -11,7 +11,7 @@ from penstock.runs.roles import Right
 from penstock.runs.settings import LoginBy
 from penstock.ui import front, looks, places
 from penstock.ui.components.words import plain, sentence
-from penstock.ui.pages import doubt, gate, graphs, inbox, policies, run, runs, tools
+from penstock.ui.pages import doubt, gate, graphs, inbox, policies, run, runs, spend, tools
 from penstock.ui.troubles import tell
 
 # Streamlit asks another host for icons that it knows by name.
@@ -94,6 +94,9 @@ def _pages(waiting: int, doubts: int) -> st.Page:
             st.Page(graphs.show, title="Graphs", icon=":material/account_tree:", url_path="graphs"),
             st.Page(tools.show, title="Tools", icon=":material/build:", url_path="tools"),
             st.Page(policies.show, title="Policies", icon=":material/policy:", url_path="policies"),
+        ],
+        "Operation": [
+            st.Page(spend.show, title="Spend", icon=":material/payments:", url_path="spend"),
         ],
     }
     pages = [page for section in sections.values() for page in section]

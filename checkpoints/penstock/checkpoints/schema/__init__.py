@@ -6,7 +6,7 @@ and index has a name, so that a migration can speak of it.
 
 from penstock.checkpoints.schema.annotations import annotations
 from penstock.checkpoints.schema.audit import audit_events, audit_heads, audit_marks, run_keys
-from penstock.checkpoints.schema.budgets import budget_accounts, budget_holds
+from penstock.checkpoints.schema.budgets import budget_accounts, budget_holds, budget_uses
 from penstock.checkpoints.schema.checkpoints import (
     checkpoint_namespaces,
     checkpoint_values,
@@ -41,6 +41,7 @@ __all__ = [
     "audit_marks",
     "budget_accounts",
     "budget_holds",
+    "budget_uses",
     "checkpoint_namespaces",
     "checkpoint_values",
     "checkpoint_writes",

@@ -1,4 +1,4 @@
-"""Budgets: accounts with what is spent and held, and what each call holds or has used."""
+"""Budgets: accounts with what is spent and held, what each call holds, and what was used when."""
 
 from sqlalchemy import (
     BigInteger,
@@ -7,6 +7,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    PrimaryKeyConstraint,
     Table,
     Text,
     text,
@@ -14,6 +15,7 @@ from sqlalchemy import (
 
 from penstock.checkpoints.schema.columns import UtcDateTime, metadata, one_of
 from penstock.contracts.budget import CALL_UNITS, AccountKind, HoldKind, HoldStatus
+from penstock.contracts.spend import MEASURED
 
 budget_accounts = Table(
     "budget_accounts",
@@ -68,3 +70,29 @@ budget_holds = Table(
     ),
 )
 Index("ix_budget_holds_run_id", budget_holds.c.run_id, budget_holds.c.status)
+# What is held now is little, beside all that was held ever.
+Index(
+    "ix_budget_holds_held",
+    budget_holds.c.held_at,
+    sqlite_where=text("status = 'held'"),
+    postgresql_where=text("status = 'held'"),
+)
+
+# What each run has used itself, day by day: accounts do not say when, and those of runs with
+# children hold what these have used too. Nobody writes to it but who writes to the run's account.
+budget_uses = Table(
+    "budget_uses",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
+    # By UTC, such as 2026-01-31.
+    Column("day", Text, nullable=False),
+    # Empty where nothing was paid in any.
+    Column("money_currency", Text, nullable=False),
+    Column("tool_spend_currency", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("graph", Text, nullable=False),
+    *(Column(f"used_{unit}", BigInteger, nullable=False) for unit in MEASURED),
+    PrimaryKeyConstraint("run_id", "day", "money_currency", "tool_spend_currency"),
+    sqlite_with_rowid=False,
+)
+Index("ix_budget_uses_tenant", budget_uses.c.tenant, budget_uses.c.day)

@@ -104,6 +104,13 @@ Index(
     postgresql_where=text("cap IS NOT NULL AND status = 'open'"),
 )
 Index(
+    "ix_gates_budget",
+    gates.c.tenant,
+    gates.c.opened_at,
+    sqlite_where=text("kind = 'budget'"),
+    postgresql_where=text("kind = 'budget'"),
+)
+Index(
     "ix_gates_wakes_at",
     gates.c.wakes_at,
     sqlite_where=gates.c.wakes_at.is_not(None),

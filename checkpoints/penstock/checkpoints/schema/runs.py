@@ -90,6 +90,13 @@ Index(
 Index("ix_runs_graph", runs.c.tenant, runs.c.graph, runs.c.status, runs.c.created_at)
 Index("ix_runs_tenant", runs.c.tenant, runs.c.id)
 Index("ix_runs_tenant_status", runs.c.tenant, runs.c.status, runs.c.id)
+Index(
+    "ix_runs_exhausted",
+    runs.c.tenant,
+    runs.c.ended_at,
+    sqlite_where=text("failure_code = 'budget_exhausted'"),
+    postgresql_where=text("failure_code = 'budget_exhausted'"),
+)
 
 run_tags = Table(
     "run_tags",

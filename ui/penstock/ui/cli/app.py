@@ -15,6 +15,7 @@ from penstock.contracts.amounts import read_budget
 from penstock.contracts.budget import OnExhaustion
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.run import RunMode, RunStatus, WhenBusy
+from penstock.contracts.spend import SpendBy
 from penstock.ui.cli.answering import answering
 from penstock.ui.cli.audit_app import audit_app
 from penstock.ui.cli.exits import Exit
@@ -208,6 +209,24 @@ def budget(*, run_id: RunArgument, as_json: AsJson = False) -> None:
     from penstock.ui.cli import budgeting
 
     budgeting.budget(settings(), Output(as_json=as_json), typed=run_id)
+
+
+@app.command()
+@answering
+def spend(
+    *,
+    by: Annotated[SpendBy, typer.Option(help="What is added up by.")] = SpendBy.DAY,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="So many days, today the last.")] = 30,
+    graph: Annotated[str | None, typer.Option(help="Only of this graph.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Of this tenant.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what runs have used, by day or by graph; days are of UTC."""
+    from penstock.ui.cli import spending
+
+    spending.spend(
+        settings(), Output(as_json=as_json), by=by, day_count=days, graph=graph, tenant=tenant
+    )
 
 
 @app.command()

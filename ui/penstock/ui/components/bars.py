@@ -2,18 +2,9 @@
 
 import streamlit as st
 
-from penstock.contracts.budget import MICROS, Money, Standing, Statement, Unit
-from penstock.contracts.policy import Spend
-from penstock.policies.facts.money import spell
-from penstock.ui.cli import texts
-
-_NAMES = {
-    Unit.TOKENS: "Tokens",
-    Unit.MONEY: "Money for models",
-    Unit.TOOL_CALLS: "Tool calls",
-    Unit.TOOL_SPEND: "Spent by tools",
-    Unit.WALL_MS: "Time at work",
-}
+from penstock.contracts.budget import Money, Standing, Statement, Unit
+from penstock.contracts.spend import Measure
+from penstock.ui.cli import measures
 
 
 def budget(statement: Statement) -> None:
@@ -26,7 +17,7 @@ def budget(statement: Statement) -> None:
     for column, each in zip(columns, [*capped, *used], strict=False):
         with column:
             held = f", {amount(each, each.held)} held" if each.held else ""
-            name = _NAMES.get(each.unit, str(each.unit).replace("_", " ").capitalize())
+            name = measures.name(Measure(unit=each.unit))
             if each.cap is None:
                 st.caption(f"**{name}**: {amount(each, each.spent)}{held}, no cap")
                 continue
@@ -37,17 +28,9 @@ def budget(statement: Statement) -> None:
 
 def amount(standing: Standing, number: int) -> str:
     """Return an amount of a unit as people write it."""
-    match standing.unit:
-        case Unit.MONEY:
-            return money(Money(micros=number, currency=standing.currency or ""))
-        case Unit.TOOL_SPEND if standing.currency:
-            return spell(Spend(minor=number, currency=standing.currency))
-        case Unit.WALL_MS:
-            return texts.age(number / 1000)
-        case _:
-            return f"{number:,}"
+    return measures.told(Measure(unit=standing.unit, currency=standing.currency), number)
 
 
 def money(amount: Money) -> str:
     """Return money as people write it."""
-    return f"{amount.micros / MICROS:,.4f} {amount.currency}".rstrip()
+    return measures.told(Measure(unit=Unit.MONEY, currency=amount.currency), amount.micros)

@@ -81,3 +81,17 @@ def ticked(key: str) -> Sequence[int]:
     """Return the numbers of the rows that are ticked, from the top."""
     event: Any = st.session_state.get(key)
     return () if event is None else sorted(event["selection"]["rows"])
+
+
+def listed(columns: Columns, *, key: str, row_count: int) -> None:
+    """Show a table of numbers to read, of which so many rows are seen at once."""
+    numbers = list(columns)[1:]
+    rows = min(len(next(iter(columns.values()))), row_count)
+    _dataframe(
+        dict(columns),
+        hide_index=True,
+        key=key,
+        column_config={name: st.column_config.TextColumn(alignment="right") for name in numbers},
+        width="stretch",
+        height=_HEAD_PX + _ROW_PX * rows,
+    )

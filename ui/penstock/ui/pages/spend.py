@@ -1,0 +1,322 @@
+"""What the runs of a tenant have used, day by day, and what they may use today."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import Connection
+
+from penstock.checkpoints import budgets, runs, spending
+from penstock.contracts.budget import Amounts, Statement, Unit, day_account
+from penstock.contracts.policy import Spend
+from penstock.contracts.spend import (
+    Capped,
+    Dear,
+    Measure,
+    Reserved,
+    SpendFilter,
+    Used,
+    read_measure,
+)
+from penstock.ui import front, places
+from penstock.ui.cli import measures, texts
+from penstock.ui.cli.spending import as_csv, first_day, measures_of, total
+from penstock.ui.components import bars, charts, spent
+from penstock.ui.components.table import listed, opened
+from penstock.ui.components.words import plain, short
+
+LOOK_S = 15.0
+ROWS = 10
+"""So many of the dearest runs are shown, and of those that came to a cap."""
+HELD_ROWS = 50
+
+_SPANS = (7, 30, 90)
+_TOKENS = Measure(unit=Unit.TOKENS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    used: Sequence[Used]
+    """In all measures."""
+    dearest: Sequence[Dear]
+    capped: Sequence[Capped]
+    reserved: Sequence[Reserved]
+    graphs: Sequence[str]
+    today: Statement | None
+    """The budget of the tenant's day."""
+
+
+def show() -> None:
+    """Show what was used, and what is held now."""
+    st.title("Spend", anchor=False)
+    st.caption(
+        "Days are of UTC. A call counts on the day on which it was over, and time at work on the"
+        " day on which a worker let go of the run. What a child run has used counts for the child."
+    )
+    _spend()
+
+
+@st.fragment(run_every=LOOK_S)
+def _spend() -> None:
+    wanted, days, measure = _asked()
+    found = front.read(lambda connection: _find(connection, wanted, measure))
+    _today(found.today)
+    _filters(found, days, measure, wanted)
+    if found.used:
+        _sums(found)
+        _picture([each for each in found.used if each.measure == measure], measure, wanted)
+        _take_out(found.used, days)
+    else:
+        _empty(is_filtered=wanted.graph is not None)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _dearest(found.dearest, measure)
+    with right:
+        _capped(found.capped)
+    _reserved(found.reserved)
+
+
+def _asked() -> tuple[SpendFilter, int, Measure]:
+    """Return what the URL asks for."""
+    asked = places.asked("days") or ""
+    days = int(asked) if asked in {str(span) for span in _SPANS} else 30
+    wanted = SpendFilter(tenant=front.tenant(), since=first_day(days), graph=places.asked("graph"))
+    return wanted, days, read_measure(places.asked("measure") or "") or _TOKENS
+
+
+def _find(connection: Connection, wanted: SpendFilter, measure: Measure) -> _Found:
+    today = day_account(wanted.tenant, front.now().date().isoformat())
+    return _Found(
+        used=spending.by_day(connection, wanted),
+        dearest=spending.dearest(connection, wanted, measure, limit=ROWS),
+        capped=spending.capped(connection, wanted, limit=ROWS),
+        reserved=spending.reserved(connection, tenant=wanted.tenant, limit=HELD_ROWS + 1),
+        graphs=runs.graphs(connection, tenant=wanted.tenant),
+        today=budgets.statement(connection, today),
+    )
+
+
+def _today(today: Statement | None) -> None:
+    with st.container(border=True):
+        st.markdown(f"**What tenant {plain(front.tenant())} may use today**")
+        if today is None:
+            st.caption(
+                "No run has used a budget of the day today. `PENSTOCK_DAY_BUDGET` gives workers"
+                " one, such as `tokens=5000000, money=20 USD`; then its use stands here as bars."
+            )
+        else:
+            bars.budget(today)
+
+
+def _filters(found: _Found, days: int, measure: Measure, wanted: SpendFilter) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Span",
+            _SPANS,
+            default=days,
+            required=True,
+            format_func=lambda span: f"{span} days",
+            key="spend-days",
+            label_visibility="collapsed",
+            on_change=_choose,
+            args=("days",),
+        )
+        known = [*dict.fromkeys([*measures_of(found.used), _TOKENS, measure])]
+        st.selectbox(
+            "Measure",
+            known,
+            index=known.index(measure),
+            format_func=measures.name,
+            key="spend-measure",
+            label_visibility="collapsed",
+            width=240,
+            on_change=_choose,
+            args=("measure",),
+        )
+        graphs = [*dict.fromkeys([*found.graphs, *([wanted.graph] if wanted.graph else [])])]
+        st.selectbox(
+            "Graph",
+            graphs,
+            index=graphs.index(wanted.graph) if wanted.graph else None,
+            placeholder="All graphs",
+            key="spend-graph",
+            label_visibility="collapsed",
+            width=220,
+            on_change=_choose,
+            args=("graph",),
+        )
+
+
+def _choose(name: str) -> None:
+    chosen: Any = st.session_state.get(f"spend-{name}")
+    places.note(**{name: None if chosen is None else str(chosen)})
+
+
+def _sums(found: _Found) -> None:
+    sums = total(found.used)
+    with st.container(horizontal=True, gap="large"):
+        for measure in measures_of(found.used):
+            st.metric(
+                measures.name(measure), measures.told(measure, sums[measure]), width="content"
+            )
+
+
+def _picture(used: Sequence[Used], measure: Measure, wanted: SpendFilter) -> None:
+    st.subheader(f"By day: {measures.name(measure)}", anchor=False)
+    if not used:
+        st.caption("Nothing was used in this measure; the sums above say in which something was.")
+        return
+    is_dark = st.context.theme.type == "dark"
+    until = max(front.now().date(), *(each.day for each in used))
+    charts.vega(
+        spent.picture(used, measure, since=wanted.since, until=until, is_dark=is_dark),
+        key="spend-picture",
+    )
+    listed(_table(used, measure), key="spend-table", row_count=12)
+
+
+def _table(used: Sequence[Used], measure: Measure) -> Mapping[str, Sequence[str]]:
+    """Return the numbers of the picture: a row for each day on which something was used."""
+    graphs = sorted({each.graph for each in used})
+    by_day: dict[date, dict[str, int]] = {}
+    for each in used:
+        by_day.setdefault(each.day, {})[each.graph] = each.amount
+    days = sorted(by_day, reverse=True)
+
+    def said(amount: int | None) -> str:
+        return "" if amount is None else measures.told(measure, amount)
+
+    columns = {"Day (UTC)": ["In all", *(day.isoformat() for day in days)]}
+    in_all = [sum(by_day[day].values()) for day in days]
+    columns["All graphs"] = [said(amount) for amount in [sum(in_all), *in_all]]
+    for graph in graphs:
+        amounts = [by_day[day].get(graph) for day in days]
+        whole = sum(amount or 0 for amount in amounts)
+        columns[f"{graph} "] = [said(amount) for amount in [whole, *amounts]]
+    return columns
+
+
+def _take_out(used: Sequence[Used], days: int) -> None:
+    st.download_button(
+        "Take out as CSV",
+        as_csv(used),
+        file_name=f"spend-{front.tenant()}-{front.now():%Y-%m-%d}-{days}-days.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key="spend-csv",
+        help="All measures, by day and graph, in whole numbers",
+        on_click="ignore",
+    )
+
+
+def _empty(*, is_filtered: bool) -> None:
+    with st.container(border=True):
+        if is_filtered:
+            st.markdown("**This graph has used nothing in this span.** Take the filter away.")
+            return
+        st.markdown(
+            "**Nothing was used in this span.** What models read and write, what they and tools"
+            " cost, what tools spend, their calls and the time at work appear here, day by day."
+        )
+        places.link("graphs", "Start a run", icon=":material/rocket_launch:")
+
+
+def _dearest(found: Sequence[Dear], measure: Measure) -> None:
+    st.subheader("The dearest runs", anchor=False)
+    if not found:
+        st.caption(f"No run has used any of this: {measures.name(measure).lower()}.")
+        return
+    row = opened(
+        {
+            "Run": [each.run_id[:13] for each in found],
+            "Graph": [each.graph for each in found],
+            "For": [each.principal for each in found],
+            measures.name(measure): [measures.told(measure, each.amount) for each in found],
+        },
+        key="spend-dearest",
+    )
+    if row is not None:
+        places.go("run", run=found[row].run_id)
+    st.caption("Tick a run to open it.")
+
+
+def _capped(found: Sequence[Capped]) -> None:
+    st.subheader("Runs that came to a cap", anchor=False)
+    if not found:
+        st.caption(
+            "None in this span. A run whose budget is used up appears here, with the gate that asks"
+            " for more, or as ended."
+        )
+        return
+    row = opened(
+        {
+            "When": [f"{each.at:%m-%d %H:%M}" for each in found],
+            "Run": [each.run_id[:13] for each in found],
+            "Graph": [each.graph for each in found],
+            "What came of it": [_came_of(each) for each in found],
+        },
+        key="spend-capped",
+    )
+    if row is not None:
+        gate_id = found[row].gate_id
+        if gate_id is None:
+            places.go("run", run=found[row].run_id)
+        places.go("gate", gate=gate_id)
+    st.caption("Tick one to open its gate, or the run where nobody was asked.")
+
+
+def _came_of(capped: Capped) -> str:
+    if capped.gate_id is None:
+        return short(f"ended: {capped.said}", 100)
+    cap = (
+        "" if capped.unit is None else f" about {measures.name(Measure(unit=capped.unit)).lower()}"
+    )
+    return f"gate{cap}: {capped.said}"
+
+
+def _reserved(found: Sequence[Reserved]) -> None:
+    st.subheader("Reserved now", anchor=False)
+    if not found:
+        st.caption(
+            "Nothing. What a call may use at most is held while it is made, or in doubt, and"
+            " appears here."
+        )
+        return
+    shown, now = found[:HELD_ROWS], front.now()
+    row = opened(
+        {
+            "Call": [f"{each.hold.kind} {each.hold.name}" for each in shown],
+            "Run": [each.hold.run_id[:13] for each in shown],
+            "Graph": [each.graph for each in shown],
+            "Since": [
+                f"{texts.age(max((now - each.at).total_seconds(), 1))} ago" for each in shown
+            ],
+            "At most": [_at_most(each.hold.worst) for each in shown],
+        },
+        key="spend-reserved",
+    )
+    if row is not None:
+        places.go("run", run=shown[row].hold.run_id)
+    more = f" There are more than these {HELD_ROWS}." if len(found) > HELD_ROWS else ""
+    st.caption(f"Tick a call to open its run; those held longest come first.{more}")
+
+
+def _at_most(worst: Amounts) -> str:
+    parts: list[str] = []
+    if worst.tokens:
+        parts.append(f"{worst.tokens:,} tokens")
+    if worst.money is not None:
+        money = Measure(unit=Unit.MONEY, currency=worst.money.currency)
+        parts.append(measures.told(money, worst.money.micros))
+    if worst.tool_spend is not None:
+        parts.append(f"{_spelled(worst.tool_spend)} by the tool")
+    if worst.tool_calls:
+        parts.append(f"{worst.tool_calls} call")
+    return ", ".join(parts)
+
+
+def _spelled(spend: Spend) -> str:
+    measure = Measure(unit=Unit.TOOL_SPEND, currency=spend.currency)
+    return measures.told(measure, spend.minor)
