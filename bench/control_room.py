@@ -18,8 +18,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from bench import audit_events
 from bench.spread import percentile
-from penstock.checkpoints import Store, budgets, gates, migrate, runs, spending
+from penstock.checkpoints import Store, audit, budgets, gates, migrate, runs, spending
+from penstock.checkpoints.audit import marking, searching
+from penstock.checkpoints.audit.verifying import begin, look, torn, unguarded
 from penstock.checkpoints.schema import budget_accounts, budget_uses, gate_approvals, run_tags
 from penstock.checkpoints.schema import gates as gate_rows
 from penstock.checkpoints.schema import runs as run_rows
@@ -34,11 +37,13 @@ from penstock.contracts.budget import (
 )
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.gate import GateKind, GateStatus
-from penstock.contracts.ids import new_run_id
+from penstock.contracts.ids import RunId, new_run_id
 from penstock.contracts.inbox import GateFilter, RunFilter, Seat, Shelf, Viewer
 from penstock.contracts.run import RunStatus
 from penstock.contracts.spend import Measure, SpendFilter
 from penstock.contracts.step import StepKind, StepStatus
+from penstock.contracts.watch import EventFilter
+from penstock.runs.verifying import SLICE_ROWS
 
 RUN_COUNT, OPEN_COUNT, CLOSED_COUNT = 100_000, 5_000, 20_000
 ROUNDS = 10
@@ -52,6 +57,8 @@ def main() -> None:
         migrate(url)
         with Store.open(url) as store:
             store.write_blocking(fill)
+            now = SystemClock().now()
+            store.write_blocking(lambda connection: audit_events.fill(connection, TENANT, now))
             for name, query in queries().items():
                 took = [timed(store, query) for _ in range(ROUNDS)]
                 print(f"{name:44} p50 {percentile(took, 50):8.1f} ms  max {max(took):8.1f} ms")
@@ -133,7 +140,22 @@ def queries() -> dict[str, Callable[[Connection], object]]:
             budgets.statement(connection, day_account(TENANT, now.date().isoformat())),
         )
 
+    def found(connection: Connection, **more: Any) -> object:
+        wanted = EventFilter(tenant=TENANT, **more)
+        return (
+            audit.head(connection, TENANT),
+            marking.watch(connection, TENANT),
+            torn(connection),
+            unguarded(connection),
+            searching.actions(connection, TENANT),
+            searching.page(connection, wanted, limit=50),
+        )
+
+    def slice_(connection: Connection) -> object:
+        return look(connection, begin(TENANT), limit=SLICE_ROWS)
+
     week = now - timedelta(days=7)
+    middle = now - timedelta(days=15)
     return {
         "the inbox, what needs me": lambda tx: inbox(tx, Shelf.MINE, every),
         "the inbox, what was decided": lambda tx: inbox(tx, Shelf.DECIDED, every),
@@ -157,6 +179,16 @@ def queries() -> dict[str, Callable[[Connection], object]]:
         "spend of 7 days": lambda tx: spend(tx, 7, None, Unit.TOKENS),
         "spend of 90 days": lambda tx: spend(tx, 90, None, Unit.TOKENS),
         "spend of 90 days, of a graph, in dollars": lambda tx: spend(tx, 90, "graph-3", Unit.MONEY),
+        "audit": found,
+        "audit of a rare action": lambda tx: found(tx, action="budget.raised"),
+        "audit of a person": lambda tx: found(tx, actor="user-7"),
+        "audit of a rare tool, a page of the way": lambda tx: found(tx, tool="wire"),
+        "audit of an action and a person": lambda tx: found(tx, action="run.queued", actor="olga"),
+        "audit of a day two weeks ago": lambda tx: found(
+            tx, since=middle, until=middle + timedelta(days=1)
+        ),
+        "audit of a run that there is not": lambda tx: found(tx, run_id=RunId("none")),
+        f"verifying {SLICE_ROWS:,} events": slice_,
     }
 
 

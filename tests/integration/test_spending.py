@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
 from penstock.checkpoints import Store, budgets, migrate, spending
 from penstock.checkpoints.schema import budget_uses
@@ -237,5 +237,10 @@ def _back_to_before(url: str) -> None:
         budget_uses.drop(connection)
         for index in ("ix_budget_holds_held", "ix_gates_budget", "ix_runs_exhausted"):
             connection.execute(text(f"DROP INDEX {index}"))
+        for name in ("action", "actor"):
+            connection.execute(text(f"DROP INDEX ix_audit_events_{name}"))
+        for column in inspect(connection).get_columns("audit_marks"):
+            if column["name"].startswith(("ship_", "verified_", "shipped_to")):
+                connection.execute(text(f"ALTER TABLE audit_marks DROP COLUMN {column['name']}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
     engine.dispose()

@@ -20,9 +20,11 @@ PATIENCE_S = 60
 
 
 @contextmanager
-def open_pages(url: str, *, person: str | None = None, **told: Any) -> Generator[Desk]:
+def open_pages(
+    url: str, *, person: str | None = None, tenant: str = "acme", **told: Any
+) -> Generator[Desk]:
     """Have the pages show the store at `url`, to root's login or to a person."""
-    settings = Settings(store_url=url, **{"tenant": "acme", **told})
+    settings = Settings(store_url=url, tenant=tenant).model_copy(update=told)
     with open_desk(settings, Catalog.of()) as desk:
         who = person or pwd.getpwuid(os.getuid()).pw_name
         open_front(Front(desk=desk, person=who, sessions=None, graphs_missing=None))

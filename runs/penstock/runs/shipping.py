@@ -9,13 +9,15 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from penstock.checkpoints import Store
 from penstock.checkpoints.audit import shipping
+from penstock.contracts.audit import Head
 from penstock.contracts.clock import Clock
 from penstock.runs.heads import Signer
 
@@ -85,9 +87,32 @@ class Shipper:
         )
         if heads:
             lines = [shipment.signer.sign(head, at) for head in heads]
-            await asyncio.to_thread(put, shipment.target, lines)
-            await self._store.write(lambda connection: shipping.shipped(connection, heads, at=at))
+            await self._put(heads, lines, at)
         return len(heads)
+
+    async def _put(self, heads: Sequence[Head], lines: Sequence[str], at: datetime) -> None:
+        """Write lines out, and note that they were, or why they were not."""
+        shipment, to = self._shipment, place_of(self._shipment.target)
+        try:
+            await asyncio.to_thread(put, shipment.target, lines)
+        except OSError as error:
+            why = str(error)
+            await self._store.write(
+                lambda connection: shipping.failed(connection, heads, at=at, to=to, why=why)
+            )
+            raise
+        await self._store.write(
+            lambda connection: shipping.shipped(connection, heads, at=at, to=to)
+        )
+
+
+def place_of(target: str) -> str:
+    """Return where heads go, as it may be shown: of a URL, which may hold a secret, the host."""
+    parts = urlsplit(target)
+    if parts.scheme not in {"http", "https"}:
+        return target
+    port = "" if parts.port is None else f":{parts.port}"
+    return f"{parts.scheme}://{parts.hostname}{port}"
 
 
 def put(target: str, lines: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """The page about spend: its sums, its filters, and who sees what."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_runs_that_came_to_a_cap_and_what_is_held_are_listed(
     asked, ended = spender(desk.store, "one"), spender(desk.store, "two", graph="research")
     came_to_a_cap(desk.store, asked, ended)
     hold(desk.store, asked)
-    monkeypatch.setattr(page, "first_day", lambda _: NOW.date())
+    monkeypatch.setattr(page, "first_day", _the_day_of_tests)
     app = look_at("spend")
     assert not app.exception
     tables = [cells(app, number) for number in range(len(app.dataframe))]
@@ -125,3 +126,7 @@ def test_nothing_is_seen_of_another_tenant(desk: Desk, sqlite_url: str, tmp_path
         app = look_at("spend")
     assert "does not know" in said(app)
     assert not app.metric
+
+
+def _the_day_of_tests(_: int) -> date:
+    return NOW.date()

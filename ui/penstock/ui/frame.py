@@ -11,7 +11,18 @@ from penstock.runs.roles import Right
 from penstock.runs.settings import LoginBy
 from penstock.ui import front, looks, places
 from penstock.ui.components.words import plain, sentence
-from penstock.ui.pages import doubt, gate, graphs, inbox, policies, run, runs, spend, tools
+from penstock.ui.pages import (
+    audit,
+    doubt,
+    gate,
+    graphs,
+    inbox,
+    policies,
+    run,
+    runs,
+    spend,
+    tools,
+)
 from penstock.ui.troubles import tell
 
 # Streamlit asks another host for icons that it knows by name.
@@ -97,6 +108,7 @@ def _pages(waiting: int, doubts: int) -> st.Page:
         ],
         "Operation": [
             st.Page(spend.show, title="Spend", icon=":material/payments:", url_path="spend"),
+            st.Page(audit.show, title="Audit", icon=":material/fact_check:", url_path="audit"),
         ],
     }
     pages = [page for section in sections.values() for page in section]

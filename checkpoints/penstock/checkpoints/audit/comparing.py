@@ -24,6 +24,7 @@ from penstock.checkpoints.schema import (
 from penstock.contracts.audit import FORGOTTEN, ChainedEvent, Fault, mac
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.gate import GateStatus, VoteKind
+from penstock.contracts.ids import RunId
 from penstock.contracts.run import RunStatus
 
 RUN_ROWS = 50
@@ -96,18 +97,40 @@ def compare(
 
     Where retention has taken the beginning of the chain away, nothing tells of what is that old.
     """
-    after, count = "", 0
-    is_cut = bool(connection.execute(_cut_number(tenant)).scalar())
-    while stories := _page(connection, tenant, after):
-        for story in stories:
-            for entry, what in _faults(story):
-                if is_cut and entry is None:
-                    continue
-                number, at = (None, None) if entry is None else (entry.event.number, entry.event.at)
-                yield Fault(tenant=tenant, number=number, at=at, what=what)
-        after, count = stories[-1].run["id"], count + len(stories)
+    after, count = RunId(""), 0
+    while True:
+        compared = compare_some(connection, tenant, after=after)
+        yield from compared.faults
+        if compared.last is None:
+            return
+        after, count = compared.last, count + compared.count
         if seen is not None:
             seen(count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What was found about some runs."""
+
+    faults: Sequence[Fault]
+    count: int
+    last: RunId | None
+    """The last of them; None where there were no more."""
+
+
+def compare_some(connection: Connection, tenant: str, *, after: RunId) -> Compared:
+    """Compare the next runs of a tenant after one, some fifty, with what its chain says."""
+    stories = _page(connection, tenant, after)
+    is_cut = bool(connection.execute(_cut_number(tenant)).scalar())
+    faults: list[Fault] = []
+    for story in stories:
+        for entry, what in _faults(story):
+            if is_cut and entry is None:
+                continue
+            number, at = (None, None) if entry is None else (entry.event.number, entry.event.at)
+            faults.append(Fault(tenant=tenant, number=number, at=at, what=what))
+    last = RunId(stories[-1].run["id"]) if stories else None
+    return Compared(faults=faults, count=len(stories), last=last)
 
 
 def _cut_number(tenant: str) -> Select[tuple[int]]:

@@ -31,17 +31,43 @@ def due(connection: Connection, *, every_count: int, before: datetime) -> Sequen
     ]
 
 
-def shipped(connection: Connection, heads: Sequence[Head], *, at: datetime) -> None:
+def shipped(connection: Connection, heads: Sequence[Head], *, at: datetime, to: str) -> None:
     """Note that heads were written out; of a row that another worker holds nothing is noted.
 
     Then its head is written out once more, which does no harm. Nobody waits for anybody here.
     """
     for head in heads:
-        free = select(audit_marks.c.tenant).where(audit_marks.c.tenant == head.tenant)
-        if connection.execute(free.with_for_update(skip_locked=True)).first() is None:
-            continue
-        connection.execute(
-            update(audit_marks)
-            .where(audit_marks.c.tenant == head.tenant, audit_marks.c.shipped_number < head.number)
-            .values(shipped_number=head.number, shipped_at=at)
-        )
+        if is_free(connection, head.tenant):
+            connection.execute(
+                update(audit_marks)
+                .where(
+                    audit_marks.c.tenant == head.tenant,
+                    audit_marks.c.shipped_number < head.number,
+                )
+                .values(
+                    shipped_number=head.number,
+                    shipped_at=at,
+                    shipped_to=to,
+                    ship_failed_at=None,
+                    ship_failure=None,
+                )
+            )
+
+
+def failed(
+    connection: Connection, heads: Sequence[Head], *, at: datetime, to: str, why: str
+) -> None:
+    """Note that heads could not be written out, and why; likewise nobody waits."""
+    for head in heads:
+        if is_free(connection, head.tenant):
+            connection.execute(
+                update(audit_marks)
+                .where(audit_marks.c.tenant == head.tenant)
+                .values(ship_failed_at=at, ship_failure=why, shipped_to=to)
+            )
+
+
+def is_free(connection: Connection, tenant: str) -> bool:
+    """Tell whether nobody else holds what is noted about a chain; then it is locked."""
+    free = select(audit_marks.c.tenant).where(audit_marks.c.tenant == tenant)
+    return connection.execute(free.with_for_update(skip_locked=True)).first() is not None

@@ -5,7 +5,7 @@ shows where it was done, unless everything after it was written anew as well: th
 against a head that was signed and kept elsewhere.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, and_, exists, or_, select, text, union
@@ -51,16 +51,72 @@ class Verified:
         self.faults.append(Fault(tenant=self.tenant, number=number, at=at, what=what))
 
 
+@dataclass(slots=True, kw_only=True)
+class Walk:
+    """How far somebody has looked along a chain; another transaction can go on from there."""
+
+    found: Verified
+    hashes: dict[int, str]
+    """Of the rows that signed heads name, as far as they were seen."""
+    first: ChainedEvent | None = None
+    last: ChainedEvent | None = None
+    cuts: dict[int, str] = field(default_factory=dict[int, str])
+    is_anchored: bool = False
+    """Whether it began with a row that was verified before, and stands as it was then."""
+
+
 def verify(
     connection: Connection, tenant: str, signed: Sequence[Head] = (), *, seen: Seen | None = None
 ) -> Verified:
     """Look at every event of a tenant, then at its head, and at `signed` ones, oldest first."""
-    found = Verified(tenant=tenant)
-    stored = head(connection, tenant)
-    hashes = {each.number: "" for each in signed}
-    first, last = _walk(connection, found, hashes, seen)
-    _check_head(found, stored, last)
-    _check_signed(found, signed, hashes, first=first, last=last)
+    walk = begin(tenant, signed)
+    look(connection, walk, seen=seen)
+    return conclude(connection, walk, signed)
+
+
+def begin(tenant: str, signed: Sequence[Head] = (), *, after: ChainedEvent | None = None) -> Walk:
+    """Begin to look along a chain: from its beginning, or after a row that was verified."""
+    walk = Walk(found=Verified(tenant=tenant), hashes={each.number: "" for each in signed})
+    if after is not None:
+        walk.first = walk.last = after
+        walk.found.number, walk.is_anchored = after.number, True
+        if after.number in walk.hashes:
+            walk.hashes[after.number] = after.hash
+    return walk
+
+
+def look(
+    connection: Connection, walk: Walk, *, limit: int | None = None, seen: Seen | None = None
+) -> bool:
+    """Look at the next events, so many at most; tell whether that was the end of the chain."""
+    found, after = walk.found, 0 if walk.last is None else walk.last.number
+    for count, row in enumerate(events(connection, found.tenant, after=after), 1):
+        walk.first = walk.first or row
+        for what in _wrong(connection, row, walk.last):
+            found.add(what, row=row)
+        if not found.faults:
+            found.number = row.number
+        if row.number in walk.hashes:
+            walk.hashes[row.number] = row.hash
+        if row.action == CUT:
+            walk.cuts[int(row.told.get("up_to") or 0)] = str(row.told.get("hash"))
+        walk.last = row
+        if seen is not None:
+            seen(row.number)
+        if len(found.faults) >= FAULT_LIMIT:
+            break
+        if count == limit:
+            return False
+    return True
+
+
+def conclude(connection: Connection, walk: Walk, signed: Sequence[Head] = ()) -> Verified:
+    """Say what was found, in the transaction in which the end of the chain was looked at."""
+    found, first, last = walk.found, walk.first, walk.last
+    if not walk.is_anchored:
+        _check_beginning(found, first, walk.cuts)
+    _check_head(found, head(connection, found.tenant), last)
+    _check_signed(found, signed, walk.hashes, first=first, last=last)
     if not found.faults and last is not None:
         found.number = last.number
     return found
@@ -100,30 +156,9 @@ def torn(connection: Connection) -> Sequence[str]:
     return connection.execute(union(apart, headless).order_by("tenant")).scalars().all()
 
 
-def _walk(
-    connection: Connection, found: Verified, hashes: dict[int, str], seen: Seen | None
-) -> tuple[ChainedEvent | None, ChainedEvent | None]:
-    """Look at every event; return the first and the last, and fill in the hashes asked for."""
-    first: ChainedEvent | None = None
-    last: ChainedEvent | None = None
-    cuts: dict[int, str] = {}
-    for row in events(connection, found.tenant):
-        first = first or row
-        for what in _wrong(connection, row, last):
-            found.add(what, row=row)
-        if not found.faults:
-            found.number = row.number
-        if row.number in hashes:
-            hashes[row.number] = row.hash
-        if row.action == CUT:
-            cuts[int(row.told.get("up_to") or 0)] = str(row.told.get("hash"))
-        last = row
-        if seen is not None:
-            seen(row.number)
-        if len(found.faults) >= FAULT_LIMIT:
-            break
+def _check_beginning(found: Verified, first: ChainedEvent | None, cuts: Mapping[int, str]) -> None:
     if first is None or first.number == 1:
-        return first, last
+        return
     if cuts.get(first.number - 1) == first.previous:
         found.cut_number = first.number - 1
     else:
@@ -137,7 +172,6 @@ def _walk(
                 what=f"rows 1 to {first.number - 1} before it were deleted, not by retention",
             ),
         )
-    return first, last
 
 
 def _wrong(connection: Connection, row: ChainedEvent, last: ChainedEvent | None) -> Iterator[str]:

@@ -34,6 +34,14 @@ audit_events = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_audit_events_run_id", audit_events.c.run_id, audit_events.c.number)
+# What is searched by; whoever looks pages through it by number.
+for _name in ("action", "actor"):
+    Index(
+        f"ix_audit_events_{_name}",
+        audit_events.c.tenant,
+        audit_events.c[_name],
+        audit_events.c.number,
+    )
 
 # Who writes to a chain locks its head: a tenant's events are in one order, whoever writes them.
 audit_heads = Table(
@@ -54,6 +62,17 @@ audit_marks = Table(
     # How far signed heads were written out, and when that was.
     Column("shipped_number", BigInteger, nullable=False, server_default=text("0")),
     Column("shipped_at", UtcDateTime),
+    # Where they go, and why the last one did not go there.
+    Column("shipped_to", Text),
+    Column("ship_failed_at", UtcDateTime),
+    Column("ship_failure", Text),
+    # How far the chain was verified, by whom, when as a whole, and what was wrong first.
+    Column("verified_number", BigInteger),
+    Column("verified_hash", Text),
+    Column("verified_at", UtcDateTime),
+    Column("verified_by", Text),
+    Column("verified_whole_at", UtcDateTime),
+    Column("verified_fault", Text),
 )
 
 # What the codes of a run's arguments, results and words are made with. Without it they say nothing.

@@ -13,9 +13,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from penstock.checkpoints import Store
+from penstock.checkpoints.audit import searching
 from penstock.checkpoints.audit.verifying import Verified
 from penstock.contracts.audit import ChainedEvent, Fault, canonical, instant
 from penstock.contracts.ids import RunId
+from penstock.contracts.watch import EventFilter
 from penstock.runs.auditing import Meter
 from penstock.runs.heads import make_key
 from penstock.runs.settings import Settings
@@ -24,6 +27,8 @@ from penstock.ui.cli.desk import Desk, open_desk
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.output import Output, table
 
+EXPORT_PAGE_ROWS = 1000
+"""So many events are read at once for a file."""
 NOTED_ROWS = 100_000
 """Without a terminal, a line tells of the progress every so many rows."""
 
@@ -132,11 +137,37 @@ def of_event(event: ChainedEvent) -> dict[str, Any]:
         "actor": event.actor,
         "action": event.action,
         "run_id": event.run_id,
-        "detail": json.loads(event.detail),
+        "detail": _detail(event),
         "reason": event.reason,
         "previous": event.previous,
         "hash": event.hash,
     }
+
+
+def lines(store: Store, wanted: EventFilter, *, limit: int) -> str:
+    """Return the last events that fit, so many at most, as `export` writes them, in their order."""
+    found: list[str] = []
+    before: int | None = None
+    while len(found) < limit:
+        rows = min(EXPORT_PAGE_ROWS, limit - len(found))
+        page = store.read_blocking(
+            lambda connection, before=before, rows=rows: searching.page(
+                connection, wanted, before=before, limit=rows
+            )
+        )
+        found += [canonical(of_event(event)) for event in page.events]
+        before = page.looked_to
+        if page.is_end:
+            break
+    return "".join(f"{line}\n" for line in reversed(found))
+
+
+def _detail(event: ChainedEvent) -> object:
+    """Return what an event tells; as a text where somebody did not even leave JSON of it."""
+    try:
+        return json.loads(event.detail)
+    except ValueError:
+        return event.detail
 
 
 def of_cloud(event: ChainedEvent) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def ticked(key: str) -> Sequence[int]:
     return () if event is None else sorted(event["selection"]["rows"])
 
 
-def listed(columns: Columns, *, key: str, row_count: int) -> None:
+def figures(columns: Columns, *, key: str, row_count: int) -> None:
     """Show a table of numbers to read, of which so many rows are seen at once."""
     numbers = list(columns)[1:]
     rows = min(len(next(iter(columns.values()))), row_count)

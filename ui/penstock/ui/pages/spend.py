@@ -24,7 +24,7 @@ from penstock.ui import front, places
 from penstock.ui.cli import measures, texts
 from penstock.ui.cli.spending import as_csv, first_day, measures_of, total
 from penstock.ui.components import bars, charts, spent
-from penstock.ui.components.table import listed, opened
+from penstock.ui.components.table import figures, opened
 from penstock.ui.components.words import plain, short
 
 LOOK_S = 15.0
@@ -174,7 +174,7 @@ def _picture(used: Sequence[Used], measure: Measure, wanted: SpendFilter) -> Non
         spent.picture(used, measure, since=wanted.since, until=until, is_dark=is_dark),
         key="spend-picture",
     )
-    listed(_table(used, measure), key="spend-table", row_count=12)
+    figures(_table(used, measure), key="spend-table", row_count=12)
 
 
 def _table(used: Sequence[Used], measure: Measure) -> Mapping[str, Sequence[str]]:

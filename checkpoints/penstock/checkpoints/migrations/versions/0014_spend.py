@@ -1,4 +1,4 @@
-"""What runs have used day by day, and what lists of it are found by."""
+"""What runs have used day by day; what is noted about chains, and what events are searched by."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,8 +8,20 @@ down_revision = "0013"
 branch_labels = None
 depends_on = None
 
+INSTANT = sa.DateTime(timezone=True)
 UNITS = ("tokens", "money", "tool_spend", "tool_calls", "wall_ms")
 CURRENCIES = ("money", "tool_spend")
+NOTED = (
+    ("shipped_to", sa.Text()),
+    ("ship_failed_at", INSTANT),
+    ("ship_failure", sa.Text()),
+    ("verified_number", sa.BigInteger()),
+    ("verified_hash", sa.Text()),
+    ("verified_at", INSTANT),
+    ("verified_by", sa.Text()),
+    ("verified_whole_at", INSTANT),
+    ("verified_fault", sa.Text()),
+)
 
 
 def upgrade() -> None:
@@ -47,6 +59,10 @@ def upgrade() -> None:
     ):
         where = sa.text(condition)
         op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
+    for name in ("action", "actor"):
+        op.create_index(f"ix_audit_events_{name}", "audit_events", ["tenant", name, "number"])
+    for name, kind in NOTED:
+        op.add_column("audit_marks", sa.Column(name, kind, nullable=True))
 
 
 def _filling() -> str:
