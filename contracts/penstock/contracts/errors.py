@@ -299,6 +299,12 @@ class CheckpointCorrupt(PenstockError):
     code = "checkpoint_corrupt"
 
 
+class UnknownCheckpoint(PenstockError):
+    """A run has no checkpoint of this id, or has it no more."""
+
+    code = "unknown_checkpoint"
+
+
 class UnsafeDeserialization(PenstockError):
     """LangGraph was imported without its strict mode, so stored data could run code."""
 
