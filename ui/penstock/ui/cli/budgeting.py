@@ -39,7 +39,7 @@ def budget(settings: Settings, output: Output, *, typed: str) -> None:
     accounts = [*([] if own is None else [own]), *shared.values()]
     data: dict[str, Any] = {
         "run": run.id,
-        "accounts": [_account(each) for each in accounts],
+        "accounts": [of_account(each) for each in accounts],
         "calls": [
             {
                 "name": each.name,
@@ -185,7 +185,8 @@ def _sums(amounts: Sequence[Amounts]) -> dict[str, Any]:
     }
 
 
-def _account(account: Statement) -> dict[str, Any]:
+def of_account(account: Statement) -> dict[str, Any]:
+    """Return an account as JSON has it."""
     return {
         "id": account.id,
         "kind": account.kind,

@@ -1,5 +1,6 @@
 """The shape of the commands with which a person acts on runs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -113,6 +114,22 @@ def resume(*, run_id: RunArgument, as_json: AsJson = False) -> None:
     from penstock.ui.cli import acting
 
     acting.resume(settings(), Output(as_json=as_json), typed=run_id)
+
+
+@run_app.command()
+@answering
+def export(
+    *,
+    run_id: RunArgument,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="A new file; without it, standard output.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write all that is known of a run as one JSON document, for a report of a fault."""
+    from penstock.ui.cli import reporting
+
+    reporting.export(settings(), Output(as_json=as_json), typed=run_id, file=file)
 
 
 def _one_or_many(
