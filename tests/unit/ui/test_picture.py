@@ -1,42 +1,52 @@
 """A graph is drawn as it is, whatever its nodes are called."""
 
-from penstock.contracts.ids import RunId
-from penstock.contracts.step import Step, StepKind, StepStatus
+from xml.etree import ElementTree as ET
+
+from penstock.contracts.step import StepStatus
 from penstock.graphs.topology import Topology, Way
-from penstock.ui.components.picture import LIGHT, dot
-from support.runs import NOW
-
-
-def step(node: str, status: StepStatus) -> Step:
-    return Step(
-        run_id=RunId("run"),
-        epoch=1,
-        task_id=node,
-        namespace="",
-        node=node,
-        kind=StepKind.OTHER,
-        status=status,
-        started_at=NOW,
-        ended_at=None,
-        error=None,
-    )
+from penstock.ui.components.picture import svg
+from support.stepped import step
 
 
 def way(source: str, target: str) -> Way:
     return Way(source=source, target=target, is_conditional=False, label="")
 
 
-def test_the_node_that_waits_is_drawn_as_waiting() -> None:
-    shape = Topology(nodes=("plan", "pay"), ways=(way("plan", "pay"),))
+def read(drawn: str) -> ET.Element:
+    return ET.fromstring(drawn)  # noqa: S314  (our own)
+
+
+def nodes(drawn: str) -> dict[str, dict[str, str]]:
+    """Return the attributes of the nodes in a picture, by what they say."""
+    return {str(part.findtext("title")): part.attrib for part in read(drawn).findall("g")}
+
+
+def test_the_node_that_waits_is_drawn_as_waiting_and_what_was_reached_can_be_picked() -> None:
+    shape = Topology(nodes=("plan", "pay", "end"), ways=(way("plan", "pay"), way("pay", "end")))
     steps = [step("plan", StepStatus.SUCCEEDED), step("pay", StepStatus.PARKED)]
-    drawn = dot(shape, steps, palette=LIGHT)
-    assert f'"pay" [label="pay" fillcolor="{LIGHT.fills[StepStatus.PARKED]}" penwidth=2.5' in drawn
-    assert f'"plan" [label="plan" fillcolor="{LIGHT.fills[StepStatus.SUCCEEDED]}"' in drawn
-    assert '"plan" -> "pay" [label="" style="bold"]' in drawn
+    found = nodes(svg(shape, steps, chosen="pay"))
+    assert found["pay: parked"]["class"] == "node parked chosen"
+    assert found["pay: parked"]["data-pick"] == "node:pay"
+    assert found["plan: succeeded"]["class"] == "node succeeded"
+    assert found["plan: succeeded"]["tabindex"] == "0"
+    assert "data-pick" not in found["end: not reached"]
+
+
+def test_the_way_that_was_taken_is_drawn_as_taken() -> None:
+    shape = Topology(nodes=("a", "b", "c"), ways=(way("a", "b"), way("a", "c")))
+    steps = [step("a", StepStatus.SUCCEEDED), step("b", StepStatus.STARTED)]
+    paths = [part.attrib["class"] for part in read(svg(shape, steps)).findall("path")]
+    assert paths == ["way taken", "way"]
 
 
 def test_name_of_a_node_cannot_write_into_the_picture() -> None:
-    nasty = 'a"]; evil [label="x\\'
-    drawn = dot(Topology(nodes=(nasty,), ways=()), (), palette=LIGHT)
-    (line,) = [line for line in drawn.splitlines() if "evil" in line]
-    assert line.startswith('"a\\"]; evil [label=\\"x\u29f5" [label=')
+    nasty = '"><script>alert(1)</script><g x="'
+    shape = Topology(
+        nodes=(nasty,),
+        ways=(Way(source=nasty, target=nasty, is_conditional=True, label="<script>"),),
+    )
+    drawn = read(svg(shape, [step(nasty, StepStatus.FAILED)]))
+    assert {part.tag for part in drawn.iter()} == {
+        *("svg", "defs", "marker", "path", "g", "title", "rect", "text")
+    }
+    assert drawn.find("g[@data-pick]") is not None

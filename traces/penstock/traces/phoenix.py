@@ -41,6 +41,10 @@ class Links:
         """Return the link to all that is seen of a run."""
         return self._to("traces", trace_hex(run_id))
 
+    def span(self, span_id: str) -> str:
+        """Return the link to one span, whose id is given in hex."""
+        return self._to("spans", span_id)
+
     def session(self, thread_id: ThreadId) -> str:
         """Return the link to all runs of a thread."""
         return self._to("sessions", thread_id)

@@ -1,114 +1,131 @@
 """A graph as a picture, with the path that a run has taken and what waits where."""
 
-import json
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from html import escape
 
 from penstock.contracts.step import Step, StepStatus
-from penstock.graphs.topology import BEGIN, END, Topology
+from penstock.graphs.topology import BEGIN, END, Topology, Way
+from penstock.ui.components.drawing import pickable
+from penstock.ui.components.layout import HEIGHT, Box, Layout, Point, laid_out
+
+NODE = "node:"
+"""How what is picked begins where it is a node."""
+
+_CHAR_PX, _PADDING_PX = 6.7, 26
+_LABEL_CHARS = 36
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Palette:
-    """The colours of a picture."""
-
-    ink: str
-    soft: str
-    line: str
-    fills: Mapping[StepStatus, str]
-    """Of nodes that a run has been at, by how far it came there last."""
-    plain: str
-
-
-LIGHT = Palette(
-    ink="#17212b",
-    soft="#52606d",
-    line="#9aa8b3",
-    fills={
-        StepStatus.SUCCEEDED: "#cdeed9",
-        StepStatus.STARTED: "#cfe3fa",
-        StepStatus.PARKED: "#fde3c4",
-        StepStatus.FAILED: "#fbd3cf",
-    },
-    plain="#f1f5f6",
-)
-DARK = Palette(
-    ink="#e6edf2",
-    soft="#a9b6c0",
-    line="#5c6c78",
-    fills={
-        StepStatus.SUCCEEDED: "#1c4a34",
-        StepStatus.STARTED: "#1d4168",
-        StepStatus.PARKED: "#5a3a17",
-        StepStatus.FAILED: "#5c2622",
-    },
-    plain="#19242d",
-)
-
-
-def dot(
+def svg(
     shape: Topology,
     steps: Sequence[Step],
     *,
-    palette: Palette,
+    chosen: str | None = None,
     waiting: Mapping[str, int] | None = None,
 ) -> str:
-    """Return a graph in Graphviz' language; names are escaped, whatever is in them.
+    """Return a graph as SVG; names are escaped, whatever is in them.
 
-    With `steps` it shows the path of a run, with `waiting` how many runs wait in which node.
+    With `steps` it shows the path of a run, whose nodes can be picked; `chosen` is the one that
+    was. With `waiting` it shows how many runs wait in which node.
     """
     waits = waiting or {}
     last = {step.node: step.status for step in steps}
     times = Counter(step.node for step in steps)
-    nodes = (
-        f"shape=box style={_text('rounded,filled')} fontname=sans fontsize=12"
-        f" margin={_text('0.18,0.08')} color={_text(palette.line)}"
-        f" fontcolor={_text(palette.ink)} fillcolor={_text(palette.plain)}"
-    )
-    ways = (
-        f"color={_text(palette.line)} fontname=sans fontsize=10 arrowsize=0.7"
-        f" fontcolor={_text(palette.soft)}"
-    )
-    whole = 'bgcolor="transparent"; rankdir=TB; nodesep=0.35; ranksep=0.35;'
-    lines = ["digraph {", whole, f"node [{nodes}];", f"edge [{ways}];"]
-    lines += [
-        _node(name, last.get(name), times[name], palette, waits=waits.get(name, 0))
-        for name in shape.nodes
+    labels = {name: _label(name, times[name], waits=waits.get(name, 0)) for name in shape.nodes}
+    widths = {name: _PADDING_PX + _CHAR_PX * len(label) for name, label in labels.items()}
+    layout = laid_out(widths, [(way.source, way.target) for way in shape.ways])
+    parts = [
+        *(_way(way, line, last) for way, line in zip(shape.ways, layout.lines, strict=True)),
+        *(
+            _node(
+                name,
+                labels[name],
+                layout.boxes[name],
+                last.get(name),
+                is_chosen=name == chosen,
+                waits=waits.get(name, 0),
+            )
+            for name in shape.nodes
+        ),
     ]
-    for way in shape.ways:
-        was_taken = (way.source in last or way.source.endswith(BEGIN)) and (
-            way.target in last or way.target.endswith(END)
-        )
-        style = ["dashed"] * way.is_conditional + ["bold"] * was_taken
-        lines.append(
-            f"{_text(way.source)} -> {_text(way.target)}"
-            f" [label={_text(way.label)} style={_text(','.join(style) or 'solid')}];"
-        )
-    return "\n".join([*lines, "}"])
+    return _framed(layout, parts)
 
 
-def _node(name: str, status: StepStatus | None, times: int, palette: Palette, *, waits: int) -> str:
-    short = name.rpartition("|")[2]
-    if short in {BEGIN, END}:
-        return (
-            f"{_text(name)} [label={_text(short.strip('_'))} shape=plaintext style={_text('')}"
-            f" fontcolor={_text(palette.soft)}];"
-        )
-    label = name.replace("|", " / ") + (f" ({times} times)" if times > 1 else "")
-    told, lines = str(status or "not reached"), [label]
-    if waits:
-        told = f"{waits:,} {'run waits' if waits == 1 else 'runs wait'}"
-        lines, status = [label, told], StepStatus.PARKED
-    fill = palette.plain if status is None else palette.fills[status]
-    width = 2.5 if status is StepStatus.PARKED else 1
+def _framed(layout: Layout, parts: Sequence[str]) -> str:
+    size = f'width="{layout.width:.0f}" height="{layout.height:.0f}"'
+    box = f'viewBox="0 0 {layout.width:.0f} {layout.height:.0f}"'
+    tip = (
+        '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8"'
+        ' markerUnits="userSpaceOnUse" orient="auto"><path class="tip" d="M0 0L8 4L0 8z"/></marker>'
+    )
+    return f'<svg {size} {box} role="group"><defs>{tip}</defs>{"".join(parts)}</svg>'
+
+
+def _node(name: str, label: str, box: Box, status: StepStatus | None, *, is_chosen: bool) -> str:
+    is_end = _is_end(name)
+    classes = ["node", *["bare"] * is_end, *([] if status is None else [str(status)])]
+    told = _waiting(waits) if waits else str(status or "not reached")
+    said = f"{_spelled(name)}: {told}"
+    classes += [str(StepStatus.PARKED)] * bool(waits)
+    picks = ""
+    if status is not None:
+        picks = pickable(f"{NODE}{name}", said=said, is_chosen=is_chosen)
+        classes += ["chosen"] * is_chosen
     return (
-        f"{_text(name)} [label={_text(*lines)} fillcolor={_text(fill)} penwidth={width}"
-        f" tooltip={_text(told)}];"
+        f'<g class="{" ".join(classes)}" {picks}><title>{escape(said)}</title>'
+        f'<rect x="{box.x - box.width / 2:.1f}" y="{box.y - HEIGHT / 2:.1f}"'
+        f' width="{box.width:.1f}" height="{HEIGHT:.0f}" rx="7"/>'
+        f'<text x="{box.x:.1f}" y="{box.y + 4:.1f}">{escape(label)}</text></g>'
     )
 
 
-def _text(*lines: str) -> str:
-    """Return a string of Graphviz, in which nothing but the quote and the backslash is special."""
-    told = [line.replace("\\", "\u29f5").replace("\n", " ") for line in lines]
-    return json.dumps("\n".join(told), ensure_ascii=False)
+def _way(way: Way, line: Sequence[Point], reached: dict[str, StepStatus]) -> str:
+    if not line:
+        return ""
+    was_taken = (way.source in reached or way.source.endswith(BEGIN)) and (
+        way.target in reached or way.target.endswith(END)
+    )
+    classes = " ".join(["way", *["taken"] * was_taken, *["maybe"] * way.is_conditional])
+    drawn = f'<path class="{classes}" d="{_curve(line)}" marker-end="url(#tip)"/>'
+    if way.label:
+        x, y = _middle(line)
+        drawn += f'<text class="label" x="{x:.1f}" y="{y:.1f}">{escape(way.label)}</text>'
+    return drawn
+
+
+def _curve(line: Sequence[Point]) -> str:
+    x, y = line[0]
+    drawn = [f"M{x:.1f} {y:.1f}"]
+    for (one_x, one_y), (x, y) in itertools.pairwise(line):
+        half = (one_y + y) / 2
+        drawn.append(f"C{one_x:.1f} {half:.1f} {x:.1f} {half:.1f} {x:.1f} {y:.1f}")
+    return "".join(drawn)
+
+
+def _middle(line: Sequence[Point]) -> Point:
+    at = (len(line) - 1) // 2
+    (one_x, one_y), (x, y) = line[at], line[min(at + 1, len(line) - 1)]
+    return (one_x + x) / 2, (one_y + y) / 2 + 3
+
+
+def _label(name: str, times: int, *, waits: int) -> str:
+    if _is_end(name):
+        return name.rpartition("|")[2].strip("_")
+    spelled = _spelled(name)
+    short = spelled if len(spelled) <= _LABEL_CHARS else f"…{spelled[1 - _LABEL_CHARS :]}"
+    if waits:
+        return f"{short} · {_waiting(waits)}"
+    return f"{short} ({times}×)" if times > 1 else short  # noqa: RUF001  (as people write it)
+
+
+def _waiting(count: int) -> str:
+    return f"{count:,} {'run waits' if count == 1 else 'runs wait'}"
+
+
+def _is_end(name: str) -> bool:
+    return name.rpartition("|")[2] in {BEGIN, END}
+
+
+def _spelled(name: str) -> str:
+    return name.replace("|", " / ")

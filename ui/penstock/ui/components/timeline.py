@@ -1,4 +1,4 @@
-"""What a run did when, as a picture: steps as bars, and waiting for people as a band.
+"""What a run did when, as a picture: steps as bars, calls below them, and waiting as a band.
 
 Steps take milliseconds and people take hours. So time in which nothing ran has a width of its own,
 however long it was, and says how long it was; beside it, steps are as long as they took.
@@ -6,92 +6,59 @@ however long it was, and says how long it was; beside it, steps are as long as t
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from html import escape
 from itertools import pairwise
-from typing import Any
 
+from penstock.contracts.effect import Effect
 from penstock.contracts.gate import Gate
-from penstock.contracts.run import Run
 from penstock.contracts.step import Step, StepStatus
 from penstock.ui.cli import texts
+from penstock.ui.components.drawing import pickable
+from penstock.ui.components.selection import CALL, STEP, Chosen
 from penstock.ui.components.words import instant
 
-STATES = (StepStatus.SUCCEEDED, StepStatus.STARTED, StepStatus.PARKED, StepStatus.FAILED)
 GAP = 0.12
 """How wide time is in which nothing ran, of the time in which something did."""
 
-_SHORTEST = 0.012
-"""Of the whole; a shorter step would not be seen."""
-_COLOURS = {
-    False: ("#2f9e62", "#2f7fd6", "#d9822b", "#d0453a"),
-    True: ("#4bc282", "#6aaef5", "#f79d4d", "#f97066"),
-}
-_BAND = {False: "#f7c98b", True: "#7a5426"}
-_INK = {False: "#46525d", True: "#b8c4cd"}
+BARS = 400
+"""So many steps are drawn, the last ones."""
+
+_STATES = (StepStatus.SUCCEEDED, StepStatus.STARTED, StepStatus.PARKED, StepStatus.FAILED)
 
 
 def timeline(
-    run: Run, steps: Sequence[Step], gates: Sequence[Gate], *, now: datetime, is_dark: bool
-) -> Mapping[str, Any]:
-    """Return a picture in Vega-Lite; its data are within."""
-    end = run.ended_at or now
+    steps: Sequence[Step],
+    gates: Sequence[Gate],
+    calls: Mapping[str, Sequence[Effect]],
+    chosen: Chosen,
+    *,
+    end: datetime,
+) -> str:
+    """Return the picture as HTML, up to `end`; `calls` are those that each task has made."""
+    steps = steps[-BARS:]
     scale = Scale([(step.started_at, step.ended_at or end) for step in steps], until=end)
-    bars = [_bar(number, step, end, scale) for number, step in enumerate(steps)]
-    bands = [_band(gate, end, scale) for gate in gates]
-    x: dict[str, Any] = {
-        "type": "quantitative",
-        "axis": None,
-        "scale": {"domain": [0, scale.width], "nice": False},
-    }
-    y: dict[str, Any] = {
-        "field": "node",
-        "type": "nominal",
-        "sort": {"field": "order", "op": "min"},
-        "axis": {"title": None, "labelLimit": 220, "labelColor": _INK[is_dark], "ticks": False},
-    }
-    return {
-        "height": {"step": 26},
-        "layer": [
-            {
-                "data": {"values": bands},
-                "mark": {"type": "rect", "opacity": 0.4, "color": _BAND[is_dark]},
-                "encoding": {
-                    "x": {"field": "from", **x},
-                    "x2": {"field": "to"},
-                    "tooltip": [{"field": "what"}, {"field": "since"}, {"field": "for"}],
-                },
-            },
-            {
-                "data": {"values": bars},
-                "mark": {"type": "bar", "cornerRadius": 3},
-                "encoding": {
-                    "y": y,
-                    "x": {"field": "from", **x},
-                    "x2": {"field": "to"},
-                    "color": {
-                        "field": "state",
-                        "type": "nominal",
-                        "scale": {
-                            "domain": [str(state) for state in STATES],
-                            "range": list(_COLOURS[is_dark]),
-                        },
-                        "legend": {"title": None, "orient": "top", "labelColor": _INK[is_dark]},
-                    },
-                    "tooltip": [
-                        {"field": name} for name in ("node", "state", "began", "took", "claim")
-                    ],
-                },
-            },
-            {
-                "data": {"values": [{"at": at, "said": said} for at, said in scale.gaps]},
-                "mark": {"type": "text", "baseline": "top", "dy": 4, "color": _INK[is_dark]},
-                "encoding": {
-                    "x": {"field": "at", **x},
-                    "y": {"value": "height"},
-                    "text": {"field": "said"},
-                },
-            },
-        ],
-    }
+    rows: dict[str, list[str]] = {}
+    for step in steps:
+        bars = rows.setdefault(step.node, [])
+        bars.append(_bar(step, end, scale, is_chosen=chosen.has_step(step)))
+    for step in {step.task_id: step for step in steps}.values():
+        rows[step.node] += [
+            _call(effect, end, scale, is_chosen=chosen.has_call(effect))
+            for effect in calls.get(step.task_id, ())
+        ]
+    drawn = "".join(
+        f'<div class="name" title="{escape(_spelled(node))}">{escape(_spelled(node))}</div>'
+        f'<div class="track">{"".join(bars)}</div>'
+        for node, bars in rows.items()
+    )
+    bands = "".join(_band(gate, end, scale) for gate in gates if gate.opened_at < end)
+    gaps = "".join(
+        f'<span class="gap" style="left:{_percent(at, scale)}">{escape(said)}</span>'
+        for at, said in scale.gaps
+    )
+    over = f'<div class="over bands" style="grid-row:1/{len(rows) + 1}">{bands}</div>'
+    ends = f'<div></div><div class="over ends">{gaps}</div>' if gaps else ""
+    return f'{_legend(steps, gates, calls)}<div class="time">{over}{drawn}{ends}</div>'
 
 
 class Scale:
@@ -139,27 +106,55 @@ def _joined(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, 
     return found
 
 
-def _bar(number: int, step: Step, end: datetime, scale: Scale) -> dict[str, Any]:
-    begin = scale.at(step.started_at)
-    took_s = ((step.ended_at or end) - step.started_at).total_seconds()
-    return {
-        "node": step.node.replace("|", " / "),
-        "order": number,
-        "from": begin,
-        "to": max(scale.at(step.ended_at or end), begin + _SHORTEST * scale.width),
-        "state": str(step.status),
-        "began": instant(step.started_at),
-        "took": texts.age(took_s),
-        "claim": step.epoch,
-    }
+def _bar(step: Step, end: datetime, scale: Scale, *, is_chosen: bool) -> str:
+    ended = step.ended_at or end
+    took = texts.age((ended - step.started_at).total_seconds())
+    said = (
+        f"{_spelled(step.node)}, {step.status}, began {instant(step.started_at)}, took {took},"
+        f" claim {step.epoch}"
+    )
+    classes = f"bar {step.status}{' chosen' * is_chosen}"
+    picks = pickable(f"{STEP}{step.task_id}", said=said, is_chosen=is_chosen)
+    place = _placed(scale, step.started_at, ended)
+    return f'<button class="{classes}" style="{place}" title="{escape(said)}" {picks}></button>'
 
 
-def _band(gate: Gate, end: datetime, scale: Scale) -> dict[str, Any]:
+def _call(effect: Effect, end: datetime, scale: Scale, *, is_chosen: bool) -> str:
+    said = f"call of {effect.tool}, {effect.status}, began {instant(effect.first_started_at)}"
+    picks = pickable(f"{CALL}{effect.key}", said=said, is_chosen=is_chosen)
+    place = _placed(scale, effect.first_started_at, effect.ended_at or end)
+    classes = f"call{' chosen' * is_chosen}"
+    return f'<button class="{classes}" style="{place}" title="{escape(said)}" {picks}></button>'
+
+
+def _band(gate: Gate, end: datetime, scale: Scale) -> str:
     closed = min(gate.closed_at or end, end)
-    return {
-        "from": scale.at(gate.opened_at),
-        "to": scale.at(closed),
-        "what": f"waits at a gate: {gate.kind}",
-        "since": instant(gate.opened_at),
-        "for": texts.age(max((closed - gate.opened_at).total_seconds(), 0)),
-    }
+    took = texts.age(max((closed - gate.opened_at).total_seconds(), 0))
+    said = f"waits at a gate: {gate.kind}, since {instant(gate.opened_at)}, for {took}"
+    place = _placed(scale, gate.opened_at, closed)
+    return f'<div class="band" style="{place}" title="{escape(said)}"></div>'
+
+
+def _placed(scale: Scale, begin: datetime, end: datetime) -> str:
+    low, high = scale.at(begin), scale.at(max(begin, end))
+    # Nothing begins at the very end, where it could not be seen.
+    left = min(low / scale.width, 0.99)
+    return f"left:{left:.3%};width:{max(high - low, 0.0) / scale.width:.3%}"
+
+
+def _percent(at: float, scale: Scale) -> str:
+    return f"{at / scale.width:.3%}"
+
+
+def _legend(
+    steps: Sequence[Step], gates: Sequence[Gate], calls: Mapping[str, Sequence[Effect]]
+) -> str:
+    there = {step.status for step in steps}
+    parts = [f'<i class="bar {state}"></i>{state}' for state in _STATES if state in there]
+    parts += ['<i class="does"></i>a call'] * any(calls.values())
+    parts += ['<i class="wait"></i>waits for people'] * bool(gates)
+    return f'<div class="legend">{"".join(f"<span>{part}</span>" for part in parts)}</div>'
+
+
+def _spelled(node: str) -> str:
+    return node.replace("|", " / ")

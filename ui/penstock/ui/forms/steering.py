@@ -5,39 +5,46 @@ import streamlit as st
 from penstock.contracts.run import LIVE, Run, RunStatus
 from penstock.runs.roles import Right
 from penstock.ui import front
+from penstock.ui.components.story import Story
+from penstock.ui.forms import export
 from penstock.ui.forms.sending import send
 
 _NOT_YOURS = "Only an operator, or whoever the run acts for, may do this."
 
 
-def buttons(run: Run) -> None:
+def buttons(story: Story) -> None:
     """Show what can be done with a run as it is."""
+    with st.container(horizontal=True):
+        _steer(story.run)
+        export.button(story)
+
+
+def _steer(run: Run) -> None:
     is_own = front.person() == run.principal
     may_steer = front.may(Right.STEER)
     may_redrive = run.failure is not None and run.failure.redrivable
     if run.status not in LIVE and not may_redrive:
         return
-    with st.container(horizontal=True):
-        if run.status in LIVE:
-            locked = not (is_own or may_steer)
-            help_ = _NOT_YOURS if locked else None
-            with st.popover("Cancel", icon=":material/cancel:", disabled=locked, help=help_):
-                _cancel(run)
-            if run.pause_by is None:
-                with st.popover("Pause", icon=":material/pause:", disabled=locked, help=help_):
-                    _pause(run)
-            elif st.button(
-                "Resume", icon=":material/play_arrow:", type="primary", disabled=locked, help=help_
-            ):
-                _resume(run)
+    if run.status in LIVE:
+        locked = not (is_own or may_steer)
+        help_ = _NOT_YOURS if locked else None
+        with st.popover("Cancel", icon=":material/cancel:", disabled=locked, help=help_):
+            _cancel(run)
+        if run.pause_by is None:
+            with st.popover("Pause", icon=":material/pause:", disabled=locked, help=help_):
+                _pause(run)
         elif st.button(
-            "Redrive",
-            icon=":material/replay:",
-            type="primary",
-            disabled=not may_steer,
-            help=None if may_steer else "Only an operator may do this.",
+            "Resume", icon=":material/play_arrow:", type="primary", disabled=locked, help=help_
         ):
-            _redrive(run)
+            _resume(run)
+    elif st.button(
+        "Redrive",
+        icon=":material/replay:",
+        type="primary",
+        disabled=not may_steer,
+        help=None if may_steer else "Only an operator may do this.",
+    ):
+        _redrive(run)
 
 
 def _cancel(run: Run) -> None:

@@ -11,7 +11,9 @@ from penstock.contracts.inbox import GraphVersion, WaitingNode
 from penstock.graphs import Graph
 from penstock.graphs.topology import Topology, topology
 from penstock.ui import front, places
-from penstock.ui.components import charts, picture, standing
+from penstock.ui.components import standing
+from penstock.ui.components.drawing import drawing
+from penstock.ui.components.picture import svg
 from penstock.ui.components.table import shown
 from penstock.ui.components.words import plain, sentence
 from penstock.ui.forms import launch, sending
@@ -77,10 +79,8 @@ def _none() -> None:
 @st.fragment(run_every=LOOK_S)
 def _picture(graph: Graph, shape: Topology, *, height: int | Literal["content"]) -> None:
     versions, nodes = front.read(lambda connection: _find(connection, graph.name))
-    is_dark = st.context.theme.type == "dark"
-    palette = picture.DARK if is_dark else picture.LIGHT
     with st.container(height=height, border=False):
-        charts.graph(picture.dot(shape, (), palette=palette, waiting=standing.waiting(nodes)))
+        drawing(svg(shape, (), waiting=standing.waiting(nodes)), key="graphs-picture")
     st.caption(standing.summary(versions))
 
 

@@ -1,0 +1,158 @@
+"""The page of one run: what it shows of steps, calls and states, and what the URL says."""
+
+import json
+import os
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from penstock.checkpoints import ledger, states, steps
+from penstock.contracts.run import Run
+from penstock.graphs import Catalog
+from penstock.runs.settings import Settings
+from penstock.ui.cli.desk import Desk, open_desk
+from penstock.ui.front import Front, open_front
+from support.helping import IBAN, helped, helping
+from support.rooms import make_project
+
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """An open store, and a room that shows it to root's login."""
+    told = make_project(tmp_path)
+    settings = Settings(store_url=told["PENSTOCK_STORE_URL"])
+    with open_desk(settings, Catalog.of(helping())) as opened:
+        show(opened)
+        yield opened
+
+
+@pytest.fixture
+def run(desk: Desk) -> Run:
+    """A run that is over."""
+    return helped(desk.store, desk.catalog.get("helping"))
+
+
+def show(desk: Desk) -> None:
+    login = pwd.getpwuid(os.getuid()).pw_name
+    open_front(Front(desk=desk, person=login, sessions=None, graphs_missing=None))
+
+
+def room() -> None:
+    """Show the page of a run first."""
+    import streamlit as st  # noqa: PLC0415  (it is a script of its own)
+
+    from penstock.ui import places  # noqa: PLC0415
+    from penstock.ui.pages import gate, run, runs  # noqa: PLC0415
+
+    pages = {
+        "run": st.Page(run.show, title="Run", default=True),
+        "runs": st.Page(runs.show, title="Runs", url_path="runs"),
+        "gate": st.Page(gate.show, title="Gate", url_path="gate"),
+    }
+    places.know(pages)
+    st.navigation(list(pages.values())).run()
+
+
+def look(run: Run, **parameters: str) -> AppTest:
+    """Look at the page of a run."""
+    app = AppTest.from_function(room, default_timeout=PATIENCE_S)
+    for name, value in {"run": run.id, **parameters}.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def drawn(app: AppTest) -> dict[str, str]:
+    """Return the drawings of a page by their keys."""
+    found: Any = app.get("bidi_component")
+    return {each.proto.id.partition("-run-")[2]: json.loads(each.proto.json) for each in found}
+
+
+def said(app: AppTest) -> str:
+    """Return what a page says, in its drawings too."""
+    parts: list[Any] = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning]
+    told = [str(part.value) for part in [*parts, *app.error, *app.success, *app.json]]
+    assert not app.exception
+    return "\n".join([*told, *drawn(app).values()])
+
+
+def chosen_in(markup: str) -> list[str]:
+    """Return what is marked as chosen in a drawing."""
+    return [
+        part.partition('data-pick="')[2].partition('"')[0]
+        for part in markup.split("<")
+        if 'aria-pressed="true"' in part
+    ]
+
+
+def test_step_that_the_url_names_is_chosen_everywhere_and_shown_whole(desk: Desk, run: Run) -> None:
+    taken = desk.store.read_blocking(lambda tx: steps.of_run(tx, run.id))
+    step = next(step for step in taken if step.node == "check")
+    app = look(run, step=step.task_id)
+    found = drawn(app)
+    assert chosen_in(found["picture"]) == ["node:check"]
+    assert chosen_in(found["timeline"]) == [f"step:{step.task_id}"]
+    assert chosen_in(found["steps"]) == [f"step:{step.task_id}"]
+    assert "##### check" in said(app)
+    assert '{"note": "checked"}' in said(app)
+    assert ">note</b> <span>new</span><ins>checked</ins>" in said(app)
+
+
+def test_call_that_the_url_names_is_chosen_with_the_step_that_made_it(desk: Desk, run: Run) -> None:
+    (call, *_) = desk.store.read_blocking(
+        lambda tx: ledger.listed(tx, run_id=run.id, tool="pay", limit=9)
+    )
+    app = look(run, call=call.key)
+    found = drawn(app)
+    assert chosen_in(found["picture"]) == ["node:tools"]
+    assert f"call:{call.key}" in chosen_in(found["timeline"])
+    assert chosen_in(found["calls"]) == [f"call:{call.key}"]
+    assert "Made in step tools" in str([each.proto for each in app.get("page_link")])
+    assert "**Policy**: allow" in said(app)
+
+
+def test_what_is_not_of_this_run_is_not_chosen(run: Run) -> None:
+    app = look(run, step="nonsense", call='"><b>')
+    assert "Choose a step or a call" in said(app)
+
+
+@pytest.mark.parametrize("view", ["steps", "calls", "states", "input", "events"])
+def test_what_contracts_mark_is_on_no_view_of_the_page(desk: Desk, run: Run, view: str) -> None:
+    for step in desk.store.read_blocking(lambda tx: steps.of_run(tx, run.id)):
+        assert IBAN not in said(look(run, show=view, step=step.task_id))
+    for call in desk.store.read_blocking(lambda tx: ledger.listed(tx, run_id=run.id, limit=9)):
+        assert IBAN not in said(look(run, show=view, call=call.key))
+
+
+def test_states_are_compared_with_the_ones_before_and_with_any(desk: Desk, run: Run) -> None:
+    known = desk.store.read_blocking(lambda tx: states.points(tx, run.id, limit=99))
+    app = look(run, show="states")
+    assert ">note</b> <span>new</span><ins>checked</ins>" in said(app)
+    assert "<b>cents</b>" not in said(app)
+    app = look(run, show="states", at=known[-1].id, against=known[0].id)
+    assert "<b>cents</b> <span>new</span><ins>42</ins>" in said(app)
+    labels = app.selectbox(key="run-at").options
+    assert "after check" in labels[0]
+    assert "the input" in labels[-1]
+
+
+def test_without_the_graphs_no_state_is_shown(desk: Desk, run: Run) -> None:
+    with open_desk(desk.settings, Catalog.of()) as bare:
+        show(bare)
+        app = look(run, show="states")
+    assert "nobody here knows which arguments are to be hidden" in said(app)
+    assert not app.json
+
+
+def test_run_of_another_tenant_is_not_shown(desk: Desk, run: Run) -> None:
+    with open_desk(desk.settings.model_copy(update={"tenant": "acme"}), Catalog.of()) as other:
+        show(other)
+        app = AppTest.from_function(room, default_timeout=PATIENCE_S)
+        app.query_params["run"] = run.id
+        app.run()
+    assert "no run of tenant" in str([each.message for each in app.exception])
