@@ -124,6 +124,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The place in a run at which another goes on."""
+
+    run_id: RunId
+    checkpoint_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
     """What has to be known to queue a run."""
 
@@ -150,6 +158,8 @@ class NewRun:
     """The span of whoever starts it, as a `traceparent` of W3C's trace context."""
     tags: tuple[str, ...] = ()
     """What it is sorted by, beside those of its parent, which it inherits."""
+    origin: Origin | None = None
+    """Where it goes on from, if it is a fork of another run; it has no input then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

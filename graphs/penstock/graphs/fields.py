@@ -82,6 +82,31 @@ def input_fields(compiled: "Compiled") -> Record | Single:
     return Record(fields=fields, model=_as_model(schema))
 
 
+def state_fields(compiled: "Compiled") -> tuple[Field, ...]:
+    """Return the fields of the graph's state whose values can be put in the place of others.
+
+    Those are the ones that a checkpoint holds whole; there are none where the state is no record.
+    """
+    from langgraph.channels import BinaryOperatorAggregate, LastValue  # noqa: PLC0415  (half a second)
+
+    from penstock.graphs.messages import takes_messages  # noqa: PLC0415  (likewise)
+
+    builder: Any = getattr(compiled, "builder", None)
+    if builder is None or "__root__" in builder.channels:
+        return ()
+    return tuple(
+        Field(
+            name=name,
+            hint=hint,
+            is_required=False,
+            takes_messages=takes_messages(hint),
+            start=(),
+        )
+        for name, hint, _ in _declared(builder.state_schema, is_own=False)
+        if type(builder.channels.get(name)) in {BinaryOperatorAggregate, LastValue}
+    )
+
+
 def _of_channels(compiled: Any) -> Record | Single:
     """Describe the input of an `@entrypoint`, or of a `Pregel` made by hand."""
     names: str | list[str] = compiled.input_channels

@@ -67,6 +67,8 @@ class BlockingRuntime(_Blocking[Runtime]):
         return self.acts
 
     start = _blocking(Runtime.start)
+    fork = _blocking(Runtime.fork)
+    foresee = _blocking(Runtime.foresee)
     get = _blocking(Runtime.get)
     list = _blocking(Runtime.list)
     gate = _blocking(Runtime.gate)

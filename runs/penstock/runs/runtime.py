@@ -1,10 +1,11 @@
 """The face of the runtime: start runs, look at them, decide, cancel."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import JsonValue
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
@@ -16,6 +17,7 @@ from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.effect import Effect, EffectStatus, Report
 from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import IllegalTransition, InvalidInput, RunStale
+from penstock.contracts.fork import Forecast
 from penstock.contracts.gate import Exhausted, Gate, GateKind
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId, new_run_id
 from penstock.contracts.run import ENDED, NewRun, Run, RunMode, RunStatus, WhenBusy
@@ -25,7 +27,9 @@ from penstock.graphs import Catalog, validate_input
 from penstock.policies import OpenDirectory, People
 from penstock.runs.cancelled import cancel
 from penstock.runs.engine import Engine
+from penstock.runs.forecasting import forecast
 from penstock.runs.forgetting import Forgets, forget
+from penstock.runs.forking import find_place, new_fork, read_edited, write_fork
 from penstock.runs.local import LocalEngine
 from penstock.runs.lookups import require_probe
 from penstock.runs.questions import check_answer, read_doubt, require_answerer
@@ -157,6 +161,68 @@ class Runtime:
         run = await self._store.write(change)
         self._engine.wake()
         return run
+
+    async def fork(
+        self,
+        run_id: RunId,
+        checkpoint_id: str,
+        *,
+        by: str,
+        mode: RunMode = RunMode.SIMULATE,
+        edits: Mapping[str, JsonValue] | None = None,
+    ) -> Run:
+        """Queue a run that goes on from a checkpoint of another, and return it.
+
+        It has a thread of its own, acts for `by`, and may use what its graph says. `edits` are
+        values that take the place of those of the state, by their fields. What the other run has
+        done is not done again unasked; in mode `simulate`, the default, nothing is done at all.
+
+        Raises:
+            UnknownGraph: the run's graph is not here.
+            UnknownRun, UnknownCheckpoint: there is no such run, or it has no such checkpoint.
+            IllegalTransition: the graph has another shape by now, or nothing follows there.
+            NotAllowed: `by` may not steer the run, or start runs in its tenant.
+            InvalidInput: the edits do not fit the graph's state; nothing was queued.
+        """
+        source = await self.get(run_id)
+        graph = self._catalog.get(source.graph)
+        place = await find_place(self._store, self._checkpointer, graph, source, checkpoint_id)
+        at = self._clock.now()
+        new = new_fork(place, graph, new_run_id(at), mode=mode, principal=by)
+        edited = await read_edited(self._store, graph, place, edits or {}, new.id)
+        told = to_json(edits or {}).decode()
+
+        def change(connection: Connection) -> Run:
+            require_steering(self._people, source, by)
+            require(self._people, Right.START, by, source.tenant)
+            run = write_fork(
+                connection, self._checkpointer, place, new, edits=edited, told=told, at=at
+            )
+            budgets.open_account(connection, budgets.account_of(run, graph.budget))
+            self._engine.enqueue(connection, run)
+            return run
+
+        run = await self._store.write(change)
+        self._engine.wake()
+        return run
+
+    async def foresee(
+        self,
+        run_id: RunId,
+        checkpoint_id: str,
+        *,
+        mode: RunMode = RunMode.SIMULATE,
+        is_edited: bool = False,
+    ) -> Forecast:
+        """Return what a fork at a checkpoint would come to, with nothing done.
+
+        Raises:
+            UnknownGraph, UnknownRun, UnknownCheckpoint, IllegalTransition: as `fork`.
+        """
+        source = await self.get(run_id)
+        graph = self._catalog.get(source.graph)
+        place = await find_place(self._store, self._checkpointer, graph, source, checkpoint_id)
+        return await forecast(self._store, graph, place, mode=mode, is_edited=is_edited)
 
     async def get(self, run_id: RunId) -> Run:
         """Return a run.

@@ -5,6 +5,7 @@ read first and believed later. Each writes its audit event beside it.
 """
 
 from penstock.checkpoints.runs.family import ancestors, living_children
+from penstock.checkpoints.runs.forks import forked
 from penstock.checkpoints.runs.listing import counts, graphs, page, tags
 from penstock.checkpoints.runs.moving import claim, move, park, wake
 from penstock.checkpoints.runs.reading import find, get, lock
@@ -20,6 +21,7 @@ __all__ = [
     "counts",
     "create",
     "find",
+    "forked",
     "get",
     "graphs",
     "living_children",

@@ -13,6 +13,7 @@ from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import (
     Failure,
     FailureCode,
+    Origin,
     Run,
     RunMode,
     RunStatus,
@@ -46,11 +47,15 @@ def tell(
     lost: WorkerId | None = None,
     reason: str | None = None,
     caller: str | None = None,
+    origin: Origin | None = None,
 ) -> None:
     """Write down what happened to a run; its input by a code of it."""
     is_new = action == "run.queued" and run.epoch == 0
     code = None if run.failure is None else str(run.failure.code)
     called = {} if caller is None else {"caller": caller}
+    forked = (
+        {} if origin is None else {"fork_of": origin.run_id, "checkpoint": origin.checkpoint_id}
+    )
     lost_worker = {} if lost is None else {"lost_worker": lost}
     audit.append(
         connection,
@@ -69,6 +74,7 @@ def tell(
                 "mode": run.mode,
                 **lost_worker,
                 **called,
+                **forked,
             },
             reason=reason,
             texts={"input": run.input} if is_new else {},

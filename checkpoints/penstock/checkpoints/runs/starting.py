@@ -70,7 +70,15 @@ def create(
     if when_busy is WhenBusy.REFUSE:
         _refuse_busy(connection, run)
     stored = run_of(added)
-    tell(connection, stored, "run.queued", at=at, actor=actor, caller=run.caller)
+    tell(
+        connection,
+        stored,
+        "run.queued",
+        at=at,
+        actor=actor,
+        caller=run.caller,
+        origin=run.origin,
+    )
     return stored, True
 
 

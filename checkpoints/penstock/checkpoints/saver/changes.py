@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from penstock.checkpoints import ledger
 from penstock.checkpoints.fence import FenceCheck
+from penstock.checkpoints.saver.forking import Fork, Forking
 from penstock.checkpoints.saver.lanes import Lane, Lanes
 from penstock.checkpoints.saver.reading import Reading
 from penstock.checkpoints.saver.records import CheckpointRecord, WritesRecord
@@ -36,6 +37,7 @@ class CheckpointChanges:
         self._lanes = lanes
         self._fences = fences
         self._thinning = Thinning(sql, values, reading)
+        self._forking = Forking(sql, self._thinning)
 
     def add_checkpoint(self, record: CheckpointRecord, connection: Connection) -> None:
         """Store a checkpoint and the values that are new with it."""
@@ -82,6 +84,12 @@ class CheckpointChanges:
         self._fences.check(connection, thread_id=target_id, fence=None)
         copy_thread(connection, source_id, target_id)
         ledger.descend(connection, ThreadId(target_id), of=ThreadId(source_id))
+
+    def fork(self, serde: SerializerProtocol, fork: Fork, connection: Connection) -> None:
+        """Begin a thread at a checkpoint of another, whose lineage it shares."""
+        self._fences.check(connection, thread_id=fork.target_id, fence=None)
+        self._forking.fork(connection, serde, fork)
+        ledger.descend(connection, fork.target_id, of=fork.source_id)
 
     def keep_latest(
         self, serde: SerializerProtocol, thread_id: str, connection: Connection

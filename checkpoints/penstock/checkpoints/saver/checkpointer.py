@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from penstock.checkpoints.fence import FenceCheck
 from penstock.checkpoints.saver.changes import CheckpointChanges
 from penstock.checkpoints.saver.encode import strict_serializer
+from penstock.checkpoints.saver.forking import Fork
 from penstock.checkpoints.saver.lanes import Lanes
 from penstock.checkpoints.saver.reading import Listing, Page, Reading
 from penstock.checkpoints.saver.records import CheckpointRecord, Recorder, WritesRecord, lane_of
@@ -231,6 +232,21 @@ class Checkpointer(BaseCheckpointSaver[int]):
         """Copy a thread with its whole history to a new thread."""
         self._lanes.settle_blocking(None)
         self._store.write_blocking(partial(self._changes.copy, source_thread_id, target_thread_id))
+
+    async def settled(self) -> None:
+        """Wait until all that was answered before it was durable is stored."""
+        await self._lanes.settle(None)
+
+    def fork(self, connection: Connection, fork: Fork) -> None:
+        """Begin a thread at a checkpoint of another, in the writer's thread; see `Forking.fork`.
+
+        What the other has done, the new one does not do again unasked.
+
+        Raises:
+            UnknownCheckpoint, IllegalTransition, InvalidInput: it cannot be; nothing was copied.
+            UnstorableValue: an edited value has no serialised form.
+        """
+        self._changes.fork(self.serde, fork, connection)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Keep only the newest checkpoint of these threads, or with `delete` none."""

@@ -90,16 +90,27 @@ class Thinning:
         """Keep the newest checkpoint of each namespace, and what it cannot be read without."""
         for namespace_id in _hold(connection, checkpoint_namespaces.c.thread_id == thread_id):
             row = self._sql.find_checkpoint(connection, namespace_id, None)
-            kept: list[str] = []
-            # A DeltaChannel's value lies in the writes since an earlier checkpoint that holds it.
-            open_channels = set(_delta_channels(row))
-            while row is not None:
-                kept.append(row.checkpoint_id)
-                open_channels -= self._reading.held(serde, row)
-                if not open_channels or row.parent_id is None:
-                    break
-                row = self._sql.find_checkpoint(connection, namespace_id, row.parent_id)
+            kept = self.needed(connection, serde, namespace_id, row)
             self._keep(connection, serde, namespace_id, checkpoints.c.checkpoint_id.in_(kept))
+
+    def needed(
+        self,
+        connection: Connection,
+        serde: SerializerProtocol,
+        namespace_id: int,
+        row: CheckpointRow | None,
+    ) -> list[str]:
+        """Return a checkpoint and those that it cannot be read without, the nearest first."""
+        kept: list[str] = []
+        # A DeltaChannel's value lies in the writes since an earlier checkpoint that holds it.
+        open_channels = set(_delta_channels(row))
+        while row is not None:
+            kept.append(row.checkpoint_id)
+            open_channels -= self._reading.held(serde, row)
+            if not open_channels or row.parent_id is None:
+                break
+            row = self._sql.find_checkpoint(connection, namespace_id, row.parent_id)
+        return kept
 
     def drop_runs(
         self, connection: Connection, serde: SerializerProtocol, run_ids: Collection[str]
@@ -124,11 +135,12 @@ class Thinning:
         connection.execute(
             delete(wr).where(wr.c.namespace_id == namespace_id, wr.c.checkpoint_id.not_in(left))
         )
-        self._keep_values(connection, serde, namespace_id)
+        self.keep_values(connection, serde, namespace_id)
 
-    def _keep_values(
+    def keep_values(
         self, connection: Connection, serde: SerializerProtocol, namespace_id: int
     ) -> None:
+        """Remove the versions of channels that no checkpoint of a namespace needs."""
         cp, val = checkpoints, checkpoint_values
         statement = select(
             cp.c.seq, cp.c.checkpoint_id, cp.c.parent_id, cp.c.metadata, cp.c.body_type, cp.c.body

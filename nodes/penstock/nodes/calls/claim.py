@@ -15,10 +15,11 @@ from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.binding import binding_of
 from penstock.nodes.calls.call import ToolCall
 from penstock.nodes.calls.costs import worst_of
+from penstock.nodes.calls.past import is_done_unasked
 
 
 class StaleDecision(Exception):
-    """Another version of the policy decides since the call was decided about."""
+    """What a call was decided on has changed: its policy, or what its lineage has done."""
 
 
 class ConsentVoid(Exception):
@@ -40,6 +41,9 @@ def claim(
     effect, is_begun = ledger.begin(connection, call.effect, fence=run.fence, at=at, actor=worker)
     if not is_begun:
         return effect, False
+    if is_done_unasked(connection, call):
+        # Since it was looked for, another thread of its lineage has done the same.
+        raise StaleDecision(call.effect.key)
     decided = call.decided
     if decided is not None:
         if policies.active_digest(connection, run.graph) != decided.policy_digest:

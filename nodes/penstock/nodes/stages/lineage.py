@@ -3,15 +3,10 @@
 from dataclasses import dataclass, replace
 
 from penstock.checkpoints import ledger
-from penstock.contracts.gate import OPERATORS
 from penstock.contracts.outcome import Outcome
-from penstock.contracts.policy import GateRule
-from penstock.contracts.tool import EffectClass
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.call import Next, ToolCall
-
-DONE_BEFORE = GateRule(id="done-before-the-copy", group=OPERATORS, may_confirm_self=True)
-"""What a call needs that the thread has made before it was copied."""
+from penstock.nodes.calls.past import DONE_BEFORE, may_have_past
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +17,11 @@ class Lineage:
 
     async def __call__(self, call: ToolCall, following: Next) -> Outcome:
         """Let the call go on; to a gate where the same was done before the threads parted."""
-        new = call.effect
-        if new.effect is EffectClass.READ or new.lineage == new.thread_id:
+        if not may_have_past(call):
             return await following(call)
-        done = await self.acting.store.read(lambda connection: ledger.elsewhere(connection, new))
+        done = await self.acting.store.read(
+            lambda connection: ledger.elsewhere(connection, call.effect)
+        )
         if done is None:
             return await following(call)
         return await following(replace(call, rules=(*call.rules, DONE_BEFORE)))

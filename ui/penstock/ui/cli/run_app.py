@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from penstock.contracts.bulk import Deed
-from penstock.contracts.run import RunStatus
+from penstock.contracts.run import RunMode, RunStatus
 from penstock.ui.cli.answering import answering
 from penstock.ui.cli.options import AsJson, OfTag, Reason, RunArgument, Spent, settings
 from penstock.ui.cli.output import Output
@@ -114,6 +114,42 @@ def resume(*, run_id: RunArgument, as_json: AsJson = False) -> None:
     from penstock.ui.cli import acting
 
     acting.resume(settings(), Output(as_json=as_json), typed=run_id)
+
+
+@run_app.command()
+@answering
+def fork(
+    *,
+    run_id: RunArgument,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHECKPOINT", help="Its id, the id's beginning, or its number; without it, all."
+        ),
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live/--simulate", help="Let its tools do what they do, or only read.")
+    ] = False,
+    edit: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="Fields of the state and their values; `@file`, or `-`."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would come to, and start nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start a run that goes on from a checkpoint of another; without --at, list those it has."""
+    if at is None and (live or edit is not None or dry_run):
+        raise typer.BadParameter("--live, --edit and --dry-run need --at")
+    from penstock.ui.cli import forking
+
+    output = Output(as_json=as_json)
+    if at is None:
+        forking.points(settings(), output, typed=run_id)
+        return
+    mode = RunMode.LIVE if live else RunMode.SIMULATE
+    forking.fork(settings(), output, typed=run_id, at=at, mode=mode, edits=edit, is_dry=dry_run)
 
 
 @run_app.command()
