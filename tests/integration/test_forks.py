@@ -20,11 +20,12 @@ from penstock.contracts.fork import Fate
 from penstock.contracts.gate import GateKind
 from penstock.contracts.run import Run, RunMode, RunStatus
 from penstock.graphs import declare
+from penstock.nodes import tool
 from penstock.runs import Auditing
 from support.helping import IBAN, Ticket, helping
 from support.people import Staff
 from support.runs import lose
-from support.shops import Shop
+from support.shops import Shop, chain_of
 
 GIVEN = {"ticket": f"Pay A-1 to {IBAN}"}
 
@@ -222,6 +223,41 @@ async def test_edited_message_is_another_and_its_calls_are_other_calls(store: St
     )
     assert fork.status is RunStatus.SUCCEEDED, fork.failure
     assert at.paid == ["A-1 42", "A-1 1"]
+
+
+async def test_call_of_code_is_replayed_and_with_an_edited_state_it_is_another(
+    store: Store,
+) -> None:
+    paid: list[int] = []
+
+    @tool(effect="unsafe")
+    async def pay(cents: int) -> str:
+        """Pay."""
+        paid.append(cents)
+        return f"paid {cents}"
+
+    async def plan(state: Ticket) -> Ticket:
+        del state
+        return {"cents": 5}
+
+    async def act(state: Ticket) -> Ticket:
+        return {"note": await pay(cents=state.get("cents", 0))}
+
+    shop = Shop(store, chain_of(Ticket, plan, act, tools=[pay]))
+    run = await shop.run(given=GIVEN)
+    known = await store.read(lambda tx: states.points(tx, run.id, limit=9))
+    at = known[-2].id
+    fates = [each.fate for each in (await shop.runtime.foresee(run.id, at)).calls]
+    assert fates == [Fate.REPLAYED]
+    fork = await shop.runtime.fork(run.id, at, by="ann", mode=RunMode.LIVE)
+    assert (await shop.go_on(fork)).status is RunStatus.SUCCEEDED
+    assert paid == [5]
+    fork = await shop.runtime.fork(run.id, at, by="ann", mode=RunMode.LIVE, edits={"cents": 6})
+    fork = await shop.go_on(fork)
+    assert (await shop.values(fork))["note"] == "paid 6"
+    assert paid == [5, 6]
+    told = await shop.runtime.foresee(run.id, at, mode=RunMode.LIVE, is_edited=True)
+    assert [each.fate for each in told.calls] == [Fate.ASKED]
 
 
 async def test_messages_that_were_not_edited_stay_the_same(store: Store) -> None:

@@ -4,13 +4,14 @@ LangGraph's own fails before Python 3.12 for the `TypedDict` of `typing`, in whi
 written, and calls every key required.
 """
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import JsonValue, TypeAdapter
 from pydantic.errors import PydanticUserError
 
 from penstock.graphs.declare import Graph
-from penstock.graphs.fields import Field, Record, Single, input_fields
+from penstock.graphs.fields import Field, Record, Single, input_fields, state_fields
 
 Keyed = tuple[str, Literal["validation"], TypeAdapter[Any]]
 
@@ -31,6 +32,19 @@ def input_schema(graph: Graph) -> dict[str, JsonValue]:
         "required": required,
         "additionalProperties": False,
     }
+
+
+def state_schema(graph: Graph) -> dict[str, JsonValue]:
+    """Return the JSON schema of the fields of a graph's state that can be edited.
+
+    Messages may be anything in it; `read_edits` has the last word.
+    """
+    fields = [
+        replace(field, hint=Any) if field.takes_messages else field
+        for field in state_fields(graph.compiled)
+    ]
+    record = Record(fields=tuple(fields), model=None)
+    return {**_of_fields(record), "title": graph.name, "additionalProperties": False}
 
 
 def _of_model(record: Record) -> dict[str, Any] | None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from penstock.checkpoints import ledger, states, steps
-from penstock.contracts.run import Run
+from penstock.checkpoints import ledger, runs, states, steps
+from penstock.contracts.run import Run, RunMode
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
 from penstock.ui.cli.desk import Desk, open_desk
@@ -156,3 +156,74 @@ def test_run_of_another_tenant_is_not_shown(desk: Desk, run: Run) -> None:
         app.query_params["run"] = run.id
         app.run()
     assert "no run of tenant" in str([each.message for each in app.exception])
+
+
+# ---- forks ----
+
+
+def test_fork_form_says_what_it_would_come_to_and_simulates_first(desk: Desk, run: Run) -> None:
+    taken = desk.store.read_blocking(lambda tx: steps.of_run(tx, run.id))
+    paying = [step for step in taken if step.node == "tools"][-1]
+    app = look(run, fork="new", step=paying.task_id)
+    assert "Runs first: **tools**" in said(app)
+    assert "1 kept · 1 replayed" in said(app)
+    app = press(app, "Fork, simulated")
+    forks = [each for each in all_runs(desk) if each.id != run.id]
+    assert [(each.mode, each.input) for each in forks] == [(RunMode.SIMULATE, "null")]
+
+
+def test_fields_that_were_edited_are_in_the_fork(desk: Desk, run: Run) -> None:
+    taken = desk.store.read_blocking(lambda tx: steps.of_run(tx, run.id))
+    check = next(step for step in taken if step.node == "check")
+    app = look(run, fork="new", step=check.task_id)
+    (fields,) = app.multiselect
+    # The ticket and the messages repeat what nobody is shown.
+    assert fields.options == ["cents"]
+    app = fields.select("cents").run()
+    (cents,) = app.number_input
+    assert cents.value == 42
+    app = cents.set_value(7).run()
+    press(app, "Fork, simulated")
+    (fork,) = [each for each in all_runs(desk) if each.id != run.id]
+    (point,) = desk.store.read_blocking(lambda tx: states.points(tx, fork.id, limit=9))
+    held = desk.store.read_blocking(lambda tx: states.state(tx, point))
+    assert held.values["cents"] == 7
+    assert IBAN in held.values["ticket"]
+
+
+def test_whoever_may_not_fork_is_told_who_may(desk: Desk, run: Run, tmp_path: Path) -> None:
+    settings = desk.settings.model_copy(update={"people": tmp_path / "people.toml"})
+    with open_desk(settings, desk.catalog) as strict:
+        open_front(Front(desk=strict, person="vera", sessions=None, graphs_missing=None))
+        app = look(run, fork="new")
+    assert "or an operator, may fork it" in said(app)
+    assert not [each for each in app.button if each.label.startswith("Fork")]
+
+
+# ---- comparing ----
+
+
+def test_two_runs_stand_side_by_side_and_it_says_where_they_part(desk: Desk, run: Run) -> None:
+    graph = helping(is_failing=True)
+    with open_desk(desk.settings, Catalog.of(graph)) as other:
+        show(other)
+        failed = helped(other.store, graph)
+        app = look(run, compare=failed.id)
+        told = said(app)
+    assert "**They part at step 7**: this run was at **check**, which succeeded" in told
+    assert "**They made the same calls**, 2" in told
+    assert "<b>note</b> <span>new</span><ins>checked</ins>" in drawn(app)["compared-last"]
+    assert "messages" not in drawn(app)["compared-last"]
+    assert IBAN not in told
+
+
+def test_run_of_nobody_is_compared_with_nothing(run: Run) -> None:
+    assert "no run has the id" in said(look(run, compare="nonsense"))
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(each for each in app.button if each.label == label).click().run()
+
+
+def all_runs(desk: Desk) -> list[Run]:
+    return list(desk.store.read_blocking(lambda tx: runs.find(tx, limit=9)))

@@ -122,6 +122,8 @@ td.failed { color: var(--st-red-text-color); }
 td.parked, td.in_doubt { color: var(--st-orange-text-color); }
 td.compensated { color: var(--st-violet-text-color); }
 
+tr.parts td { background: var(--st-orange-background-color); }
+
 .changes { display: grid; gap: 8px; }
 .change { border-left: 3px solid var(--st-border-color); padding-left: 10px; }
 .change.added { border-color: var(--st-green-color); }

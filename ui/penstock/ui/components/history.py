@@ -101,7 +101,12 @@ def history(story: Story) -> None:
 def given(story: Story) -> None:
     """Show what a run was given."""
     if story.run.input == "null":
-        st.caption("What it was given is forgotten.")
+        is_fork = any("fork_of" in event.detail for event in story.events)
+        st.caption(
+            "It was given nothing: it goes on from a checkpoint of the run that it was forked from."
+            if is_fork
+            else "What it was given is forgotten."
+        )
         return
     found: Any = from_json(story.run.input)
     masks = masking(story)

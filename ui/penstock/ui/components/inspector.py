@@ -45,7 +45,7 @@ def steps(story: Story, chosen: Chosen) -> None:
     if not story.steps:
         st.caption("It has taken no step yet.")
         return
-    hide = _hiding(story)
+    hide = hiding(story)
     listed = story.steps[-STEP_ROWS:]
     rows = [
         Row(
@@ -112,7 +112,7 @@ def _step(story: Story, step: Step) -> None:
             f" {badge('gray', str(step.kind))}"
         )
         if step.error:
-            st.code(_hiding(story)(step.error), language=None, wrap_lines=True)
+            st.code(hiding(story)(step.error), language=None, wrap_lines=True)
         came_to(story, step)
         made = story.calls.get(step.task_id, ())
         if made:
@@ -143,7 +143,7 @@ def _call(story: Story, effect: Effect, step: Step | None) -> None:
             ledger.reports(connection, effect.key),
         )
     )
-    hide = _hiding(story)
+    hide = hiding(story)
     with st.container(border=True):
         st.markdown(
             f"##### {plain(whole.tool)}\nversion {plain(whole.tool_version)}, {whole.effect}"
@@ -185,7 +185,7 @@ def _call(story: Story, effect: Effect, step: Step | None) -> None:
 
 
 def _listed(story: Story, effects: Sequence[Effect], chosen: Chosen) -> str:
-    hide = _hiding(story)
+    hide = hiding(story)
     rows = [
         Row(
             pick=f"{CALL}{effect.key}",
@@ -205,7 +205,7 @@ def _listed(story: Story, effects: Sequence[Effect], chosen: Chosen) -> str:
     return listing(("State", "Tool", "Arguments", "Came to", "Attempts", "Began"), rows)
 
 
-def _hiding(story: Story) -> Callable[[str], str]:
+def hiding(story: Story) -> Callable[[str], str]:
     """Return what takes out of a text what nobody is to be shown."""
     masks = masking(story)
     return (lambda text: text) if masks is None else masks.text

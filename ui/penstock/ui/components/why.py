@@ -1,14 +1,21 @@
 """Why a run is in its state, for whom it acts and under which versions, in sentences."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from penstock.contracts.audit import AuditEvent
 from penstock.contracts.gate import GateStatus
+from penstock.contracts.ids import RunId
 from penstock.contracts.run import LIVE, RunStatus
 from penstock.ui import front, places
 from penstock.ui.cli import texts
 from penstock.ui.components import asked
 from penstock.ui.components.story import Story
 from penstock.ui.components.words import ago, instant, plain, sentence, short
+
+FORKS_SHOWN = 3
+"""So many forks of a run are linked to, the newest."""
 
 
 def why(story: Story) -> None:
@@ -89,3 +96,22 @@ def versions(story: Story) -> None:
             f":material/timeline: In Phoenix: [its trace]({links.trace(run.id)}) ·"
             f" [all runs of its thread]({links.session(run.thread_id)})"
         )
+
+
+def kin(story: Story) -> None:
+    """Lead to the run that this one is a fork of, and to its forks."""
+    origin, forks = forks_of(story.events)
+    if origin is not None:
+        places.link("run", "The run it was forked from", icon=":material/call_split:", run=origin)
+    for each in forks[-FORKS_SHOWN:]:
+        places.link(
+            "run", f"Forked as {each[:13]}", icon=":material/subdirectory_arrow_right:", run=each
+        )
+
+
+def forks_of(events: Sequence[AuditEvent]) -> tuple[RunId | None, Sequence[RunId]]:
+    """Return the run that one was forked from, and its own forks, as its history tells of them."""
+    told = [event.detail for event in events]
+    origins = [RunId(str(each["fork_of"])) for each in told if "fork_of" in each]
+    forks = [RunId(str(event.detail["fork"])) for event in events if event.action == "run.forked"]
+    return (origins[0] if origins else None), forks

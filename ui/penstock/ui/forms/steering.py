@@ -4,9 +4,9 @@ import streamlit as st
 
 from penstock.contracts.run import LIVE, Run, RunStatus
 from penstock.runs.roles import Right
-from penstock.ui import front
+from penstock.ui import front, places
 from penstock.ui.components.story import Story
-from penstock.ui.forms import export
+from penstock.ui.forms import export, forking
 from penstock.ui.forms.sending import send
 
 _NOT_YOURS = "Only an operator, or whoever the run acts for, may do this."
@@ -14,8 +14,12 @@ _NOT_YOURS = "Only an operator, or whoever the run acts for, may do this."
 
 def buttons(story: Story) -> None:
     """Show what can be done with a run as it is."""
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         _steer(story.run)
+        run_id = story.run.id
+        if forking.may_fork(story.run):
+            places.link("run", "Fork", icon=":material/call_split:", run=run_id, fork="new")
+        places.link("run", "Compare", icon=":material/compare_arrows:", run=run_id, compare="any")
         export.button(story)
 
 

@@ -11,7 +11,7 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.run import LIVE, RunMode
 from penstock.graphs.topology import topology
 from penstock.ui import front, places
-from penstock.ui.components import asked, bars, inspector, why
+from penstock.ui.components import asked, bars, comparison, inspector, why
 from penstock.ui.components.drawing import drawing
 from penstock.ui.components.history import given, history
 from penstock.ui.components.picture import svg
@@ -21,7 +21,7 @@ from penstock.ui.components.story import Story, find
 from penstock.ui.components.table import shown
 from penstock.ui.components.timeline import timeline
 from penstock.ui.components.words import badge, instant, plain
-from penstock.ui.forms import sending, steering
+from penstock.ui.forms import forking, sending, steering
 
 LOOK_S = 2.0
 
@@ -38,7 +38,23 @@ def show() -> None:
         return
     run_id = RunId(named)
     _head(run_id)
+    if places.asked("fork") is not None:
+        _beside(run_id, "fork")
+    elif places.asked("compare") is not None:
+        _beside(run_id, "compare")
     _body(run_id)
+
+
+@st.fragment
+def _beside(run_id: RunId, what: str) -> None:
+    """Show what is done with the run, or what it is compared with. It does not refresh itself."""
+    story = front.read(lambda connection: find(connection, run_id))
+    with st.container(border=True):
+        if what == "fork":
+            forking.fork(story, chosen(story.steps, story.effects, story.calls))
+        else:
+            comparison.compare(story)
+        places.link("run", "Close", icon=":material/close:", run=run_id)
 
 
 @st.fragment(run_every=LOOK_S)
@@ -56,6 +72,7 @@ def _head(run_id: RunId) -> None:
     sending.tell(run.id)
     why.why(story)
     why.versions(story)
+    why.kin(story)
     steering.buttons(story)
     if story.budget is not None:
         bars.budget(story.budget)
@@ -87,11 +104,12 @@ def _view(story: Story, now: Chosen) -> None:
         "input": "Input",
         "events": f"Everything ({len(story.events)})",
     }
+    # What the URL says counts, whoever has written it there.
+    st.session_state["run-show"] = _chosen_view()
     st.segmented_control(
         "What to show",
         list(names),
         format_func=lambda name: names[name],
-        default=_chosen_view(),
         required=True,
         key="run-show",
         label_visibility="collapsed",
