@@ -1,6 +1,7 @@
 """Two runs are put side by side, step by step and call by call."""
 
 from dataclasses import replace
+from typing import Any
 
 from penstock.contracts.alike import calls_paired, paired, without_ids
 from penstock.contracts.step import StepStatus
@@ -32,7 +33,12 @@ def test_calls_of_a_tool_are_paired_in_their_order() -> None:
 
 
 def test_ids_of_messages_do_not_count_and_others_do() -> None:
-    message = {"type": "ai", "content": "a", "id": "m", "tool_calls": [{"args": {}, "id": "c"}]}
+    message: dict[str, Any] = {
+        "type": "ai",
+        "content": "a",
+        "id": "m",
+        "tool_calls": [{"args": {}, "id": "c"}],
+    }
     assert without_ids({"messages": [message], "order": {"id": 7}}) == {
         "messages": [{"type": "ai", "content": "a", "tool_calls": [{"args": {}}]}],
         "order": {"id": 7},

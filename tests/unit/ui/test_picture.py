@@ -50,3 +50,11 @@ def test_name_of_a_node_cannot_write_into_the_picture() -> None:
         *("svg", "defs", "marker", "path", "g", "title", "rect", "text")
     }
     assert drawn.find("g[@data-pick]") is not None
+
+
+def test_node_in_which_runs_wait_says_how_many() -> None:
+    shape = Topology(nodes=("plan", "pay"), ways=(way("plan", "pay"),))
+    found = nodes(svg(shape, (), waiting={"pay": 1200}))
+    assert found["pay: 1,200 runs wait"]["class"] == "node parked"
+    assert "data-pick" not in found["pay: 1,200 runs wait"]
+    assert "pay · 1,200 runs wait" in svg(shape, (), waiting={"pay": 1200})

@@ -6,14 +6,8 @@ from typing import Any, cast
 import streamlit as st
 
 _vega = cast("Any", st.vega_lite_chart)  # pyright: ignore[reportUnknownMemberType]
-_graph = cast("Any", st.graphviz_chart)  # pyright: ignore[reportUnknownMemberType]
 
 
 def vega(spec: Mapping[str, Any], *, key: str) -> None:
     """Draw a chart of Vega-Lite, whose data are within."""
     _vega(None, dict(spec), width="stretch", key=key)
-
-
-def graph(dot: str) -> None:
-    """Draw a graph in Graphviz' language."""
-    _graph(dot)

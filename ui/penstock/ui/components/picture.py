@@ -62,7 +62,15 @@ def _framed(layout: Layout, parts: Sequence[str]) -> str:
     return f'<svg {size} {box} role="group"><defs>{tip}</defs>{"".join(parts)}</svg>'
 
 
-def _node(name: str, label: str, box: Box, status: StepStatus | None, *, is_chosen: bool) -> str:
+def _node(
+    name: str,
+    label: str,
+    box: Box,
+    status: StepStatus | None,
+    *,
+    is_chosen: bool,
+    waits: int,
+) -> str:
     is_end = _is_end(name)
     classes = ["node", *["bare"] * is_end, *([] if status is None else [str(status)])]
     told = _waiting(waits) if waits else str(status or "not reached")
