@@ -1,19 +1,24 @@
 """Roles are asked for where somebody acts, whatever they act through."""
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
 
-from penstock.checkpoints import Checkpointer, Store
-from penstock.contracts.errors import InvalidPolicy, NotAllowed, PolicyChanged
+from penstock.checkpoints import Checkpointer, Store, runs
+from penstock.contracts.errors import InvalidPolicy, NotAllowed, PolicyChanged, VoteRefused
+from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Run, RunStatus
+from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog
 from penstock.policies import Directory
 from penstock.runs import Policing, Runtime
 from penstock.runs.roles import Right, has_right
+from support.ledgers import Book, new_effect
 from support.policies import sets
+from support.runs import NOW
 from support.shops import chain_of
 
 PEOPLE = """
@@ -139,3 +144,23 @@ async def test_admin_replaces_a_policy_that_is_sound(store: Store, people: Direc
     assert (done.name, done.is_active, done.loaded_by) == ("chain@2", True, "alma")
     with pytest.raises(PolicyChanged, match=r"`chain@2` decides by now, which `alma` activated"):
         await policing.replace(GRAPH.name, seen.source, seen=seen.source.digest, by="alma")
+
+
+@pytest.mark.parametrize("person", ["ada", "fay", "alma", "vera", "abe", "nobody"])
+async def test_who_is_no_operator_has_no_call_looked_up(
+    store: Store, runtime: Runtime, person: str
+) -> None:
+    run = await runtime.start(GRAPH.name, {}, actor="ada")
+    claimed = await store.write(
+        lambda tx: runs.claim(tx, run.id, WorkerId("worker-1"), lease_s=600, at=NOW)
+    )
+    assert claimed is not None
+    book = Book.of(store)
+    new = new_effect(claimed.fence, effect=EffectClass.PROBE, can_be_looked_up=True)
+    effect = book.doubt(book.begun(replace(new, tenant="default"), claimed.fence), new)
+    book.looked_up(effect, next_s=600)
+    (gate,) = await runtime.gates(run.id)
+    with pytest.raises(VoteRefused, match="may not answer"):
+        await runtime.look_up(gate.id, by=person)
+    assert (await runtime.gate(gate.id)).wakes_at == gate.wakes_at
+    assert (await runtime.look_up(gate.id, by="olga")).wakes_at != gate.wakes_at

@@ -87,6 +87,14 @@ async def until(is_so: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+def begun(shop: Shop) -> tuple[Worker, "asyncio.Task[None]"]:
+    """Have a worker work whose leases last."""
+    catalog = Catalog.of(shop.graph)
+    pace = replace(LASTING, beat_s=0.2)
+    worker = Worker(shop.store, shop.saver, catalog, engine=shop.engine, pace=pace, policy=OPEN)
+    return worker, asyncio.create_task(worker.work())
+
+
 def known(store: Store) -> list[KnownWorker]:
     return list(Tending(store).workers())
 
@@ -137,16 +145,18 @@ async def test_worker_that_cannot_show_itself_works_all_the_same(store: Store) -
     held = Held()
     shop = Shop(store, chain_of(State, held.node()))
     run = await shop.runtime.start("chain", {}, actor="ann")
-    async with shop.worker():
-        await until(lambda: bool(held.entered))
-        for _ in range(3):
-            expires = (await shop.runtime.get(run.id)).lease_expires_at
-            assert expires is not None
-            async with asyncio.timeout(SOON_S):
-                while (await shop.runtime.get(run.id)).lease_expires_at == expires:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-        held.go_on.set()
-        assert (await shop.until(run, RunStatus.SUCCEEDED)).epoch == 1
+    worker, working = begun(shop)
+    await until(lambda: bool(held.entered) or working.done())
+    leases_seen: set[object] = set()
+    async with asyncio.timeout(SOON_S):
+        while len(leases_seen) < 4 and not working.done():
+            leases_seen.add((await shop.runtime.get(run.id)).lease_expires_at)
+            await asyncio.sleep(0.05)
+    assert not working.done()
+    held.go_on.set()
+    assert (await shop.until(run, RunStatus.SUCCEEDED)).epoch == 1
+    worker.drain()
+    await working
 
 
 def test_worker_that_was_purged_shows_itself_again(store: Store) -> None:
@@ -198,10 +208,7 @@ async def test_worker_that_drains_ends_when_its_runs_have_ended_and_takes_nothin
     held = Held()
     shop = Shop(store, chain_of(State, held.node()))
     driven = await shop.runtime.start("chain", {}, actor="ann")
-    worker = Worker(
-        store, shop.saver, Catalog.of(shop.graph), engine=shop.engine, pace=LASTING, policy=OPEN
-    )
-    working = asyncio.create_task(worker.work())
+    worker, working = begun(shop)
     await until(lambda: bool(held.entered))
     Tending(store).drain(worker.id, by="olga", tenant="default")
     await until(lambda: worker.is_draining)
@@ -217,6 +224,19 @@ async def test_worker_that_drains_ends_when_its_runs_have_ended_and_takes_nothin
     assert (left.status, left.epoch) == (RunStatus.QUEUED, 0)
     await until(lambda: known(store)[0].state is WorkerState.ENDED)
     assert (await shop.go_on(left)).status is RunStatus.SUCCEEDED
+
+
+async def test_worker_that_drains_takes_nothing_more_though_it_has_room(store: Store) -> None:
+    held = Held()
+    shop = Shop(store, chain_of(State, held.node()))
+    await shop.runtime.start("chain", {}, actor="ann")
+    async with shop.worker(LASTING) as worker:
+        await until(lambda: bool(held.entered))
+        assert worker.free_count == LASTING.slots - 1
+        Tending(store).drain(worker.id, by="olga", tenant="default")
+        await until(lambda: worker.is_draining)
+        assert worker.free_count == 0
+        held.go_on.set()
 
 
 async def test_worker_that_drains_parks_what_comes_to_a_gate(store: Store) -> None:
@@ -249,22 +269,18 @@ async def test_drain_under_load_loses_no_run(store: Store) -> None:
         return {"said": "done"}
 
     shop = Shop(store, chain_of(State, step))
-    catalog = Catalog.of(shop.graph)
-    begun = [await shop.runtime.start("chain", {}, actor="ann") for _ in range(40)]
-    made = [
-        Worker(store, shop.saver, catalog, engine=shop.engine, pace=LASTING, policy=OPEN)
-        for _ in range(2)
-    ]
-    first, other = (asyncio.create_task(worker.work()) for worker in made)
+    queued = [await shop.runtime.start("chain", {}, actor="ann") for _ in range(40)]
+    first, draining = begun(shop)
+    other, working = begun(shop)
     await until(lambda: len(known(store)) == 2)
-    Tending(store).drain(made[0].id, by="olga", tenant="default")
+    Tending(store).drain(first.id, by="olga", tenant="default")
     async with asyncio.timeout(SOON_S):
-        await first
-        ended = [await shop.until(run, *RunStatus) for run in begun]
+        await draining
+        ended = [await shop.until(run, *RunStatus) for run in queued]
     assert {run.status for run in ended} == {RunStatus.SUCCEEDED}
     assert {(run.epoch, run.lost_count) for run in ended} == {(1, 0)}
-    made[1].drain()
-    await other
+    other.drain()
+    await working
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ class NewWorker:
     slot_count: int
     """So many runs it drives at once."""
     beat_s: float
+    """How often it says that it lives."""
     lease_s: float
 
 

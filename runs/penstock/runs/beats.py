@@ -86,7 +86,7 @@ class Beats:
         asks for it, it only looks at what was asked of the runs: that is no commit.
         """
         grace_s = _STUCK_BEATS * self._pace.beat_s
-        next_s = time.monotonic() + self._pace.beat_s
+        next_s = shows_s = time.monotonic() + self._pace.beat_s
         while not self._over.is_set():
             self._stirred.wait(self._pace.beat_s / LOOKS_PER_BEAT)
             self._stirred.clear()
@@ -95,21 +95,26 @@ class Beats:
             if time.monotonic() < next_s:
                 self._look(loop)
                 continue
-            next_s = time.monotonic() + self._pace.beat_s
+            now_s = time.monotonic()
+            next_s = now_s + self._pace.beat_s
             driven = {
                 run_id: driving
                 for run_id, driving in tuple(self._driving.items())
                 if driving.segment.silent_s < driving.progress_s + grace_s
                 and not driving.is_stubborn
             }
-            # Handed in first, it is in the same commit; a change of its own, it can fail alone.
-            shown = self._store.post(self._show)
+            shown = None
+            if now_s >= shows_s:
+                # Handed in first, it is in the same commit; a change of its own, it can fail alone.
+                shown = self._store.post(self._show)
+                shows_s = now_s + self._me.beat_s
             held = self._store.write_blocking(
                 lambda connection, driven=driven: leases.beat(
                     connection, self._me.id, list(driven), lease_s=self._pace.lease_s
                 )
             )
-            self._hear(shown)
+            if shown is not None:
+                self._hear(shown)
             if not self._over.is_set():
                 self._tell_blocked()
                 loop.call_soon_threadsafe(self._heed, driven, held)

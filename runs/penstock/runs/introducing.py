@@ -11,6 +11,10 @@ from penstock.runs.pace import Pace
 
 NO_VERSION = "not installed as a package"
 
+SHOWN_S = 1.0
+SHOWN_OF_LEASE = 5
+"""Beats that are shorter than this, and than so much of the lease, are not all shown to people."""
+
 
 def introduce(catalog: Catalog, pace: Pace) -> NewWorker:
     """Return what a new worker of this process says of itself."""
@@ -26,6 +30,6 @@ def introduce(catalog: Catalog, pace: Pace) -> NewWorker:
         version=installed,
         graphs=sorted((graph.name, str(graph.fingerprint)) for graph in catalog),
         slot_count=pace.slots,
-        beat_s=pace.beat_s,
+        beat_s=max(pace.beat_s, min(SHOWN_S, pace.lease_s / SHOWN_OF_LEASE)),
         lease_s=pace.lease_s,
     )

@@ -22,6 +22,7 @@ from penstock.ui.pages import (
     runs,
     spend,
     tools,
+    workers,
 )
 from penstock.ui.troubles import tell
 
@@ -107,6 +108,7 @@ def _pages(waiting: int, doubts: int) -> st.Page:
             st.Page(policies.show, title="Policies", icon=":material/policy:", url_path="policies"),
         ],
         "Operation": [
+            st.Page(workers.show, title="Workers", icon=":material/memory:", url_path="workers"),
             st.Page(spend.show, title="Spend", icon=":material/payments:", url_path="spend"),
             st.Page(audit.show, title="Audit", icon=":material/fact_check:", url_path="audit"),
         ],

@@ -49,9 +49,14 @@ def spelled(value: Any) -> str:
     return value if isinstance(value, str) else to_json(value, fallback=repr).decode()
 
 
+def age(at: datetime, now: datetime) -> str:
+    """Say for how long something has been."""
+    return texts.age(max((now - at).total_seconds(), 1))
+
+
 def ago(at: datetime, now: datetime) -> str:
     """Say how long ago something was."""
-    return f"{texts.age(max((now - at).total_seconds(), 1))} ago"
+    return f"{age(at, now)} ago"
 
 
 def left(at: datetime, now: datetime) -> str:
