@@ -165,9 +165,9 @@ async def test_call_in_doubt_is_answered_by_an_operator_alone(room: Room, window
     await room.log_in(olga, "olga", f"/gate?gate={gate.id}")
     await expect(olga.get_by_text("the answer was lost").first).to_be_visible()
     await olga.get_by_role("radiogroup").get_by_text("It happened").click()
-    await olga.get_by_label("Answer").fill("wired by hand")
+    await olga.get_by_label("The result").fill("wired by hand")
     await olga.get_by_role("button", name="Answer: it happened").click()
-    await expect(olga.get_by_text("goes on with your answer")).to_be_visible()
+    await expect(olga.get_by_text("goes on with that result")).to_be_visible()
     await ended(room, run)
 
 

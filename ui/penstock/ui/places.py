@@ -6,6 +6,7 @@ from typing import NoReturn
 import streamlit as st
 
 _PAGES = "places"
+_HERE = "here"
 
 
 def know(pages: Mapping[str, st.Page]) -> None:
@@ -37,3 +38,14 @@ def note(**parameters: str | None) -> None:
                 st.query_params[name] = value
         elif name in st.query_params:
             del st.query_params[name]
+
+
+def settle() -> None:
+    """Have the browser's address say what is looked at, where that has changed on the same page.
+
+    Links lead there, and leave the address of the page as it was.
+    """
+    here = st.query_params.to_dict()
+    if st.session_state.get(_HERE, here) != here:
+        st.query_params.from_dict(here)
+    st.session_state[_HERE] = here

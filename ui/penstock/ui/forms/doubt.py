@@ -16,6 +16,8 @@ from penstock.ui.forms.answer import send_answer
 from penstock.ui.forms.fields import MISSING, Form
 from penstock.ui.forms.sending import send
 
+LOOK_S = 2.0
+
 NAMES = {
     Doubt.HAPPENED: "It happened",
     Doubt.DID_NOT: "It did not happen",
@@ -41,16 +43,24 @@ def decide(effect: Effect, gate: Gate, run: Run, *, is_mine: bool) -> None:
     if not is_mine:
         st.info("You look on: this is answered by an operator.", icon=":material/visibility:")
         return
-    now = front.now()
-    if doubt.may_land(effect, now):
-        st.info(
-            f"It may still happen for {left(effect.settles_at, now)}. Then it can be answered.",
-            icon=":material/hourglass:",
-        )
+    if doubt.may_land(effect, front.now()):
+        _wait(effect)
         return
     if run.status in LIVE and has_probe(front.desk().catalog, run.graph, effect):
         _look_up(gate)
     _answer(gate, run)
+
+
+@st.fragment(run_every=LOOK_S)
+def _wait(effect: Effect) -> None:
+    """Say how long a call may still happen; load the page again when that is over."""
+    now = front.now()
+    if not doubt.may_land(effect, now):
+        st.rerun()
+    st.info(
+        f"It may still happen for {left(effect.settles_at, now)}. Then it can be answered.",
+        icon=":material/hourglass:",
+    )
 
 
 def _look_up(gate: Gate) -> None:
@@ -114,7 +124,7 @@ def _allowed(schema: dict[str, Any]) -> dict[Doubt, dict[str, Any] | None]:
         if "const" not in told["answer"]:
             found |= {Doubt(each): None for each in told["answer"]["enum"]}
         elif "result" in told:
-            result = {**told["result"], "$defs": schema.get("$defs", {})}
+            result = {"title": "The result", **told["result"], "$defs": schema.get("$defs", {})}
             found[Doubt(told["answer"]["const"])] = result
         else:
             found[Doubt(told["answer"]["const"])] = None
