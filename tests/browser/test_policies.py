@@ -70,7 +70,7 @@ async def test_mistake_is_shown_at_its_line(room: Room, page: Page) -> None:
     await page.get_by_label(LABEL).fill(text)
     await page.get_by_role("button", name="Check and try it").click()
     await expect(page.get_by_text("allow/a.cedar, line 2")).to_be_visible()
-    await expect(page.locator(".cedar .hit")).to_contain_text("payy")
+    await expect(page.locator(".pen-cedar .hit")).to_contain_text("payy")
 
 
 async def test_of_two_admins_the_second_is_told_that_the_first_was_quicker(
@@ -102,7 +102,7 @@ async def test_versions_are_compared_and_one_decides_again(room: Room, page: Pag
     await page.get_by_role("button", name="Do it").click()
     await expect(page.get_by_text("decides from now on")).to_be_visible()
     await page.goto(f"{room.url}/policies?graph=paying&view=versions&before=1")
-    await expect(page.locator(".cedar .add").first).to_be_visible()
+    await expect(page.locator(".pen-cedar .add").first).to_be_visible()
     await page.get_by_role("button", name="Have paying@1 decide again").click()
     await page.get_by_role("button", name="Do it").click()
     await expect(page.get_by_text("decides from now on")).to_be_visible()

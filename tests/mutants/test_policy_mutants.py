@@ -42,14 +42,6 @@ MUTANTS = [
         CHECKPOINTS,
     ),
     Mutant(
-        "two transactions replace one version at once",
-        "policies.py",
-        '    if connection.dialect.name == "postgresql":\n',
-        '    if connection.dialect.name == "nothing":\n',
-        (f"{VERSIONS}::test_of_those_who_replace_a_version_at_once_one_does",),
-        CHECKPOINTS,
-    ),
-    Mutant(
         "whoever comes replaces a policy",
         "policing.py",
         "            require(self._people, Right.RULE, by, self._tenant)\n"

@@ -176,4 +176,8 @@ def addresses(url: str) -> dict[str, str]:
     for gate_id, kind, status in asked[1]:
         name = kind if status == GateStatus.OPEN else status
         found.setdefault(f"gate-{name}", f"gate?gate={gate_id}")
+    for view in ("text", "versions", "try"):
+        found[f"policies-{view}"] = f"policies?graph=refund_desk&view={view}"
+    found["policies-rule"] = "policies?graph=refund_desk&rule=above-limit"
+    found["tool"] = "tools?tool=pay&of=refund_desk"
     return found

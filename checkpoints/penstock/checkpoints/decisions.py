@@ -122,6 +122,8 @@ def worded(
     limit: int,
 ) -> Sequence[Decided]:
     """Return the newest decisions that some tallies have counted, the newest first."""
+    if not tallies:
+        return []
     statement = (
         select(decisions)
         .where(

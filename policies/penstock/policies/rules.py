@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from penstock.contracts.policy import PolicySetName, PolicySource
 from penstock.policies.annotations import Mode, is_shadow
 from penstock.policies.statements import Parsed, parse, split
+
+_KEPT = 16
+"""So many policies stay read: pages ask for the same ones again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +28,11 @@ class Rule:
     text: str
 
 
+@lru_cache(_KEPT)
 def read_rules(source: PolicySource) -> Sequence[Rule]:
     """Return the rules of a policy, without those that are no Cedar; no tools are needed."""
     found = [parse(statement) for file in source.files for statement in split(file)]
-    return [rule_of(each) for each in found if isinstance(each, Parsed)]
+    return tuple(rule_of(each) for each in found if isinstance(each, Parsed))
 
 
 def rule_of(policy: Parsed) -> Rule:

@@ -18,59 +18,12 @@ DIFF_ROWS = 2000
 """Longer differences are cut, and say so."""
 
 _AROUND = 3
-_FONT = '0.82rem/1.6 "Source Code Pro", monospace'
-_STYLE = """<style>
-.cedar { font: FONT; white-space: pre; overflow: auto;
-  max-height: HEIGHTrem; margin: 0; padding: 0.6rem 0; border: 1px solid LINE; border-radius: 8px;
-  background: BACK; color: INK; tab-size: 4; }
-.cedar span.l { display: block; padding: 0 0.9rem; min-width: max-content; }
-.cedar span.n { display: inline-block; width: 3.4em; padding-right: 1em; text-align: right;
-  color: SOFT; user-select: none; }
-.cedar .hit, .cedar .del { background: DEL; } .cedar .add { background: ADD; }
-.cedar .hunk, .cedar .comment { color: SOFT; } .cedar .annotation { color: VIOLET; }
-.cedar .permit { color: GREEN; font-weight: 600; } .cedar .forbid { color: RED; font-weight: 600; }
-.cedar .keyword { color: BLUE; } .cedar .subject { font-weight: 600; } .cedar .type { color: TEAL; }
-.cedar .text, .cedar .number { color: BROWN; }
-</style>"""
-_LIGHT = {
-    "LINE": "#d5dde2",
-    "BACK": "#f8fafb",
-    "INK": "#17212b",
-    "SOFT": "#5b6874",
-    "VIOLET": "#6d28c9",
-    "GREEN": "#136c43",
-    "RED": "#b3261e",
-    "BLUE": "#0a53a0",
-    "TEAL": "#0b626d",
-    "BROWN": "#8a4200",
-    "DEL": "#fbdcd8",
-    "ADD": "#d5f2e0",
-}
-_DARK = {
-    "LINE": "#2b3944",
-    "BACK": "#111a21",
-    "INK": "#e6edf2",
-    "SOFT": "#97a5b1",
-    "VIOLET": "#cba6ff",
-    "GREEN": "#63d698",
-    "RED": "#ff9188",
-    "BLUE": "#82bcff",
-    "TEAL": "#6bd3dd",
-    "BROWN": "#f3b77b",
-    "DEL": "#4a201c",
-    "ADD": "#143a24",
-}
 
 
 def code(text: str, *, first: int = 1) -> None:
     """Show policies; their lines are counted from `first`."""
     lines = [_line(number, html, "") for number, html in enumerate(coloured(text), first)]
     _show(lines, height_rem=75)
-
-
-def in_one_width(key: str) -> None:
-    """Have what is written in a container be written as policies are shown."""
-    st.html(f"<style>.st-key-{key} textarea {{ font: {_FONT}; white-space: pre; }}</style>")
 
 
 def excerpt(text: str, line: int) -> None:
@@ -139,8 +92,8 @@ def _line(number: int, html: str, kind: str) -> str:
 
 
 def _show(lines: Sequence[str], *, height_rem: float) -> None:
-    style = _STYLE.replace("HEIGHT", f"{height_rem:g}").replace("FONT", _FONT)
-    for name, colour in (_DARK if st.context.theme.type == "dark" else _LIGHT).items():
-        style = style.replace(name, colour)
     # Lines are blocks: a line break between two of them would be a line of its own.
-    st.html(f'{style}<div class="cedar" tabindex="0">{"".join(lines)}</div>')
+    st.html(
+        f'<div class="pen-cedar" style="max-height: {height_rem:g}rem" tabindex="0">'
+        f"{''.join(lines)}</div>"
+    )

@@ -76,7 +76,6 @@ def _write(graph: str, active: PolicyVersion | None) -> _Tried | None:
         before: _Tried | None = st.session_state.get(kept)
         st.session_state[key] = before.text if before is not None else write_sheet(start)
     with st.form(f"form-{key}", border=False):
-        cedar.in_one_width("candidate-text")
         with st.container(key="candidate-text"):
             text = st.text_area(
                 "The candidate: it begins as what decides now. Each file stands under its heading.",

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import streamlit as st
-from sqlalchemy import Connection
 
 from penstock.checkpoints import decisions, policies
 from penstock.contracts.policy import (
@@ -33,6 +32,8 @@ PAGE = 50
 CALLS = 20
 ACTIVATIONS = 50
 LOOK_S = 5.0
+COUNT_S = 15.0
+"""How old the numbers of decisions may be."""
 
 _VIEWS = {"rules": "Rules", "text": "Text", "versions": "Versions", "try": "Try a change"}
 
@@ -58,7 +59,7 @@ def show() -> None:
     asked = places.asked("graph")
     graph = asked if asked in graphs else graphs[0]
     rule_id = places.asked("rule")
-    found = front.read(lambda connection: _find(connection, graph))
+    found = _find(graph)
     if rule_id is not None:
         places.link("policies", "Policies", icon=":material/arrow_back:", graph=graph)
         _rule(graph, found, rule_id)
@@ -80,13 +81,20 @@ def show() -> None:
             _rules(graph, found)
 
 
-def _find(connection: Connection, graph: str) -> _Found:
-    since = front.now() - timedelta(days=DAYS)
-    return _Found(
-        versions=policies.versions(connection, graph),
-        activations=policies.activations(connection, graph, limit=ACTIVATIONS),
-        tallies=decisions.tallied(connection, graph, tenant=front.tenant(), since=since),
+def _find(graph: str) -> _Found:
+    tenant, since = front.tenant(), front.now() - timedelta(days=DAYS)
+    versions, activations = front.read(
+        lambda connection: (
+            policies.versions(connection, graph),
+            policies.activations(connection, graph, limit=ACTIVATIONS),
+        )
     )
+    tallies = front.lately(
+        ("policies", graph),
+        lambda connection: decisions.tallied(connection, graph, tenant=tenant, since=since),
+        for_s=COUNT_S,
+    )
+    return _Found(versions=versions, activations=activations, tallies=tallies)
 
 
 @st.fragment(run_every=LOOK_S)

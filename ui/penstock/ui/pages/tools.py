@@ -367,10 +367,10 @@ def _arguments(effect: Effect) -> str:
 
 def _doubt(effect: Effect) -> None:
     places.link(
-        "gate",
+        "doubt",
         f"{plain(_arguments(effect))}, began {ago(effect.started_at, front.now())}",
         icon=":material/warning:",
-        gate=ledger.gate_of(effect),
+        effect=effect.key,
     )
 
 
