@@ -227,6 +227,23 @@ def test_another_policy_decides_without_a_restart_and_is_rolled_back_by_name(
     assert desk("policy", "use", "desk@9", "--json").error["code"] == "unknown_policy"
 
 
+def test_a_policy_is_loaded_in_place_of_the_version_that_was_seen_alone(
+    desk: CommandLine, tmp_path: Path
+) -> None:
+    run(desk, 100)
+    one = candidate(tmp_path / "one", '@id("one") permit(principal, action, resource);')
+    two = candidate(tmp_path / "two", '@id("two") permit(principal, action, resource);')
+    done = desk("policy", "load", "desk", one, "--instead-of", "desk@1")
+    assert done.out == "policy desk@2 decides from now on, in place of desk@1\n"
+    late = desk("policy", "load", "desk", two, "--instead-of", "desk@1", "--json")
+    assert late.error["code"] == "policy_changed"
+    assert "`desk@2` decides by now" in late.error["message"]
+    unknown = desk("policy", "load", "desk", two, "--instead-of", "desk@7", "--json")
+    assert unknown.error["code"] == "unknown_policy"
+    versions = desk.json("policy", "show", "desk")["versions"]
+    assert [each["name"] for each in versions] == ["desk@2", "desk@1"]
+
+
 def test_a_decision_is_explained(desk: CommandLine) -> None:
     run_id = run(desk, 900)
     (decided,) = desk.json("policy", "explain", run_id)["decisions"]

@@ -11,6 +11,7 @@ from pydantic_core import to_jsonable_python
 from penstock.contracts.errors import UnknownPolicy
 from penstock.contracts.policy import Decided, PolicyVersion
 from penstock.graphs import Catalog
+from penstock.policies import read_source
 from penstock.runs import policing
 from penstock.runs.settings import Settings
 from penstock.runs.whatif import Redecided
@@ -49,6 +50,37 @@ def load(
             f"next: penstock policy use {version.name}",
         ]
     output.answer({"policy": _of_version(version), "is_new": is_new}, *said)
+
+
+def replace(
+    settings: Settings,
+    output: Output,
+    *,
+    graph: str,
+    folder: Path | None,
+    instead_of: str,
+    who: str | None,
+) -> None:
+    """Have a policy decide in place of one version, and of no other."""
+    catalog = load_graphs(settings)
+    if folder is None:
+        source = policing.source_of(catalog.get(graph), settings.policy)
+    else:
+        source = read_source(folder)
+
+    async def act(desk: Desk) -> PolicyVersion:
+        known = await desk.policing.versions(graph)
+        seen = next((each for each in known if each.name == instead_of), None)
+        if seen is None:
+            listed = ", ".join(each.name for each in known) or "none"
+            raise UnknownPolicy(f"there is no policy `{instead_of}`; loaded are: {listed}")
+        person = desk.person(who)
+        return await desk.policing.replace(graph, source, seen=seen.source.digest, by=person)
+
+    with open_desk(settings, catalog) as desk:
+        version = asyncio.run(act(desk))
+    said = f"policy {version.name} decides from now on, in place of {instead_of}"
+    output.answer({"policy": _of_version(version)}, said)
 
 
 def use(settings: Settings, output: Output, *, name: str, who: str | None) -> None:

@@ -44,13 +44,26 @@ def load(
     folder: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER]", help="Else the one that the graph has.")
     ] = None,
+    instead_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="Only in place of this version, such as `desk@2`, if it decides.",
+        ),
+    ] = None,
     who: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Load a policy; it decides from now on, in every worker."""
     from penstock.ui.cli import policing
 
-    policing.load(settings(), Output(as_json=as_json), graph=graph, folder=folder, who=who)
+    output = Output(as_json=as_json)
+    if instead_of is None:
+        policing.load(settings(), output, graph=graph, folder=folder, who=who)
+    else:
+        policing.replace(
+            settings(), output, graph=graph, folder=folder, instead_of=instead_of, who=who
+        )
 
 
 @policy_app.command()

@@ -7,20 +7,21 @@ import streamlit as st
 from penstock.contracts.policy import Activation, PolicySource, PolicyVersion
 from penstock.runs.roles import ADMINS, Right
 from penstock.ui import front, places
+from penstock.ui.cli import texts
 from penstock.ui.components import cedar
 from penstock.ui.components.table import shown
-from penstock.ui.components.words import code, instant, plain
+from penstock.ui.components.words import code, plain
 from penstock.ui.forms.sending import send
 
 
 def show(graph: str, versions: Sequence[PolicyVersion], activations: Sequence[Activation]) -> None:
     """Show which version decided when, what changed, and the way back to one of them."""
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         st.subheader("What decided when", anchor=False)
         shown(
             {
-                "since": [instant(each.at) for each in activations],
+                "since": [texts.instant(each.at) for each in activations],
                 "version": [
                     _decides(graph, each, number) for number, each in enumerate(activations)
                 ],
@@ -32,7 +33,7 @@ def show(graph: str, versions: Sequence[PolicyVersion], activations: Sequence[Ac
         shown(
             {
                 "version": [code(each.name) for each in versions],
-                "loaded": [instant(each.loaded_at) for each in versions],
+                "loaded": [texts.instant(each.loaded_at) for each in versions],
                 "by": [plain(each.loaded_by) for each in versions],
                 "digest": [each.source.digest[:12] for each in versions],
             },

@@ -150,7 +150,7 @@ def _head(graph: str, found: _Found) -> None:
     rules = read_rules(active.source)
     shadows = sum(rule.mode is Mode.SHADOW for rule in rules)
     badges = [badge("green", f"{code(active.name)} decides", "check_circle")]
-    badges.append(badge("gray", f"{len(rules)} rules"))
+    badges.append(badge("gray", "1 rule" if len(rules) == 1 else f"{len(rules):,} rules"))
     if shadows:
         badges.append(badge("violet", f"{shadows} in shadow mode, not enforced", "visibility"))
     else:
@@ -264,13 +264,13 @@ def _columns(rules: Sequence[Rule], rulings: Mapping[str, Ruling]) -> Mapping[st
     columns: dict[str, Sequence[Any]] = {
         "Rule": [rule.id for rule in rules],
         "It": [_does(rule) for rule in rules],
-        "For": [rule.annotations.get("doc", "") for rule in rules],
         "Allowed": [each.counts[Verdict.ALLOW] for each in told],
         "Asked": [each.counts[Verdict.ASK] for each in told],
         "Denied": [each.counts[Verdict.DENY] for each in told],
     }
     if any(rule.mode is Mode.SHADOW for rule in rules):
         columns["In shadow"] = [each.shadow_count for each in told]
+    columns["For"] = [rule.annotations.get("doc", "") for rule in rules]
     return {**columns, "Where": [f"{rule.file}:{rule.line}" for rule in rules]}
 
 
@@ -311,7 +311,7 @@ def _rule(graph: str, found: _Found, rule_id: str) -> None:
     rule = next((each for each in rules if each.id == rule_id), None)
     ruling = by_rule(found.tallies).get(rule_id, Ruling())
     st.title(plain(rule_id) if rule_id != NOTHING else "No rule", anchor=False)
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         if rule is None:
             st.info(
@@ -332,7 +332,7 @@ def _rule(graph: str, found: _Found, rule_id: str) -> None:
             )
             places.link(
                 "inbox",
-                "Calls that were decided",
+                "Approvals that were decided",
                 icon=":material/front_hand:",
                 graph=graph,
                 kind="approval",
