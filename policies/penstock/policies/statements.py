@@ -4,13 +4,28 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 
 from cedarpy import pst
 
 from penstock.contracts.policy import PolicyFile, PolicySetName
 from penstock.policies import cedar
 
+DEPTH_LIMIT = 100
+"""So deep may brackets stand in each other. Cedar's parser ends the process with some hundreds."""
+
+LINK_LIMIT = 1000
+"""So many `&&`, `||`, `if`, `.` and the like may one policy have; likewise, with some thousands."""
+
+_PLACES_TRIED = 100
 _TOKEN = re.compile(r'(?P<comment>//[^\n]*)|(?P<string>"(?:\\.|[^"\\])*")|(?P<end>;)', re.DOTALL)
+
+# As Cedar tells them apart: brackets in texts and in comments are none.
+_BUILT = re.compile(
+    r"""//[^\n\r]*|"(?:\\.|[^"\\])*"|(?P<open>[(\[{])|(?P<close>[)\]}])
+    |(?P<link>&&|\|\||[-+*.!<>=]|\b(?:if|in|has|like|is)\b)""",
+    re.DOTALL | re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +93,12 @@ def split(file: PolicyFile) -> Iterator[Statement]:
 
 def parse(statement: Statement) -> Parsed | Problem:
     """Read one policy, or say what is wrong with it."""
+    if is_too_deep(statement.text):
+        text = (
+            f"It is too deep: brackets stand in each other more than {DEPTH_LIMIT} times, or it has"
+            f" more than {LINK_LIMIT:,} operators. Wanted is less. Make several policies of it."
+        )
+        return Problem(file=statement.file, line=statement.line, text=text)
     try:
         tree = cedar.parse(statement.text)
     except ValueError as error:
@@ -106,6 +127,24 @@ def meant(word: str, known: Iterable[str]) -> str:
     return f"Known are {', '.join(f'`{name}`' for name in names)}." if names else "None is known."
 
 
+def is_too_deep(text: str) -> bool:
+    """Tell whether a policy is nested so deep that Cedar's parser might not live through it."""
+    depth = links = 0
+    for found in _BUILT.finditer(text):
+        match found.lastgroup:
+            case "open":
+                depth += 1
+            case "close":
+                depth = max(depth - 1, 0)
+            case "link":
+                links += 1
+            case _:
+                continue
+        if depth > DEPTH_LIMIT or links > LINK_LIMIT:
+            return True
+    return False
+
+
 def _begin_of_error(text: str, said: str) -> int:
     """Return where the text begins that Cedar did not expect.
 
@@ -115,7 +154,8 @@ def _begin_of_error(text: str, said: str) -> int:
     word = token or re.search(r"(@\w+)", said)
     if word is None:
         return 0
-    for found in re.finditer(re.escape(word.group(1)), text):
+    # Each place is read anew: of a long text not all of them can be.
+    for found in islice(re.finditer(re.escape(word.group(1)), text), _PLACES_TRIED):
         try:
             cedar.parse(text[: found.end()])
         except ValueError as error:

@@ -309,3 +309,37 @@ def test_what_stays_out_is_listed_with_its_reason() -> None:
         LeftOut(tool="upload", field="data", why="it may be of several types"),
         LeftOut(tool="upload", field="card.number", why="the contract says that it is sensitive"),
     )
+
+
+DEEP = {
+    "brackets": "(" * 3000 + "true" + ")" * 3000,
+    "lists": "[" * 3000 + "1" + "]" * 3000 + " == 1",
+    "records": '{"a": ' * 3000 + "1" + "}" * 3000 + " == 1",
+    "brackets behind a text of two lines": '"a\n" == ' + "(" * 3000 + "true" + ")" * 3000,
+    "brackets behind a comment": "// x\r" + "(" * 3000 + "true" + ")" * 3000,
+    "brackets in an open text": '"' + "(" * 3000,
+    "ands": " && ".join(["true"] * 40_000),
+    "ifs": "if true then " * 20_000 + "true" + " else false" * 20_000,
+    "fields": "context" + ".a" * 40_000,
+    "sums": " + ".join(["1"] * 40_000) + " == 1",
+    "words": "context has " + "a in " * 40_000 + "a",
+}
+"""Each ends the process if Cedar is given it."""
+
+
+@pytest.mark.parametrize("what", DEEP)
+def test_policy_too_deep_for_cedar_is_refused_before_it(what: str) -> None:
+    text = f'@id("a") permit (principal, action, resource) when {{ {DEEP[what]} }};'
+    with pytest.raises(InvalidPolicy, match=r"allow/allow.cedar:1: It is too deep"):
+        compiled(allow=text)
+
+
+def test_brackets_in_texts_and_comments_are_none() -> None:
+    text = f'// {"(" * 500}\n@id("a") @doc("{"[" * 500}") permit (principal, action, resource);'
+    assert [rule.id for rule in compiled(allow=text).rules] == ["a"]
+
+
+def test_mistake_behind_thousands_of_the_same_is_told_all_the_same() -> None:
+    text = f'@id("a") permit (principal, action, resource) when {{ [{"1, " * 20_000}1 1] == [1] }};'
+    with pytest.raises(InvalidPolicy, match="It is no policy"):
+        compiled(allow=text)
