@@ -38,7 +38,7 @@ async def test_runs_are_found_by_all_of_the_tags_that_are_asked_for(shop: Shop) 
     both = await shop.runtime.start("chain", {}, actor="ann", tags=["b", " a"])
     one = await shop.runtime.start("chain", {}, actor="ann", tags=["a"])
     none = await shop.runtime.start("chain", {}, actor="ann")
-    abroad = await shop.runtime.start("chain", {}, actor="ann", tags=["a"], tenant="acme")
+    abroad = await shop.runtime.start("chain", {}, actor="ann", tags=["a", "c"], tenant="acme")
     assert (both.tags, none.tags) == (("a", "b"), ())
     assert found(shop.store, "a") == [one.id, both.id]
     assert found(shop.store, "a", "b") == [both.id]

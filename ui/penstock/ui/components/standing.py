@@ -30,8 +30,18 @@ def summary(found: Sequence[GraphVersion]) -> str:
     )
 
 
-def versions(graph: str, found: Sequence[GraphVersion], *, fingerprint: str, now: datetime) -> None:
-    """Show the forms of a graph that runs were started with; each leads to its runs."""
+def versions(
+    graph: str,
+    found: Sequence[GraphVersion],
+    *,
+    fingerprint: str,
+    serving: Mapping[str, int],
+    now: datetime,
+) -> None:
+    """Show the forms of a graph that runs were started with; each leads to its runs.
+
+    `fingerprint` is that of the project's own, `serving` has how many workers take which.
+    """
     row = table.clicked(_VERSIONS)
     if row is not None and row < len(found):
         places.go("runs", graph=graph, shape=found[row].fingerprint)
@@ -39,21 +49,21 @@ def versions(graph: str, found: Sequence[GraphVersion], *, fingerprint: str, now
     if not found:
         st.caption("It has had no run yet. Each form of it that runs were started with is here.")
         return
-    others = [each for each in found if each.fingerprint != fingerprint]
-    living = sum(each.counts.get(status, 0) for each in others for status in LIVE)
+    left = [each for each in found if not serving.get(each.fingerprint)]
+    living = sum(each.counts.get(status, 0) for each in left for status in LIVE)
     if living:
-        is_one = living == 1
+        told = "run that is not over is" if living == 1 else "runs that are not over are"
         st.warning(
-            f"{living:,} {'run that is' if is_one else 'runs that are'} not over began with another"
-            f" form of it than the project's. {'It waits' if is_one else 'They wait'} for a worker"
-            " that has that form.",
+            f"{living:,} {told} of a form of this graph that no worker has now. A worker whose"
+            " project has it can go on with them.",
             icon=":material/history:",
         )
     columns: dict[str, Sequence[Any]] = {
         "Runs of": [each.fingerprint[:8] for each in found],
         "Version": [each.version for each in found],
-        "": ["the project's" if each.fingerprint == fingerprint else "" for each in found],
+        "": ["here" if each.fingerprint == fingerprint else "" for each in found],
     }
+    columns["Workers"] = [serving.get(each.fingerprint, 0) for each in found]
     for status in (*_ORDER, RunStatus.SUCCEEDED, RunStatus.CANCELLED):
         if any(each.counts.get(status) for each in found):
             columns[MARKS[status].name] = [each.counts.get(status, 0) for each in found]

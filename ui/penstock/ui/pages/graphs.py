@@ -1,12 +1,13 @@
 """The graphs of the project: how each looks, how its runs stand, and a form to start one."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import streamlit as st
 from sqlalchemy import Connection
 
-from penstock.checkpoints import runs
+from penstock.checkpoints import runs, workers
 from penstock.contracts.inbox import GraphVersion, WaitingNode
 from penstock.graphs import Graph
 from penstock.graphs.topology import Topology, topology
@@ -23,6 +24,7 @@ LOOK_S = 5.0
 LARGE = 14
 """A graph with more nodes has the whole width, and a window in which its picture scrolls."""
 WINDOW_PX = 760
+WORKER_ROWS = 1_000
 
 
 def show() -> None:
@@ -94,19 +96,39 @@ def _about(graph: Graph) -> None:
 
 @st.fragment(run_every=LOOK_S)
 def _stand(graph: Graph, shape: Topology) -> None:
-    versions, nodes = front.read(lambda connection: _find(connection, graph.name))
-    standing.versions(graph.name, versions, fingerprint=str(graph.fingerprint), now=front.now())
+    (versions, nodes), serving = front.read(
+        lambda connection: (_find(connection, graph.name), _serving(connection, graph.name))
+    )
+    standing.versions(
+        graph.name,
+        versions,
+        fingerprint=str(graph.fingerprint),
+        serving=serving,
+        now=front.now(),
+    )
     if versions:
         standing.nodes(graph.name, nodes, drawn=shape.nodes)
 
 
 def _find(
     connection: Connection, graph: str
-) -> tuple[tuple[GraphVersion, ...], tuple[WaitingNode, ...]]:
+) -> tuple[Sequence[GraphVersion], Sequence[WaitingNode]]:
     tenant = front.tenant()
     return (
-        tuple(runs.versions(connection, tenant=tenant, graph=graph)),
-        tuple(runs.waiting_nodes(connection, tenant=tenant, graph=graph)),
+        runs.versions(connection, tenant=tenant, graph=graph),
+        runs.waiting_nodes(connection, tenant=tenant, graph=graph),
+    )
+
+
+def _serving(connection: Connection, graph: str) -> Mapping[str, int]:
+    """Return how many workers take runs of each form of a graph."""
+    present = workers.present(connection, limit=WORKER_ROWS)
+    return Counter(
+        fingerprint
+        for worker in present
+        if worker.is_taking
+        for name, fingerprint in worker.graphs
+        if name == graph
     )
 
 
