@@ -25,6 +25,7 @@ FIRST = ("Html", "PageLink", "ButtonGroup", "Selectbox", "Checkbox", "Button")
 """What the inbox is drawn with, by Streamlit's names: loaded beside what it begins with."""
 ICONS = "MaterialSymbols-Rounded"
 
+_NO_PAGES = ("/_stcore/", "/media/", "/component/")
 _INDEX, _MANIFEST = "index.html", "manifest.json"
 _PACKED = {"text/javascript", "application/javascript", "text/css", "text/html", "application/json"}
 _FOREVER = "public, immutable, max-age=31536000"
@@ -108,6 +109,10 @@ class Assets:
             answer = _answer(file, headers, cached=_FOREVER)
             await answer(scope, receive, send)
             return
+        if not path.startswith(_NO_PAGES):
+            # Streamlit would pack its document, which is then not known for what it is.
+            plain = [(name, told) for name, told in scope["headers"] if name != b"accept-encoding"]
+            scope = {**scope, "headers": plain}
         await self._app(scope, receive, self._instead(scope, receive, send, headers))
 
     def _instead(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> Send:

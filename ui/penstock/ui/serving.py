@@ -25,7 +25,7 @@ from penstock.ui.sessions import Sessions
 
 SCRIPT = Path(__file__).parent / "app" / "main.py"
 LOOPBACK = "localhost"
-WANTED_FIRST = ("penstock.ui.frame", "numpy", "PIL.Image", "streamlit.material_icon_names")
+WANTED_FIRST = ("penstock.ui.frame", "numpy", "PIL.ImageFile", "streamlit.material_icon_names")
 WANTED_THEN = ("pandas", "pyarrow")
 """What Streamlit imports only when a page wants it: the inbox, and pages with tables."""
 LATER_S = 15.0
