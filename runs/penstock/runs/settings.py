@@ -108,6 +108,8 @@ class Settings(BaseSettings):
     phoenix_url: str | None = Field(default=None, pattern=r"^https?://")
     """Where Phoenix is, which shows the traces; without it there are no links, and it is not told
     how people decided."""
+    phoenix_public_url: str | None = Field(default=None, pattern=r"^https?://")
+    """Where people find it in a browser, where that is elsewhere, as behind a proxy."""
     phoenix_api_key: SecretStr | None = None
     """What it wants to be shown by whoever writes to it; without one, nothing."""
     phoenix_env: Path | None = None
@@ -212,7 +214,8 @@ class Settings(BaseSettings):
 
     def phoenix_links(self) -> PhoenixLinks | None:
         """Return the links into Phoenix; None where it is not known."""
-        return None if self.phoenix_url is None else PhoenixLinks(url=self.phoenix_url)
+        url = self.phoenix_public_url or self.phoenix_url
+        return None if url is None else PhoenixLinks(url=url)
 
     def links(self) -> Links | None:
         """Return what signs links to gates; None where the page or the secret is not known."""
