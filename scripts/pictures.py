@@ -14,19 +14,15 @@ import asyncio
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from inspect import signature
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
-from typing import Any
-from unittest import mock
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, async_playwright
 
-from penstock.ui import frame, places
 from support import showroom
 from support.browsers import PATIENCE_MS, find_chromium, launch
+from support.looks import registered, still
 from support.rooms import pages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,22 +31,6 @@ THEMES = ("light", "dark")
 WIDTHS = (1440, 800)
 HEIGHT, HIGHEST = 900, 8000
 AT_ONCE = 2
-
-STILL = """async () => {
-  const app = document.querySelector('[data-testid="stApp"]');
-  const busy = () => app?.dataset.testScriptState !== "notRunning"
-    || app.dataset.testConnectionState !== "CONNECTED"
-    || document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]')
-    || !document.querySelector('[data-testid="stHeading"], [data-testid="stAlert"]');
-  const frame = () => new Promise(requestAnimationFrame);
-  for (let calm = 0, seen = ""; calm < 12; await frame()) {
-    const now = document.body.innerHTML.length + ":" + document.body.scrollHeight;
-    calm = !busy() && now === seen ? calm + 1 : 0;
-    seen = now;
-  }
-  await document.fonts.ready;
-}"""
-"""Waits until the script has run, and nothing moves for a dozen frames."""
 
 HEIGHT_OF = """() => Math.max(document.documentElement.scrollHeight,
   ...[...document.querySelectorAll('[data-testid="stMain"], [data-testid="stSidebarContent"]')]
@@ -71,23 +51,6 @@ def main() -> None:
     with _rooms() as rooms:
         count = asyncio.run(_take(program, rooms, wanted.into, only=wanted.only))
     print(f"{count} pictures are in {wanted.into}")
-
-
-def registered() -> Mapping[str, str]:
-    """Return the pages that the frame registers, by their names: how each is called in a URL."""
-    known: dict[str, Any] = {}
-
-    def page(*_: Any, url_path: str = "", **__: Any) -> Any:
-        return SimpleNamespace(url_path=url_path)
-
-    with (
-        mock.patch("streamlit.Page", page),
-        mock.patch("streamlit.navigation"),
-        mock.patch.object(places, "know", known.update),
-    ):
-        make = frame._pages  # pyright: ignore[reportPrivateUsage]
-        make(*(0 for _ in signature(make).parameters))
-    return {name: place.url_path for name, place in known.items()}
 
 
 @contextmanager
@@ -152,12 +115,6 @@ async def _picture(browser: Browser, theme: str, width: int, file: Path, url: st
         await still(page)
     await page.screenshot(path=file)
     await page.close()
-
-
-async def still(page: Page) -> None:
-    """Wait until a page has all that it shows, and nothing moves on it."""
-    async with asyncio.timeout(PATIENCE_MS / 1e3):
-        await page.evaluate(STILL)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ tenant = "acme"
 groups = ["operators"]
 [users.vera]
 tenant = "acme"
+[users.ann]
+tenant = "acme"
+groups = ["admins"]
 """
 
 
@@ -40,7 +43,7 @@ def open_empty(folder: Path) -> Generator[Desk]:
 
 @contextmanager
 def open_strict(desk: Desk, folder: Path, person: str) -> Generator[Desk]:
-    """Open the same store to somebody of a file of people: olga is an operator, vera looks."""
+    """Open the same store to somebody of a file: olga operates, ann is an admin, vera looks."""
     people = folder / "strict.toml"
     people.write_text(PEOPLE)
     settings = desk.settings.model_copy(update={"people": people})

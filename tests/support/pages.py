@@ -44,7 +44,7 @@ def look_at(page: str, **parameters: str) -> AppTest:
 def said(app: AppTest) -> str:
     """Return what a page says."""
     parts: list[Any] = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning]
-    parts += [*app.error, *app.success, *app.subheader, *app.code, *app.text]
+    parts += [*app.error, *app.success, *app.header, *app.subheader, *app.code, *app.text]
     return "\n".join(str(part.value) for part in parts)
 
 

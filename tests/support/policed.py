@@ -57,7 +57,14 @@ def look(page: str, **parameters: str) -> AppTest:
 
 def said(app: AppTest) -> str:
     """Return what a page says."""
-    parts: list[Any] = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info]
+    parts: list[Any] = [
+        *app.title,
+        *app.header,
+        *app.subheader,
+        *app.markdown,
+        *app.caption,
+        *app.info,
+    ]
     parts += [*app.warning, *app.error, *app.success, *app.text, *app.table, *app.dataframe]
     return "\n".join(str(part.value) for part in parts)
 

@@ -96,7 +96,7 @@ def test_batch_decides_the_rows_that_were_picked(desk: Desk, gate: Gate) -> None
     approve = next(each for each in app.button if each.label == "Approve these 1")
     app = approve.click().run()
     assert decided(desk, gate).is_approved
-    assert any("1 applied" in part.value for part in app.subheader)
+    assert any("1 applied" in part.value for part in app.header)
 
 
 def test_batch_leaves_alone_what_was_decided_meanwhile(desk: Desk, gate: Gate) -> None:
@@ -106,7 +106,7 @@ def test_batch_leaves_alone_what_was_decided_meanwhile(desk: Desk, gate: Gate) -
     reject(desk.store, gate)
     app = next(each for each in app.button if each.label == "Approve these 1").click().run()
     assert decided(desk, gate).decided_by == "eve"
-    assert any("1 stale" in part.value for part in app.subheader)
+    assert any("1 stale" in part.value for part in app.header)
 
 
 def test_batch_is_not_rejected_without_a_reason(desk: Desk, gate: Gate) -> None:

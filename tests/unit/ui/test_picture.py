@@ -41,12 +41,10 @@ def test_the_way_that_was_taken_is_drawn_as_taken() -> None:
 
 def test_nodes_say_how_many_runs_wait_in_them() -> None:
     shape = Topology(nodes=("plan", "pay", "ask"), ways=(way("plan", "pay"),))
-    drawn = dot(shape, (), palette=LIGHT, waiting={"pay": 1_200, "ask": 1, "gone": 5})
-    colour = LIGHT.fills[StepStatus.PARKED]
-    assert f'"pay" [label="pay\\n1,200 runs wait" fillcolor="{colour}" penwidth=2.5' in drawn
-    assert '"ask" [label="ask\\n1 run waits"' in drawn
-    assert f'"plan" [label="plan" fillcolor="{LIGHT.plain}"' in drawn
-    assert "gone" not in drawn
+    found = nodes(svg(shape, (), waiting={"pay": 1_200, "ask": 1, "gone": 5}))
+    assert set(found) == {"plan: not reached", "pay: 1,200 runs wait", "ask: 1 run waits"}
+    assert found["pay: 1,200 runs wait"]["class"] == "node parked"
+    assert found["plan: not reached"]["class"] == "node"
 
 
 def test_name_of_a_node_cannot_write_into_the_picture() -> None:

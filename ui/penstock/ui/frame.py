@@ -28,6 +28,7 @@ from penstock.ui.troubles import tell
 
 # Streamlit asks another host for icons that it knows by name.
 _ICON = Path(__file__).with_name("icon.svg")
+PRODUCT = "Penstock"
 COUNT_S = 2.0
 """So old may be what the way to the inbox says of it."""
 
@@ -42,14 +43,14 @@ _RIGHTS = {
 
 def show() -> None:
     """Show the page that somebody is at, or the way to log in."""
-    st.set_page_config(
-        page_title="Penstock", page_icon=_ICON, layout="wide", initial_sidebar_state=240
-    )
+    st.set_page_config(page_icon=_ICON, layout="wide", initial_sidebar_state=220)
     st.html(looks.style(is_dark=st.context.theme.type == "dark"))
     if not _is_let_in():
+        st.set_page_config(page_title=PRODUCT)
         return
     try:
         page = _pages(*_counts())
+        st.set_page_config(page_title=f"{page.title} · {PRODUCT}")
         _who()
         page.run()
     except PenstockError as error:
@@ -65,7 +66,7 @@ def _is_let_in() -> bool:
         tell(error)
         _way_out()
         return False
-    st.title("Penstock", anchor=False)
+    st.title(PRODUCT, anchor=False)
     st.write("The control room: what agents do, and what they ask.")
     if front.desk().settings.ui_login is LoginBy.OIDC:
         st.button("Log in", type="primary", on_click=st.login)

@@ -93,7 +93,7 @@ def _state(standing: _Standing, verifying: Verifying | None) -> None:
         number = 0 if noted is None else noted.number
         number = verdict.number if verdict is not None else number
         st.markdown(
-            f"### :red[:material/link_off: The chain is broken]  \nVerified up to #{number:,}."
+            f"## :red[:material/link_off: The chain is broken]  \nVerified up to #{number:,}."
         )
         if fault is not None:
             st.error(f"{sentence(fault)}.", icon=":material/link_off:")
@@ -106,14 +106,14 @@ def _state(standing: _Standing, verifying: Verifying | None) -> None:
             )
     elif noted is None:
         st.markdown(
-            f"### :orange[:material/help: Not verified yet]  \nThe chain has come to"
+            f"## :orange[:material/help: Not verified yet]  \nThe chain has come to"
             f" #{head.number:,}."
         )
     else:
         since = head.number - noted.number
         came = f"{since:,} events came since" if since > 0 else "nothing came since"
         st.markdown(
-            f"### :green[:material/verified: Verified up to #{noted.number:,}]  \nThe chain has"
+            f"## :green[:material/verified: Verified up to #{noted.number:,}]  \nThe chain has"
             f" come to #{head.number:,}: {came}."
         )
     if noted is not None:

@@ -48,7 +48,7 @@ _NONE = "—"
 
 def compare(story: Story) -> None:
     """Offer runs to compare this one with, and show it beside the one that the URL names."""
-    st.subheader("Beside another run", anchor=False)
+    st.header("Beside another run", anchor=False)
     other_id = _choice(story)
     if other_id is None:
         return

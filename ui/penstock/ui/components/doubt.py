@@ -66,7 +66,7 @@ def stands(effect: Effect, gate: Gate | None, now: datetime) -> str:
 def evidence(effect: Effect, gate: Gate | None, story: Sequence[Report], *, graph: str) -> None:
     """Show all that is known of a call in doubt."""
     now = front.now()
-    st.subheader("What is known", anchor=False)
+    st.header("What is known", anchor=False)
     if effect.status is EffectStatus.IN_DOUBT:
         said = sentence(effect.error_message or "its worker was gone before it was known")
         st.markdown(f"**Why nobody can know.** {said[0].upper()}{said[1:]}. {_WHY[effect.effect]}")

@@ -45,7 +45,7 @@ def versions(
     row = table.clicked(_VERSIONS)
     if row is not None and row < len(found):
         places.go("runs", graph=graph, shape=found[row].fingerprint)
-    st.subheader("Versions", anchor=False)
+    st.header("Versions", anchor=False)
     if not found:
         st.caption("It has had no run yet. Each form of it that runs were started with is here.")
         return
@@ -77,7 +77,7 @@ def nodes(graph: str, found: Sequence[WaitingNode], *, drawn: Sequence[str]) -> 
     row = table.clicked(_NODES)
     if row is not None and row < len(found):
         places.go("runs", graph=graph, node=found[row].node, shape=found[row].fingerprint)
-    st.subheader("Where runs wait", anchor=False)
+    st.header("Where runs wait", anchor=False)
     if not found:
         st.caption(
             "No run waits for anybody. A node that runs wait in is here, and in the picture."

@@ -20,7 +20,7 @@ def values(found: Mapping[str, Any], *, heading: str) -> None:
         shown(
             {
                 heading: [plain(name) for name in brief],
-                "value": [plain(text) for text in brief.values()],
+                "value": [plain(text) or "*empty*" for text in brief.values()],
             },
             border="horizontal",
         )

@@ -9,6 +9,7 @@ import streamlit as st
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import BREAK_GLASS, Channel, Gate, GateStatus
 from penstock.contracts.inbox import Listed, Viewer
+from penstock.runs.roles import Right
 from penstock.ui import front, places
 from penstock.ui.components import asked
 from penstock.ui.components.table import shown
@@ -40,6 +41,16 @@ def decide(listed: Listed, viewer: Viewer, *, is_mine: bool) -> None:
     )
     if what in options:
         options[what](listed)
+
+
+def not_as_admin() -> str:
+    """Return why an admin does not decide as one, to be said beside why they do not decide."""
+    if not front.may(Right.RULE):
+        return ""
+    return (
+        " Admins change policies and steer runs, and for that reason answer nothing: nobody is to"
+        " write a rule and decide alone what it asks. Whoever is to do both is in both groups."
+    )
 
 
 def _options(
@@ -282,7 +293,7 @@ def _why_not(gate: Gate, viewer: Viewer) -> str:
     person = viewer.person
     if not _has_seat(gate, viewer):
         groups = " or ".join(f"**{plain(group)}**" for group in gate.approvals or {})
-        return f"You look on: whoever decides here is in {groups}, and you are not."
+        return f"You look on: whoever decides here is in {groups}, and you are not.{not_as_admin()}"
     if gate.requester == person and (gate.edit is not None or not gate.may_confirm_self):
         return "The run acts for you, so somebody else has to approve. You may still stop the call."
     if gate.edit is not None:

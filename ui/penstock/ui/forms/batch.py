@@ -59,7 +59,7 @@ def review() -> None:
         _came_to()
         return
     rows: Sequence[_Row] = st.session_state[_ROWS]
-    st.subheader(f"{len(rows)} calls of {plain(rows[0].tool)}", anchor=False)
+    st.header(f"{len(rows)} calls of {plain(rows[0].tool)}", anchor=False)
     st.caption("Exactly these are decided. What has changed since you picked it is left alone.")
     shown(
         {
@@ -133,7 +133,7 @@ def _came_to() -> None:
     came: Sequence[tuple[_Row, str]] = st.session_state[_CAME_TO]
     counts = Counter(said.partition(":")[0] for _, said in came)
     told = ", ".join(f"{counts[each]} {each}" for each in ("applied", "skipped", "stale"))
-    st.subheader(f"Done: {told}", anchor=False)
+    st.header(f"Done: {told}", anchor=False)
     shown(
         {
             "run": [row.run for row, _ in came],

@@ -120,7 +120,7 @@ def _plan(deed: Deed, wanted: RunFilter, picked: Sequence[RunId]) -> None:
 
 def _review(plan: Plan) -> None:
     count = len(plan.targets)
-    st.subheader(f"{_DO[plan.deed]} {_runs(count)}?", anchor=False)
+    st.header(f"{_DO[plan.deed]} {_runs(count)}?", anchor=False)
     st.caption(
         "Nothing has been done yet. Exactly these are meant: a run that changes before you confirm"
         " is left as it is."
@@ -186,7 +186,7 @@ def _came_to(job: _Job) -> None:
     plan, ends, rest = job.plan, job.ends, len(job.rest)
     counts = Counter(end.outcome for end in ends)
     told = ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in Outcome)
-    st.subheader(f"{'Stopped' if rest else 'Done'}: {told}", anchor=False)
+    st.header(f"{'Stopped' if rest else 'Done'}: {told}", anchor=False)
     if job.error is not None:
         tell(job.error)
     st.markdown(

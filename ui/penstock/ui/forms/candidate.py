@@ -146,14 +146,14 @@ def _try(graph: str, text: str, active: PolicyVersion | None, *, span: str, limi
 def _came_to(graph: str, tried: _Tried, source: PolicySource, active: PolicyVersion | None) -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("What it would have come to", anchor=False)
+        st.header("What it would have come to", anchor=False)
         _summary(tried)
     with right:
-        st.subheader("What changes in the text", anchor=False)
+        st.header("What changes in the text", anchor=False)
         _difference(tried, source, active)
     _changed(tried)
     _left_out(tried)
-    st.subheader("Have it decide", anchor=False)
+    st.header("Have it decide", anchor=False)
     _activate(graph, tried, source, active)
 
 
@@ -205,7 +205,7 @@ def _changed(tried: _Tried) -> None:
     listed, now = tried.changed, front.now()
     if not listed:
         return
-    st.subheader("The calls that would have come to something else", anchor=False)
+    st.header("The calls that would have come to something else", anchor=False)
     row = opened(
         {
             "It was": [_named(each.before.decision) for each in listed],

@@ -44,7 +44,7 @@ def may_fork(run: Run) -> bool:
 def fork(story: Story, now: Chosen) -> None:
     """Show a form to fork a run, and what a fork would come to."""
     run, graph = story.run, story.graph
-    st.subheader("Fork it", anchor=False)
+    st.header("Fork it", anchor=False)
     sending.tell(f"fork-{run.id}")
     if not may_fork(run):
         st.info(

@@ -47,7 +47,7 @@ class _Terms:
 
 def launch(graph: Graph) -> None:
     """Show the form to whoever may start runs."""
-    st.subheader("Start a run", anchor=False)
+    st.header("Start a run", anchor=False)
     if not front.may(Right.START):
         st.info(
             "You may look, and start nothing: a run acts for whoever starts it, and you have no"

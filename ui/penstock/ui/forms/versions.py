@@ -18,7 +18,7 @@ def show(graph: str, versions: Sequence[PolicyVersion], activations: Sequence[Ac
     """Show which version decided when, what changed, and the way back to one of them."""
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("What decided when", anchor=False)
+        st.header("What decided when", anchor=False)
         shown(
             {
                 "since": [texts.instant(each.at) for each in activations],
@@ -29,7 +29,7 @@ def show(graph: str, versions: Sequence[PolicyVersion], activations: Sequence[Ac
             },
             border="horizontal",
         )
-        st.subheader("What was loaded", anchor=False)
+        st.header("What was loaded", anchor=False)
         shown(
             {
                 "version": [code(each.name) for each in versions],
@@ -40,7 +40,7 @@ def show(graph: str, versions: Sequence[PolicyVersion], activations: Sequence[Ac
             border="horizontal",
         )
     with right:
-        st.subheader("What changed", anchor=False)
+        st.header("What changed", anchor=False)
         if len(versions) == 1:
             st.caption("There is one version. What changes from one to the next is shown here.")
             return

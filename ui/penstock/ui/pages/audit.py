@@ -57,7 +57,7 @@ def show() -> None:
 
 @st.fragment
 def _events() -> None:
-    st.subheader("Events", anchor=False)
+    st.header("Events", anchor=False)
     asked, actions = front.read(_ask)
     _filters(actions)
     if asked.problem is not None:

@@ -139,7 +139,7 @@ def _pager(number: int, count: int) -> None:
 
 
 def _resolved(found: Sequence[Resolved]) -> None:
-    st.subheader("Resolved last", anchor=False)
+    st.header("Resolved last", anchor=False)
     if not found:
         st.caption("What people answered here, and what became known by itself, appears here.")
         return

@@ -45,6 +45,7 @@ def show() -> None:
     places.link("inbox", "Inbox", icon=":material/arrow_back:")
     gate_id = places.asked("gate")
     if gate_id is None:
+        st.title("Gate", anchor=False)
         st.info("No gate is named. Open one from the inbox.", icon=":material/inbox:")
         return
     found = front.read(lambda connection: _find(connection, GateId(gate_id)))
@@ -63,7 +64,7 @@ def show() -> None:
     with left:
         _asks(found)
         if not asked.is_over(gate, now):
-            st.subheader("Decide", anchor=False)
+            st.header("Decide", anchor=False)
             _decide(found)
     with right:
         context.beside(found.run)
@@ -136,7 +137,8 @@ def _asks(found: _Found) -> None:
         return
     match gate.kind:
         case GateKind.APPROVAL:
-            st.subheader("What will happen", anchor=False)
+            is_over = asked.is_over(gate, front.now())
+            st.header("What was asked" if is_over else "What will happen", anchor=False)
             values(told["arguments"], heading="argument")
             st.markdown(
                 f"**Why you are asked.** {sentence(told['why'])}  \n"
@@ -150,9 +152,13 @@ def _asks(found: _Found) -> None:
             if found.effect is not None:
                 doubt.evidence(found.effect, gate, found.story, graph=found.listed.graph)
         case _:
-            st.subheader("What is asked", anchor=False)
+            st.header("What is asked", anchor=False)
             values(
-                {name: value for name, value in told.items() if name != "question"},
+                {
+                    name: value
+                    for name, value in told.items()
+                    if name != "question" and value is not None
+                },
                 heading="asked with it",
             )
     if found.votes:
@@ -174,8 +180,9 @@ def _decide(found: _Found) -> None:
     elif found.is_mine:
         answer.answer(gate)
     else:
-        st.info(
-            "You look on: this is answered by an operator"
-            + (", or by whoever the run acts for." if gate.kind is GateKind.QUESTION else "."),
-            icon=":material/visibility:",
-        )
+        st.info(_who_answers(gate), icon=":material/visibility:")
+
+
+def _who_answers(gate: Gate) -> str:
+    by = ", or by whoever the run acts for" if gate.kind is GateKind.QUESTION else ""
+    return f"You look on: this is answered by an operator{by}.{approval.not_as_admin()}"

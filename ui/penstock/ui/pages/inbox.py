@@ -192,7 +192,7 @@ def _graphs() -> Sequence[str]:
 
 
 def _filters(counts: Mapping[Shelf, int], shelf: Shelf, wanted: GateFilter) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
             "Shelf",
             list(Shelf),

@@ -34,6 +34,7 @@ def show() -> None:
     places.link("runs", "Runs", icon=":material/arrow_back:")
     named = places.asked("run")
     if named is None:
+        st.title("Run", anchor=False)
         st.info("No run is named. Open one from the list.", icon=":material/list_alt:")
         return
     run_id = RunId(named)
@@ -84,10 +85,10 @@ def _body(run_id: RunId) -> None:
     now = chosen(story.steps, story.effects, story.calls)
     left, right = st.columns([1, 2], gap="large")
     with left:
-        st.subheader("Where it is", anchor=False)
+        st.header("Where it is", anchor=False)
         _picture(story, now)
     with right:
-        st.subheader("What it did when", anchor=False)
+        st.header("What it did when", anchor=False)
         _timeline(story, now)
         _gates(story)
     _view(story, now)

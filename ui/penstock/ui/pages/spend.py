@@ -164,7 +164,7 @@ def _sums(found: _Found) -> None:
 
 
 def _picture(used: Sequence[Used], measure: Measure, wanted: SpendFilter) -> None:
-    st.subheader(f"By day: {measures.name(measure)}", anchor=False)
+    st.header(f"By day: {measures.name(measure)}", anchor=False)
     if not used:
         st.caption("Nothing was used in this measure; the sums above say in which something was.")
         return
@@ -224,7 +224,7 @@ def _empty(*, is_filtered: bool) -> None:
 
 
 def _dearest(found: Sequence[Dear], measure: Measure) -> None:
-    st.subheader("The dearest runs", anchor=False)
+    st.header("The dearest runs", anchor=False)
     if not found:
         st.caption(f"No run has used any of this: {measures.name(measure).lower()}.")
         return
@@ -243,7 +243,7 @@ def _dearest(found: Sequence[Dear], measure: Measure) -> None:
 
 
 def _capped(found: Sequence[Capped]) -> None:
-    st.subheader("Runs that came to a cap", anchor=False)
+    st.header("Runs that came to a cap", anchor=False)
     if not found:
         st.caption(
             "None in this span. A run whose budget is used up appears here, with the gate that asks"
@@ -277,7 +277,7 @@ def _came_of(capped: Capped) -> str:
 
 
 def _reserved(found: Sequence[Reserved]) -> None:
-    st.subheader("Reserved now", anchor=False)
+    st.header("Reserved now", anchor=False)
     if not found:
         st.caption(
             "Nothing. What a call may use at most is held while it is made, or in doubt, and"

@@ -240,15 +240,15 @@ def _contract(contract: ToolContract, *, is_adopted: bool) -> None:
     )
     for warning in contract.warnings:
         st.warning(sentence(warning), icon=":material/warning:")
-    st.subheader("Arguments", anchor=False)
+    st.header("Arguments", anchor=False)
     _fields(contract.arguments_schema, contract.sensitive, nothing="It takes no arguments.")
-    st.subheader("Result", anchor=False)
+    st.header("Result", anchor=False)
     _fields(
         contract.result_schema,
         contract.sensitive,
         nothing=f"It returns: {plain(schemas.spelled(contract.result_schema))}.",
     )
-    st.subheader("Terms", anchor=False)
+    st.header("Terms", anchor=False)
     told = contracts.terms(contract)
     shown(
         {
@@ -258,7 +258,7 @@ def _contract(contract: ToolContract, *, is_adopted: bool) -> None:
         border="horizontal",
     )
     st.caption(sentence(contracts.said_by(contract, is_adopted=is_adopted)))
-    st.subheader("How it can fail", anchor=False)
+    st.header("How it can fail", anchor=False)
     failures = contracts.failures(contract)
     shown(
         {
