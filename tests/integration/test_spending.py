@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, text
 
 from penstock.checkpoints import Store, budgets, migrate, spending
-from penstock.checkpoints.schema import budget_uses
+from penstock.checkpoints.schema import budget_uses, run_tags
 from penstock.contracts.budget import (
     Amounts,
     Money,
@@ -242,5 +242,7 @@ def _back_to_before(url: str) -> None:
         for column in inspect(connection).get_columns("audit_marks"):
             if column["name"].startswith(("ship_", "verified_", "shipped_to")):
                 connection.execute(text(f"ALTER TABLE audit_marks DROP COLUMN {column['name']}"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
+        run_tags.drop(connection)
+        connection.execute(text("ALTER TABLE runs DROP COLUMN tags"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))
     engine.dispose()

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, audit
+from penstock.checkpoints.audit import marking
 from penstock.checkpoints.audit.comparing import compare
 from penstock.checkpoints.audit.verifying import Verified, unguarded, verify
 from penstock.contracts.audit import ChainedEvent, Fault, Head
@@ -53,7 +54,7 @@ class Findings:
 
 
 class Auditing:
-    """Reads the chains of one store; it changes nothing."""
+    """Reads the chains of one store; it changes nothing, and notes what it has found."""
 
     def __init__(self, store: Store) -> None:
         """Read `store`."""
@@ -99,6 +100,28 @@ class Auditing:
             )
 
         return self._store.read_blocking(look)
+
+    def note(self, findings: Findings, *, at: datetime, by: str) -> None:
+        """Note how far each chain was verified, for whoever looks next; see `marking`.
+
+        Raises:
+            StoreError: the store takes nothing.
+        """
+
+        def change(connection: Connection) -> None:
+            for chain in findings.chains:
+                wrong = [each for each in findings.faults if each.tenant == chain.tenant]
+                marking.verified(
+                    connection,
+                    chain.tenant,
+                    number=chain.number,
+                    at=at,
+                    by=by,
+                    is_whole=True,
+                    fault=str(wrong[0]) if wrong else None,
+                )
+
+        self._store.write_blocking(change)
 
     def events(
         self,

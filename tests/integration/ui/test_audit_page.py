@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
 
 from penstock.checkpoints import audit, forgetting, migrate
 from penstock.checkpoints.audit import shipping
@@ -17,6 +18,7 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.run import RunStatus
 from penstock.contracts.watch import EventFilter
 from penstock.runs.heads import Signer, make_key
+from penstock.ui.cli.app import app
 from penstock.ui.cli.auditing import lines
 from penstock.ui.cli.desk import Desk
 from support import chains
@@ -80,6 +82,20 @@ def test_chain_is_verified_and_then_only_what_came_since(desk: Desk) -> None:
     assert "Verified up to #5" in said(app)
     assert "Looked at what came since: everything up to #5 is as it was written" in said(app)
     assert "what came since; all of it" in said(look_at("audit"))
+
+
+def test_what_the_command_line_has_verified_is_shown(
+    desk: Desk, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chains.tell(desk.store, *"abc")
+    monkeypatch.setenv("PENSTOCK_STORE_URL", sqlite_url)
+    assert CliRunner().invoke(app, ["audit", "verify"]).exit_code == 0
+    page = told(said(look_at("audit")))
+    assert "Verified up to #3" in page
+    assert "by `penstock audit verify`" in page
+    chains.tamper(sqlite_url, change(2, actor="mallory"))
+    assert CliRunner().invoke(app, ["audit", "verify"]).exit_code != 0
+    assert "row 2 of tenant `acme`" in told(said(look_at("audit")))
 
 
 def _rehash(number: int, **values: str) -> Tamper:

@@ -17,9 +17,11 @@ from penstock.checkpoints import Store
 from penstock.checkpoints.audit import searching
 from penstock.checkpoints.audit.verifying import Verified
 from penstock.contracts.audit import ChainedEvent, Fault, canonical, instant
+from penstock.contracts.clock import SystemClock
+from penstock.contracts.errors import StoreError
 from penstock.contracts.ids import RunId
 from penstock.contracts.watch import EventFilter
-from penstock.runs.auditing import Meter
+from penstock.runs.auditing import Findings, Meter
 from penstock.runs.heads import make_key
 from penstock.runs.settings import Settings
 from penstock.ui.cli import texts
@@ -46,6 +48,7 @@ def verify(
         found = desk.auditing.verify(
             tenant=tenant, heads=heads, key=key or settings.audit_key, meter=meter
         )
+        _note(desk, found, output)
     data: dict[str, Any] = {
         "sound": found.is_sound,
         "chains": [_of_chain(chain) for chain in found.chains],
@@ -184,6 +187,15 @@ def of_cloud(event: ChainedEvent) -> dict[str, Any]:
         **subject,
         "data": told,
     }
+
+
+def _note(desk: Desk, found: Findings, output: Output) -> None:
+    """Note what was found for the control room, where whoever audits may write to the store."""
+    by = f"{desk.settings.actor}, by `penstock audit verify`"
+    try:
+        desk.auditing.note(found, at=SystemClock().now(), by=by)
+    except StoreError as error:
+        output.note(f"what was found could not be noted for the control room: {error}")
 
 
 def _run(desk: Desk, typed: str | None) -> RunId | None:
