@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from penstock.contracts.run import Run, RunStatus
+from penstock.contracts.run import Run, RunMode, RunStatus
 from support.browsers import Windows
 from support.rooms import Room, open_room
 
@@ -77,3 +77,25 @@ async def test_views_stand_in_the_address(room: Room, page: Page) -> None:
     await page.get_by_text("States", exact=True).click()
     await page.wait_for_url(re.compile("show=states"))
     await expect(page.get_by_label("against this one")).to_be_visible()
+
+
+async def test_run_is_forked_and_the_fork_leads_back(room: Room, page: Page) -> None:
+    run = await paid(room, "R-4")
+    await room.log_in(page, "ada", f"/run?run={run.id}")
+    await page.get_by_role("link", name="Fork", exact=True).click()
+    await expect(page.get_by_text("Runs first:")).to_be_visible()
+    await expect(page.get_by_text("its recorded result is given")).to_be_visible()
+    await page.get_by_role("button", name="Fork, simulated").click()
+    await page.get_by_role("link", name="The run it was forked from").click()
+    await page.wait_for_url(f"**/run?run={run.id}")
+    forks = [each for each in await room.runtime.list() if each.thread_id != run.thread_id]
+    fork = await room.until(forks[0], RunStatus.SUCCEEDED)
+    assert fork.mode is RunMode.SIMULATE
+    assert room.paid().count("R-4 50") == 1
+
+
+async def test_who_only_looks_is_offered_no_fork(room: Room, page: Page) -> None:
+    run = await paid(room, "R-5")
+    await room.log_in(page, "vera", f"/run?run={run.id}")
+    await expect(page.get_by_role("link", name="Compare")).to_be_visible()
+    await expect(page.get_by_role("link", name="Fork", exact=True)).to_have_count(0)

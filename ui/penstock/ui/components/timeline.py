@@ -138,8 +138,8 @@ def _band(gate: Gate, end: datetime, scale: Scale) -> str:
 def _placed(scale: Scale, begin: datetime, end: datetime) -> str:
     low, high = scale.at(begin), scale.at(max(begin, end))
     # Nothing begins at the very end, where it could not be seen.
-    left = min(low / scale.width, 0.99)
-    return f"left:{left:.3%};width:{max(high - low, 0.0) / scale.width:.3%}"
+    left = f"min({low / scale.width:.3%},calc(100% - 7px))"
+    return f"left:{left};width:{max(high - low, 0.0) / scale.width:.3%}"
 
 
 def _percent(at: float, scale: Scale) -> str:
