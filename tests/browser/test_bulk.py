@@ -45,7 +45,7 @@ async def test_runs_that_are_ticked_are_cancelled_and_no_others(room: Room, page
 async def test_graph_is_left_for_the_runs_that_wait_in_a_node(room: Room, page: Page) -> None:
     run = await room.run("paying", order="B-9", cents=50_000)
     await room.log_in(page, "vera", "/graphs?graph=paying")
-    await expect(page.get_by_text("1 run waits")).to_be_visible()
+    await expect(page.get_by_text("refund · 1 run waits")).to_be_visible()
     await expect(page.get_by_role("heading", name="Where runs wait")).to_be_visible()
     nodes = page.get_by_test_id("stDataFrame").last
     await nodes.click(position={"x": 40, "y": FIRST_Y})
