@@ -67,7 +67,7 @@ def labels(app: AppTest) -> set[str]:
 
 
 def heads(app: AppTest) -> list[str]:
-    return [part.value for part in app.subheader]
+    return [part.value for part in app.header]
 
 
 def test_what_fits_the_filter_is_looked_over_first_and_then_cancelled(desk: Desk) -> None:

@@ -144,7 +144,7 @@ def _empty() -> None:
 
 
 def _queue(found: _Found) -> None:
-    st.subheader("The queue", anchor=False)
+    st.header("The queue", anchor=False)
     if not found.waiting:
         st.caption("Nothing is queued. Runs that wait for a worker are counted here, by graph.")
         return
@@ -164,7 +164,7 @@ def _queue(found: _Found) -> None:
 def _lost(found: Sequence[Lost]) -> None:
     if not found:
         return
-    st.subheader("Taken from lost workers", anchor=False)
+    st.header("Taken from lost workers", anchor=False)
     st.caption("These were queued again, and have come to no gate or end since.")
     for lost in found:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -193,7 +193,7 @@ def _unknown(found: _Found, held: Mapping[WorkerId, Sequence[Run]]) -> None:
 
 def _dead(found: _Found) -> None:
     more = "+" if found.dead_count >= COUNTED else ""
-    st.subheader(f"Failed, and can be redriven ({found.dead_count:,}{more})", anchor=False)
+    st.header(f"Failed, and can be redriven ({found.dead_count:,}{more})", anchor=False)
     if not found.dead:
         st.caption("None. Failed runs that may go on from their last checkpoint appear here.")
         return
