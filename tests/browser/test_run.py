@@ -88,6 +88,7 @@ async def test_run_is_forked_and_the_fork_leads_back(room: Room, page: Page) -> 
     await page.get_by_role("button", name="Fork, simulated").click()
     await page.get_by_role("link", name="The run it was forked from").click()
     await expect(page.get_by_role("link", name="Forked as")).to_be_visible()
+    await expect(page).to_have_url(re.compile(f"run={run.id}"))
     forks = [each for each in await room.runtime.list() if each.thread_id != run.thread_id]
     fork = await room.until(forks[0], RunStatus.SUCCEEDED)
     assert fork.mode is RunMode.SIMULATE

@@ -51,6 +51,7 @@ def show() -> None:
     try:
         page = _pages(*_counts())
         st.set_page_config(page_title=f"{page.title} · {PRODUCT}")
+        places.settle(page.url_path)
         _who()
         page.run()
     except PenstockError as error:

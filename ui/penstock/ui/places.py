@@ -40,12 +40,13 @@ def note(**parameters: str | None) -> None:
             del st.query_params[name]
 
 
-def settle() -> None:
+def settle(page: str) -> None:
     """Have the browser's address say what is looked at, where that has changed on the same page.
 
-    Links lead there, and leave the address of the page as it was.
+    A link from a page to itself leads there, and leaves the address as it was.
     """
     here = st.query_params.to_dict()
-    if st.session_state.get(_HERE, here) != here:
+    before = st.session_state.get(_HERE)
+    if before is not None and before[0] == page and before[1] != here:
         st.query_params.from_dict(here)
-    st.session_state[_HERE] = here
+    st.session_state[_HERE] = page, here

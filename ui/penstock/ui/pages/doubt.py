@@ -59,7 +59,6 @@ class _Found:
 def show() -> None:
     """Show the call that the URL names, or all that are in doubt."""
     key = places.asked("effect")
-    places.settle()
     if key is None:
         _list()
     else:
