@@ -40,6 +40,8 @@ _TOKENS = Measure(unit=Unit.TOKENS)
 class _Found:
     used: Sequence[Used]
     """In all measures."""
+    measure: Measure
+    """The one that is looked at."""
     dearest: Sequence[Dear]
     capped: Sequence[Capped]
     reserved: Sequence[Reserved]
@@ -60,8 +62,9 @@ def show() -> None:
 
 @st.fragment(run_every=LOOK_S)
 def _spend() -> None:
-    wanted, days, measure = _asked()
-    found = front.read(lambda connection: _find(connection, wanted, measure))
+    wanted, days, asked = _asked()
+    found = front.read(lambda connection: _find(connection, wanted, asked))
+    measure = found.measure
     _today(found.today)
     _filters(found, days, measure, wanted)
     if found.used:
@@ -78,18 +81,21 @@ def _spend() -> None:
     _reserved(found.reserved)
 
 
-def _asked() -> tuple[SpendFilter, int, Measure]:
+def _asked() -> tuple[SpendFilter, int, Measure | None]:
     """Return what the URL asks for."""
     asked = places.asked("days") or ""
     days = int(asked) if asked in {str(span) for span in _SPANS} else 30
     wanted = SpendFilter(tenant=front.tenant(), since=first_day(days), graph=places.asked("graph"))
-    return wanted, days, read_measure(places.asked("measure") or "") or _TOKENS
+    return wanted, days, read_measure(places.asked("measure") or "")
 
 
-def _find(connection: Connection, wanted: SpendFilter, measure: Measure) -> _Found:
+def _find(connection: Connection, wanted: SpendFilter, asked: Measure | None) -> _Found:
     today = day_account(wanted.tenant, front.now().date().isoformat())
+    used = spending.by_day(connection, wanted)
+    measure = asked or next(iter(measures_of(used)), _TOKENS)
     return _Found(
-        used=spending.by_day(connection, wanted),
+        used=used,
+        measure=measure,
         dearest=spending.dearest(connection, wanted, measure, limit=ROWS),
         capped=spending.capped(connection, wanted, limit=ROWS),
         reserved=spending.reserved(connection, tenant=wanted.tenant, limit=HELD_ROWS + 1),
