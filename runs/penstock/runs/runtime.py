@@ -1,6 +1,5 @@
-"""The face of the runtime: start runs, look at them, decide, cancel."""
+"""The face of the runtime: start and steer runs, decide; to look at them, see `looking`."""
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,19 +8,16 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, audit, budgets, gates, ledger, runs, steps
-from penstock.contracts.audit import AuditEvent
-from penstock.contracts.budget import Budget, Hold, Statement, run_account
+from penstock.checkpoints import Checkpointer, Store, budgets, gates, ledger, runs
+from penstock.contracts.budget import Budget
 from penstock.contracts.bulk import Seen, seen_of
 from penstock.contracts.clock import Clock, SystemClock
-from penstock.contracts.effect import Effect, EffectStatus, Report
 from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import IllegalTransition, InvalidInput, RunStale
 from penstock.contracts.fork import Forecast
 from penstock.contracts.gate import Exhausted, Gate, GateKind
-from penstock.contracts.ids import GateId, IdempotencyKey, RunId, ThreadId, new_run_id
-from penstock.contracts.run import ENDED, NewRun, Run, RunMode, RunStatus, WhenBusy
-from penstock.contracts.step import Step
+from penstock.contracts.ids import GateId, RunId, ThreadId, new_run_id
+from penstock.contracts.run import NewRun, Run, RunMode, RunStatus, WhenBusy
 from penstock.contracts.tag import read_tags
 from penstock.graphs import Catalog, validate_input
 from penstock.policies import OpenDirectory, People
@@ -31,6 +27,7 @@ from penstock.runs.forecasting import forecast
 from penstock.runs.forgetting import Forgets, forget
 from penstock.runs.forking import find_place, new_fork, read_edited, write_fork
 from penstock.runs.local import LocalEngine
+from penstock.runs.looking import Looking
 from penstock.runs.lookups import require_probe
 from penstock.runs.questions import check_answer, read_doubt, require_answerer
 from penstock.runs.roles import Right, require, require_steering
@@ -41,11 +38,8 @@ TENANT = "default"
 
 _TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-PAGE_ROWS = 50
-"""A page of a listing."""
 
-
-class Runtime:
+class Runtime(Looking):
     """Starts runs of the graphs it knows and acts on them; workers drive them.
 
     It needs no worker in its process. One that is there and shares the `engine` is told of what is
@@ -67,7 +61,7 @@ class Runtime:
 
         A run that is forgotten is forgotten `elsewhere` too.
         """
-        self._store = store
+        super().__init__(store)
         self._checkpointer = checkpointer
         self._catalog = catalog
         self._engine = engine or LocalEngine()
@@ -223,127 +217,6 @@ class Runtime:
         graph = self._catalog.get(source.graph)
         place = await find_place(self._store, self._checkpointer, graph, source, checkpoint_id)
         return await forecast(self._store, graph, place, mode=mode, is_edited=is_edited)
-
-    async def get(self, run_id: RunId) -> Run:
-        """Return a run.
-
-        Raises:
-            UnknownRun: there is none with this id.
-        """
-        return await self._store.read(lambda connection: runs.get(connection, run_id))
-
-    async def list(
-        self,
-        *,
-        statuses: Collection[RunStatus] = (),
-        graph: str | None = None,
-        thread_id: str | None = None,
-        tenant: str | None = None,
-        parent_id: RunId | None = None,
-        tags: Collection[str] = (),
-        before: RunId | None = None,
-        limit: int = PAGE_ROWS,
-    ) -> Sequence[Run]:
-        """Return runs, newest first; `before` goes on below the last one of a page.
-
-        Those that have all of the `tags`.
-        """
-        return await self._store.read(
-            lambda connection: runs.find(
-                connection,
-                statuses=statuses,
-                graph=graph,
-                thread_id=thread_id,
-                tenant=tenant,
-                parent_id=parent_id,
-                tags=tags,
-                before=before,
-                limit=limit,
-            )
-        )
-
-    async def effects(
-        self,
-        *,
-        run_id: RunId | None = None,
-        statuses: Sequence[EffectStatus] = (),
-        tool: str | None = None,
-        tenant: str | None = None,
-        limit: int = PAGE_ROWS,
-    ) -> Sequence[Effect]:
-        """Return tool calls as the ledger has them, those that began last first."""
-        return await self._store.read(
-            lambda connection: ledger.listed(
-                connection,
-                tenant=tenant,
-                run_id=run_id,
-                statuses=statuses,
-                tool=tool,
-                limit=limit,
-            )
-        )
-
-    async def effect(self, key: IdempotencyKey) -> tuple[Effect, Sequence[Report]]:
-        """Return a tool call with its result, and its story.
-
-        Raises:
-            UnknownEffect: there is none with this key.
-        """
-        return await self._store.read(
-            lambda connection: (ledger.get(connection, key), ledger.reports(connection, key))
-        )
-
-    async def effect_keys(self, beginning: str, *, tenant: str) -> Sequence[IdempotencyKey]:
-        """Return the keys of a tenant's tool calls that begin so; at most two."""
-        return await self._store.read(
-            lambda connection: ledger.keys(connection, beginning, tenant=tenant, limit=2)
-        )
-
-    async def budget(self, run_id: RunId) -> tuple[Statement | None, Sequence[Hold]]:
-        """Return how a run's budget stands, and what each of its calls holds or has used.
-
-        A run from before there were budgets has none until its next call.
-        """
-        return await self._store.read(
-            lambda connection: (
-                budgets.statement(connection, run_account(run_id)),
-                budgets.holds(connection, run_id),
-            )
-        )
-
-    async def days(self, *, tenant: str, limit: int = PAGE_ROWS) -> Sequence[Statement]:
-        """Return what a tenant's runs have used, day by day, where days have caps."""
-        return await self._store.read(
-            lambda connection: budgets.days(connection, tenant, limit=limit)
-        )
-
-    async def steps(self, run_id: RunId) -> Sequence[Step]:
-        """Return what was executed of a run, in the order in which it was written down."""
-        return await self._store.read(lambda connection: steps.of_run(connection, run_id))
-
-    async def history(self, run_id: RunId) -> Sequence[AuditEvent]:
-        """Return the states that a run and its gates went through, and who moved them."""
-        return await self._store.read(lambda connection: audit.of_run(connection, run_id))
-
-    async def gate(self, gate_id: GateId) -> Gate:
-        """Return a gate.
-
-        Raises:
-            UnknownGate: there is no such gate.
-        """
-        return await self._store.read(lambda connection: gates.get(connection, gate_id))
-
-    async def gates(self, run_id: RunId) -> Sequence[Gate]:
-        """Return the gates of a run, in the order in which they were opened."""
-        return await self._store.read(lambda connection: gates.of_run(connection, run_id))
-
-    async def open_gates(
-        self, *, tenant: str | None = None, limit: int = PAGE_ROWS
-    ) -> Sequence[Gate]:
-        """Return gates that wait for an answer, the longest waiting first."""
-        return await self._store.read(
-            lambda connection: gates.open_ones(connection, tenant=tenant, limit=limit)
-        )
 
     async def decide(self, gate_id: GateId, answer: Any, *, by: str) -> Gate:
         """Answer a gate; its run goes on. The same answer again changes nothing.
@@ -520,18 +393,6 @@ class Runtime:
         """
         require_steering(self._people, await self.get(run_id), by, own=False)
         return await forget(self._store, self._elsewhere, run_id, clock=self._clock, by=by)
-
-    async def wait(self, run_id: RunId, *, poll_s: float = 0.05) -> Run:
-        """Return the run once it has ended or waits at a gate; give it a deadline of your own.
-
-        Raises:
-            UnknownRun: there is no such run.
-        """
-        while True:
-            run = await self.get(run_id)
-            if run.status in ENDED or run.status is RunStatus.WAITING:
-                return run
-            await asyncio.sleep(poll_s)
 
     async def result(self, run: Run) -> Any:
         """Return the state of the run's thread, as its graph has it now."""

@@ -1,0 +1,157 @@
+"""Looking at runs: which there are, and what is known of each."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+from penstock.checkpoints import Store, audit, budgets, gates, ledger, runs, steps
+from penstock.contracts.audit import AuditEvent
+from penstock.contracts.budget import Hold, Statement, run_account
+from penstock.contracts.effect import Effect, EffectStatus, Report
+from penstock.contracts.gate import Gate
+from penstock.contracts.ids import GateId, IdempotencyKey, RunId
+from penstock.contracts.run import ENDED, Run, RunStatus
+from penstock.contracts.step import Step
+
+PAGE_ROWS = 50
+"""A page of a listing."""
+
+
+class Looking:
+    """Looks at the runs of a store, and changes nothing."""
+
+    def __init__(self, store: Store) -> None:
+        """Look at those of `store`."""
+        self._store = store
+
+    async def get(self, run_id: RunId) -> Run:
+        """Return a run.
+
+        Raises:
+            UnknownRun: there is none with this id.
+        """
+        return await self._store.read(lambda connection: runs.get(connection, run_id))
+
+    async def list(
+        self,
+        *,
+        statuses: Collection[RunStatus] = (),
+        graph: str | None = None,
+        thread_id: str | None = None,
+        tenant: str | None = None,
+        parent_id: RunId | None = None,
+        tags: Collection[str] = (),
+        before: RunId | None = None,
+        limit: int = PAGE_ROWS,
+    ) -> Sequence[Run]:
+        """Return runs, newest first; `before` goes on below the last one of a page.
+
+        Those that have all of the `tags`.
+        """
+        return await self._store.read(
+            lambda connection: runs.find(
+                connection,
+                statuses=statuses,
+                graph=graph,
+                thread_id=thread_id,
+                tenant=tenant,
+                parent_id=parent_id,
+                tags=tags,
+                before=before,
+                limit=limit,
+            )
+        )
+
+    async def effects(
+        self,
+        *,
+        run_id: RunId | None = None,
+        statuses: Sequence[EffectStatus] = (),
+        tool: str | None = None,
+        tenant: str | None = None,
+        limit: int = PAGE_ROWS,
+    ) -> Sequence[Effect]:
+        """Return tool calls as the ledger has them, those that began last first."""
+        return await self._store.read(
+            lambda connection: ledger.listed(
+                connection,
+                tenant=tenant,
+                run_id=run_id,
+                statuses=statuses,
+                tool=tool,
+                limit=limit,
+            )
+        )
+
+    async def effect(self, key: IdempotencyKey) -> tuple[Effect, Sequence[Report]]:
+        """Return a tool call with its result, and its story.
+
+        Raises:
+            UnknownEffect: there is none with this key.
+        """
+        return await self._store.read(
+            lambda connection: (ledger.get(connection, key), ledger.reports(connection, key))
+        )
+
+    async def effect_keys(self, beginning: str, *, tenant: str) -> Sequence[IdempotencyKey]:
+        """Return the keys of a tenant's tool calls that begin so; at most two."""
+        return await self._store.read(
+            lambda connection: ledger.keys(connection, beginning, tenant=tenant, limit=2)
+        )
+
+    async def budget(self, run_id: RunId) -> tuple[Statement | None, Sequence[Hold]]:
+        """Return how a run's budget stands, and what each of its calls holds or has used.
+
+        A run from before there were budgets has none until its next call.
+        """
+        return await self._store.read(
+            lambda connection: (
+                budgets.statement(connection, run_account(run_id)),
+                budgets.holds(connection, run_id),
+            )
+        )
+
+    async def days(self, *, tenant: str, limit: int = PAGE_ROWS) -> Sequence[Statement]:
+        """Return what a tenant's runs have used, day by day, where days have caps."""
+        return await self._store.read(
+            lambda connection: budgets.days(connection, tenant, limit=limit)
+        )
+
+    async def steps(self, run_id: RunId) -> Sequence[Step]:
+        """Return what was executed of a run, in the order in which it was written down."""
+        return await self._store.read(lambda connection: steps.of_run(connection, run_id))
+
+    async def history(self, run_id: RunId) -> Sequence[AuditEvent]:
+        """Return the states that a run and its gates went through, and who moved them."""
+        return await self._store.read(lambda connection: audit.of_run(connection, run_id))
+
+    async def gate(self, gate_id: GateId) -> Gate:
+        """Return a gate.
+
+        Raises:
+            UnknownGate: there is no such gate.
+        """
+        return await self._store.read(lambda connection: gates.get(connection, gate_id))
+
+    async def gates(self, run_id: RunId) -> Sequence[Gate]:
+        """Return the gates of a run, in the order in which they were opened."""
+        return await self._store.read(lambda connection: gates.of_run(connection, run_id))
+
+    async def open_gates(
+        self, *, tenant: str | None = None, limit: int = PAGE_ROWS
+    ) -> Sequence[Gate]:
+        """Return gates that wait for an answer, the longest waiting first."""
+        return await self._store.read(
+            lambda connection: gates.open_ones(connection, tenant=tenant, limit=limit)
+        )
+
+    async def wait(self, run_id: RunId, *, poll_s: float = 0.05) -> Run:
+        """Return the run once it has ended or waits at a gate; give it a deadline of your own.
+
+        Raises:
+            UnknownRun: there is no such run.
+        """
+        while True:
+            run = await self.get(run_id)
+            if run.status in ENDED or run.status is RunStatus.WAITING:
+                return run
+            await asyncio.sleep(poll_s)
