@@ -38,9 +38,12 @@ def test_worker_that_drains_ends_with_its_run_and_leaves_others_queued(cli: Comm
     asked = cli("drain", worker_id.rpartition("-")[2])
     assert asked.code == 0
     assert "takes nothing more" in asked.out
-    until(cli, lambda found: states(found)[worker_id] != "alive")
+    assert states(cli.json("workers"))[worker_id] == "draining"
+    # It hears so with its next beat, and takes what is queued until then.
+    assert worker.stderr is not None
+    assert any("to drain" in line for line in worker.stderr)
     later = cli.start("chain")
-    found = until(cli, lambda found: bool(found["nobody_takes"]))
+    found = cli.json("workers")
     assert found["nobody_takes"][0]["graph"] == "chain"
     assert found["workers"][0]["runs"] == [run]
     (cli.folder / "go_on").touch()
