@@ -2,24 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import streamlit as st
-from pydantic_core import from_json
-from sqlalchemy import Connection
 
 from penstock.checkpoints import ledger
-from penstock.contracts.effect import Effect, EffectStatus, UsedTool
+from penstock.contracts.effect import UsedTool
 from penstock.contracts.tool import EffectClass, ToolContract
 from penstock.ui import front, places
-from penstock.ui.components import asked, contracts, schemas
-from penstock.ui.components.inspector import EFFECTS
-from penstock.ui.components.table import opened, shown
-from penstock.ui.components.words import ago, badge, plain, sentence, short, spelled
+from penstock.ui.components import asked, contracts
+from penstock.ui.components.table import opened
+from penstock.ui.components.terms import terms
+from penstock.ui.components.tool_calls import calls
+from penstock.ui.components.words import ago, badge, plain, sentence, short
 
-DAYS = 7
-CALLS = 10
 _FILTERS = ("graph", "class", "find")
 
 
@@ -86,9 +82,6 @@ def _entries(used: Sequence[UsedTool]) -> Sequence[_Entry]:
 def _kept() -> dict[str, str]:
     """Return the filters that stand in the URL."""
     return {name: value for name in _FILTERS if (value := places.asked(name))}
-
-
-# ---- all tools ----
 
 
 def _list(entries: Sequence[_Entry]) -> None:
@@ -203,9 +196,6 @@ def _does(entry: _Entry) -> str:
     return short(entry.contract.description.partition("\n")[0], 110)
 
 
-# ---- one tool ----
-
-
 def _tool(entry: _Entry) -> None:
     st.title(plain(entry.name), anchor=False)
     colour, words = asked.EFFECTS[entry.effect]
@@ -228,150 +218,9 @@ def _tool(entry: _Entry) -> None:
                 icon=":material/link_off:",
             )
         else:
-            _contract(contract, is_adopted=entry.is_adopted)
+            terms(contract, is_adopted=entry.is_adopted)
     with right:
-        _calls(entry)
-
-
-def _contract(contract: ToolContract, *, is_adopted: bool) -> None:
-    st.text(contract.description)
-    st.markdown(
-        f"**If its worker dies in the middle of a call.** {contracts.if_worker_dies(contract)}"
-    )
-    for warning in contract.warnings:
-        st.warning(sentence(warning), icon=":material/warning:")
-    st.header("Arguments", anchor=False)
-    _fields(contract.arguments_schema, contract.sensitive, nothing="It takes no arguments.")
-    st.header("Result", anchor=False)
-    _fields(
-        contract.result_schema,
-        contract.sensitive,
-        nothing=f"It returns: {plain(schemas.spelled(contract.result_schema))}.",
-    )
-    st.header("Terms", anchor=False)
-    told = contracts.terms(contract)
-    shown(
-        {
-            "term": [plain(name) for name in told],
-            f"version {plain(contract.version)}": [plain(value) for value in told.values()],
-        },
-        border="horizontal",
-    )
-    st.caption(sentence(contracts.said_by(contract, is_adopted=is_adopted)))
-    st.header("How it can fail", anchor=False)
-    failures = contracts.failures(contract)
-    shown(
-        {
-            "error": [plain(each[0]) for each in failures],
-            "says": [plain(each[1]) for each in failures],
-            "then": [plain(each[2]) for each in failures],
-        },
-        border="horizontal",
-    )
-    with st.expander("Its schemas as JSON"):
-        st.json({"arguments": contract.arguments_schema, "result": contract.result_schema})
-
-
-def _fields(schema: Mapping[str, Any], sensitive: frozenset[str], *, nothing: str) -> None:
-    found = schemas.fields(schema, sensitive)
-    if not found:
-        st.markdown(nothing)
-        return
-    columns: dict[str, Sequence[str]] = {
-        "name": [
-            f"**{plain(each.name)}**" + (" :material/visibility_off:" * each.is_sensitive)
-            for each in found
-        ],
-        "type": [plain(each.type) for each in found],
-        "wanted": [
-            "yes" if each.is_wanted else f"no, else {plain(each.default)}" if each.default else "no"
-            for each in found
-        ],
-        "limits": [plain(each.limits) for each in found],
-        "about": [plain(each.about) for each in found],
-    }
-    shown({name: cells for name, cells in columns.items() if any(cells)}, border="horizontal")
-    if any(each.is_sensitive for each in found):
-        st.caption(":material/visibility_off: is shown to nobody, and no policy sees it.")
-
-
-# ---- its calls ----
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Calls:
-    outcomes: Mapping[EffectStatus, int]
-    newest: Sequence[Effect]
-    in_doubt: Sequence[Effect]
-
-
-def _calls(entry: _Entry) -> None:
-    found = front.read(lambda connection: _find(connection, entry))
-    of = f" in {plain(entry.graph)}" if entry.graph is not None else ""
-    with st.container(border=True):
-        st.markdown(f"**Its calls{of} in the last {DAYS} days**")
-        if any(found.outcomes.values()):
-            st.markdown(
-                " ".join(
-                    badge(EFFECTS[status][0], f"{EFFECTS[status][1]}: {count:,}")
-                    for status, count in found.outcomes.items()
-                    if count
-                )
-            )
-        else:
-            st.caption("None was begun. Calls that a policy denies are begun by nobody.")
-        if found.in_doubt:
-            st.markdown("**In doubt**, whenever they began")
-            for effect in found.in_doubt:
-                _doubt(effect)
-        if entry.graph is not None:
-            with st.container(horizontal=True):
-                places.link(
-                    "runs", "Runs of its graph", icon=":material/list_alt:", graph=entry.graph
-                )
-                places.link("policies", "Policy", icon=":material/policy:", graph=entry.graph)
-    if not found.newest:
-        return
-    st.markdown("**The newest calls**")
-    row = opened(
-        {
-            "State": [EFFECTS[effect.status][1] for effect in found.newest],
-            "Began": [ago(effect.started_at, front.now()) for effect in found.newest],
-            "Arguments": [_arguments(effect) for effect in found.newest],
-        },
-        key="tool-calls",
-        config={"Began": st.column_config.TextColumn(width=90)},
-    )
-    if row is not None:
-        places.go("run", run=found.newest[row].run_id)
-    st.caption("Tick a call to open its run.")
-
-
-def _find(connection: Connection, entry: _Entry) -> _Calls:
-    tenant, since = front.tenant(), front.now() - timedelta(days=DAYS)
-    name, graph = entry.name, entry.graph
-    return _Calls(
-        outcomes=ledger.outcomes(connection, name, tenant=tenant, graph=graph, since=since),
-        newest=ledger.calls(connection, name, tenant=tenant, graph=graph, limit=CALLS),
-        in_doubt=ledger.in_doubt(connection, name, tenant=tenant, graph=graph, limit=CALLS),
-    )
-
-
-def _arguments(effect: Effect) -> str:
-    given: Any = from_json(effect.arguments)
-    if not isinstance(given, Mapping):
-        return short(effect.arguments, 80)
-    told = cast("Mapping[str, Any]", given).items()
-    return short(" · ".join(f"{name} {short(spelled(value), 40)}" for name, value in told), 120)
-
-
-def _doubt(effect: Effect) -> None:
-    places.link(
-        "doubt",
-        f"{plain(_arguments(effect))}, began {ago(effect.started_at, front.now())}",
-        icon=":material/warning:",
-        effect=effect.key,
-    )
+        calls(entry.name, entry.graph)
 
 
 _CONFIG: Mapping[str, Any] = {

@@ -1,0 +1,95 @@
+"""The calls of a tool: how they ended, which are in doubt, and the newest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+import streamlit as st
+from pydantic_core import from_json
+from sqlalchemy import Connection
+
+from penstock.checkpoints import ledger
+from penstock.contracts.effect import Effect, EffectStatus
+from penstock.ui import front, places
+from penstock.ui.components.inspector import EFFECTS
+from penstock.ui.components.table import opened
+from penstock.ui.components.words import ago, badge, plain, short, spelled
+
+DAYS = 7
+"""So far back they are counted."""
+CALLS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Calls:
+    outcomes: Mapping[EffectStatus, int]
+    newest: Sequence[Effect]
+    in_doubt: Sequence[Effect]
+
+
+def calls(tool: str, graph: str | None) -> None:
+    """Show what calls of a tool came to, in one graph or all, and lead to the newest."""
+    found = front.read(lambda connection: _find(connection, tool, graph))
+    of = f" in {plain(graph)}" if graph is not None else ""
+    with st.container(border=True):
+        st.markdown(f"**Its calls{of} in the last {DAYS} days**")
+        if any(found.outcomes.values()):
+            st.markdown(
+                " ".join(
+                    badge(EFFECTS[status][0], f"{EFFECTS[status][1]}: {count:,}")
+                    for status, count in found.outcomes.items()
+                    if count
+                )
+            )
+        else:
+            st.caption("None was begun. Calls that a policy denies are begun by nobody.")
+        if found.in_doubt:
+            st.markdown("**In doubt**, whenever they began")
+            for effect in found.in_doubt:
+                _doubt(effect)
+        if graph is not None:
+            with st.container(horizontal=True):
+                places.link("runs", "Runs of its graph", icon=":material/list_alt:", graph=graph)
+                places.link("policies", "Policy", icon=":material/policy:", graph=graph)
+    if not found.newest:
+        return
+    st.markdown("**The newest calls**")
+    row = opened(
+        {
+            "State": [EFFECTS[effect.status][1] for effect in found.newest],
+            "Began": [ago(effect.started_at, front.now()) for effect in found.newest],
+            "Arguments": [_arguments(effect) for effect in found.newest],
+        },
+        key="tool-calls",
+        config={"Began": st.column_config.TextColumn(width=90)},
+    )
+    if row is not None:
+        places.go("run", run=found.newest[row].run_id)
+    st.caption("Tick a call to open its run.")
+
+
+def _find(connection: Connection, tool: str, graph: str | None) -> _Calls:
+    tenant, since = front.tenant(), front.now() - timedelta(days=DAYS)
+    return _Calls(
+        outcomes=ledger.outcomes(connection, tool, tenant=tenant, graph=graph, since=since),
+        newest=ledger.calls(connection, tool, tenant=tenant, graph=graph, limit=CALLS),
+        in_doubt=ledger.in_doubt(connection, tool, tenant=tenant, graph=graph, limit=CALLS),
+    )
+
+
+def _arguments(effect: Effect) -> str:
+    given: Any = from_json(effect.arguments)
+    if not isinstance(given, Mapping):
+        return short(effect.arguments, 80)
+    told = cast("Mapping[str, Any]", given).items()
+    return short(" · ".join(f"{name} {short(spelled(value), 40)}" for name, value in told), 120)
+
+
+def _doubt(effect: Effect) -> None:
+    places.link(
+        "doubt",
+        f"{plain(_arguments(effect))}, began {ago(effect.started_at, front.now())}",
+        icon=":material/warning:",
+        effect=effect.key,
+    )
