@@ -12,6 +12,7 @@ from penstock.policies import Mode, Rule, read_rules
 from penstock.ui import front, places
 from penstock.ui.components import cedar
 from penstock.ui.components.matrix import NAMES
+from penstock.ui.components.pages import asked_page, last_page, pager
 from penstock.ui.components.rulings import NOTHING, SAID, Ruling, by_rule
 from penstock.ui.components.table import opened
 from penstock.ui.components.words import ago, badge, plain, short, spelled
@@ -31,7 +32,8 @@ def rules(graph: str, active: PolicyVersion, tallies: Sequence[Tally]) -> None:
         _search()
     if not fitting:
         st.markdown("**No rule fits.** Take the filter away.")
-    page = _page(len(fitting))
+    last = last_page(len(fitting), size=PAGE)
+    page = asked_page(last=last)
     listed = fitting[(page - 1) * PAGE : page * PAGE]
     if listed:
         row = opened(_columns(listed, rulings), key="policies-rules", config=_CONFIG)
@@ -42,7 +44,7 @@ def rules(graph: str, active: PolicyVersion, tallies: Sequence[Tally]) -> None:
             " rule, whichever version it stood in. A permit is not named where people were asked."
             " Tick a rule to see it whole, and its calls."
         )
-        _pager(page, len(fitting))
+        pager(page, last=last, told=f"{len(fitting):,} rules")
     _others(every, rulings)
 
 
@@ -65,26 +67,6 @@ def _search() -> None:
             find=str(st.session_state.get("policies-find") or "").strip(), page=None
         ),
     )
-
-
-def _page(total: int) -> int:
-    asked = places.asked("page") or "1"
-    last = max(-(-total // PAGE), 1)
-    return min(max(int(asked), 1), last) if asked.isdigit() else 1
-
-
-def _pager(page: int, total: int) -> None:
-    last = max(-(-total // PAGE), 1)
-    if last == 1:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Previous", disabled=page <= 1, icon=":material/chevron_left:"):
-            places.note(page=str(page - 1))
-            st.rerun()
-        st.caption(f"Page {page} of {last}, {total:,} rules", width="content")
-        if st.button("Next", disabled=page >= last, icon=":material/chevron_right:"):
-            places.note(page=str(page + 1))
-            st.rerun()
 
 
 def _columns(rules: Sequence[Rule], rulings: Mapping[str, Ruling]) -> Mapping[str, Sequence[Any]]:

@@ -18,6 +18,7 @@ from penstock.ui import front, places
 from penstock.ui.components import asked, context
 from penstock.ui.components.doubt import evidence, may_land, stands, title
 from penstock.ui.components.inspector import EFFECTS
+from penstock.ui.components.pages import asked_page, last_page, pager
 from penstock.ui.components.table import opened
 from penstock.ui.components.words import ago, badge, plain, sentence
 from penstock.ui.forms import sending
@@ -67,8 +68,7 @@ def show() -> None:
 
 @st.fragment(run_every=LOOK_S)
 def _list() -> None:
-    page = places.asked("page") or "1"
-    number = max(int(page), 1) if page.isdigit() else 1
+    number = asked_page()
     found = front.read(lambda connection: _all(connection, number))
     more = "+" if found.count >= ledger.COUNT_LIMIT else ""
     st.title(f"In doubt ({found.count:,}{more})", anchor=False)
@@ -84,7 +84,7 @@ def _list() -> None:
         _empty()
     for each in found.doubts:
         _card(each)
-    _pager(number, found.count)
+    pager(number, last=last_page(found.count, size=PAGE), told=f"{found.count:,} in all")
     _resolved(found.resolved)
 
 
@@ -121,20 +121,6 @@ def _card(each: Doubted) -> None:
         )
         # A link, and no button: what refreshes itself could lead back from where one goes.
         places.link("doubt", "**Look at it**", icon=":material/arrow_forward:", effect=effect.key)
-
-
-def _pager(number: int, count: int) -> None:
-    last = max(-(-count // PAGE), 1)
-    if last == 1:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Previous", disabled=number <= 1, icon=":material/chevron_left:"):
-            places.note(page=str(number - 1))
-            st.rerun()
-        st.caption(f"Page {number} of {last}, {count:,} in all", width="content")
-        if st.button("Next", disabled=number >= last, icon=":material/chevron_right:"):
-            places.note(page=str(number + 1))
-            st.rerun()
 
 
 def _resolved(found: Sequence[Resolved]) -> None:

@@ -16,6 +16,7 @@ from penstock.contracts.inbox import GateFilter, Listed, Shelf
 from penstock.runs.links import PARAMETER
 from penstock.ui import front, places
 from penstock.ui.components.cards import card
+from penstock.ui.components.pages import asked_page, last_page, pager
 from penstock.ui.components.words import sentence
 from penstock.ui.forms import batch, sending
 
@@ -146,19 +147,20 @@ def _list() -> None:
         )
     ]
     batch.offer(picked)
-    _pager(asked.page, counts[shelf], shelf)
+    total = counts[shelf]
+    last = last_page(total, size=PAGE)
+    pager(asked.page, last=last, told=f"{_count(shelf, total)} in all")
 
 
 def _asked() -> _Asked:
     shelf, kind = places.asked("shelf"), places.asked("kind")
-    page = places.asked("page") or "1"
     return _Asked(
         shelf=Shelf(shelf) if shelf in list(Shelf) else Shelf.MINE,
         wanted=GateFilter(
             kinds=(GateKind(kind),) if kind in list(GateKind) else (),
             graph=places.asked("graph"),
         ),
-        page=max(int(page), 1) if page.isdigit() else 1,
+        page=asked_page(),
     )
 
 
@@ -245,20 +247,6 @@ def _empty(shelf: Shelf, *, is_filtered: bool) -> None:
             st.markdown("What comes next:")
             places.link("runs", "Look at the runs", icon=":material/list_alt:")
             places.link("graphs", "Start a run", icon=":material/rocket_launch:")
-
-
-def _pager(page: int, total: int, shelf: Shelf) -> None:
-    last = max(-(-total // PAGE), 1)
-    if last == 1:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Previous", disabled=page <= 1, icon=":material/chevron_left:"):
-            places.note(page=str(page - 1))
-            st.rerun()
-        st.caption(f"Page {page} of {last}, {_count(shelf, total)} in all", width="content")
-        if st.button("Next", disabled=page >= last, icon=":material/chevron_right:"):
-            places.note(page=str(page + 1))
-            st.rerun()
 
 
 def _count(shelf: Shelf, number: int) -> str:
