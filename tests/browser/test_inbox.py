@@ -181,3 +181,8 @@ async def test_whoever_is_not_logged_in_sees_nothing(room: Room, page: Page) -> 
     await room.log_in(page, "vera", "/runs?state=failed")
     await expect(page.get_by_role("heading", name="Runs")).to_be_visible()
     assert "state=failed" in page.url
+
+
+async def test_people_are_told_what_they_are(room: Room, page: Page) -> None:
+    await room.log_in(page, "fay", "/")
+    await expect(page.get_by_text("approver in finance")).to_be_visible()

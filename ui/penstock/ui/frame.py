@@ -6,8 +6,9 @@ import streamlit as st
 
 from penstock.checkpoints import gates, ledger
 from penstock.contracts.errors import PenstockError
+from penstock.contracts.gate import OPERATORS
 from penstock.contracts.inbox import GateFilter, Shelf
-from penstock.runs.roles import Right
+from penstock.runs.roles import ADMINS, Right
 from penstock.runs.settings import LoginBy
 from penstock.ui import front, looks, places
 from penstock.ui.components.words import plain, sentence
@@ -130,9 +131,8 @@ def _who() -> None:
     """Say in the sidebar who looks, and what is not as it should be."""
     settings = front.desk().settings
     with st.sidebar:
-        right = next(right for right in _RIGHTS if front.may(right))
         st.caption(
-            f":material/person: **{plain(front.person())}** · {_RIGHTS[right]}  \n"
+            f":material/person: **{plain(front.person())}** · {_role()}  \n"
             f"tenant {plain(settings.tenant)}"
         )
         if settings.ui_login is not LoginBy.NOTHING:
@@ -151,8 +151,18 @@ def _who() -> None:
             )
 
 
+def _role() -> str:
+    """Return what somebody is called by what they may do, and where they approve."""
+    right = next(right for right in _RIGHTS if front.may(right))
+    groups = front.groups() - {OPERATORS, ADMINS}
+    approves = f"approver in {plain(', '.join(sorted(groups)))}" if groups else ""
+    if right is Right.LOOK and approves:
+        return approves
+    return ", ".join(filter(None, [_RIGHTS[right], approves]))
+
+
 def _way_out() -> None:
     if front.desk().settings.ui_login is LoginBy.OIDC:
         st.button("Log out", on_click=st.logout, type="tertiary")
     elif front.desk().settings.ui_login is LoginBy.PASSWORD:
-        st.html('<a href="/logout" target="_self">Log out</a>')
+        st.html('<a class="pen-out" href="/logout" target="_self">Log out</a>')

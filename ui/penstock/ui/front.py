@@ -154,6 +154,12 @@ def may(right: Right) -> bool:
     return has_right(desk().people, right, person(), tenant())
 
 
+def groups() -> frozenset[str]:
+    """Return the groups that whoever looks belongs to, where a file says who is who."""
+    people, who = desk().people, person()
+    return frozenset(each for each in people.groups or () if people.has(each, who, tenant()))
+
+
 def viewer(connection: Connection) -> Viewer:
     """Return who looks, for lists."""
     return viewer_of(connection, desk().people, person(), tenant=tenant(), now=now())
