@@ -36,6 +36,8 @@ async def test_worker_is_had_to_drain_and_the_queue_is_said_to_be_nobodys(
     await page.get_by_role("button", name="Have it drain").click()
     await expect(page.get_by_text("asked it to drain")).to_be_visible()
     await expect(page.get_by_text("1 draining")).to_be_visible()
+    # Until it has heard, with its next beat, it takes what is queued.
+    await room.until_logged("worker", "olga asked the worker to drain")
     await room.runtime.start("asking", {"order": "W-2"}, actor="ada")
     await expect(page.get_by_text("Nobody will take 1 queued run of asking")).to_be_visible()
     await room.runtime.cancel(run.id, by="olga")

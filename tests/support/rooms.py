@@ -150,6 +150,14 @@ class Room:
                     return found
                 await asyncio.sleep(0.05)
 
+    async def until_logged(self, command: str, said: str) -> None:
+        """Wait until a command has said something in its log."""
+        async with asyncio.timeout(WITHIN_S):
+            while True:
+                if said in (self.folder / f"{command}.log").read_text():
+                    return
+                await asyncio.sleep(0.05)
+
     async def gate(self, run: Run) -> Gate:
         """Return the open gate of a run."""
         found = await self.runtime.gates(run.id)
