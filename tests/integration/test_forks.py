@@ -1,14 +1,17 @@
 """A fork goes on from a checkpoint of another run, and does nothing of what that did unasked."""
 
-from collections.abc import Mapping
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 from pydantic_core import from_json
+from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, audit, ledger, states
+from penstock.checkpoints import Checkpointer, Store, audit, ledger, migrate, states
 from penstock.contracts.checkpoint import Point
 from penstock.contracts.errors import (
     IllegalTransition,
@@ -17,12 +20,14 @@ from penstock.contracts.errors import (
     UnknownCheckpoint,
 )
 from penstock.contracts.fork import Fate
-from penstock.contracts.gate import GateKind
+from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.run import Run, RunMode, RunStatus
 from penstock.graphs import declare
 from penstock.nodes import tool
-from penstock.runs import Auditing
-from support.helping import IBAN, Ticket, helping
+from penstock.nodes.calls import claim, past
+from penstock.nodes.calls.call import ToolCall
+from penstock.runs import Auditing, Pace
+from support.helping import IBAN, NAME, Ticket, helping
 from support.people import Staff
 from support.runs import lose
 from support.shops import Shop, chain_of
@@ -68,6 +73,11 @@ class Scene:
         point = (await self.points(run))[at]
         told = await self.shop.runtime.foresee(run.id, point.id, **more)
         return {each.effect.tool: each.fate for each in told.calls}
+
+
+async def open_gates(shop: Shop, run: Run) -> Sequence[Gate]:
+    """Return the gates at which a run waits."""
+    return [each for each in await shop.runtime.gates(run.id) if each.status is GateStatus.OPEN]
 
 
 # ---- what a fork does ----
@@ -160,6 +170,83 @@ async def test_what_was_done_while_a_fork_made_up_its_mind_is_not_done_again(
     fork = await at.forked(run, "plan", mode=RunMode.LIVE)
     assert len(looked) > 1
     assert (fork.status, at.paid) == (RunStatus.WAITING, ["A-1 42"])
+
+
+async def test_run_asks_before_it_does_what_a_fork_of_it_has_done(store: Store) -> None:
+    paid: list[int] = []
+
+    @tool(effect="unsafe")
+    async def pay(cents: int) -> str:
+        """Pay."""
+        paid.append(cents)
+        return f"paid {cents}"
+
+    async def ask(state: Ticket) -> Ticket:
+        return {"note": str(interrupt({"about": state.get("ticket")}))}
+
+    async def act(_: Ticket) -> Ticket:
+        said = await asyncio.gather(pay(cents=5), pay(cents=6))
+        return {"note": " ".join(said)}
+
+    shop = Shop(store, chain_of(Ticket, ask, act, tools=[pay]))
+    run = await shop.run(given={"ticket": "A-1"})
+    known = await store.read(lambda tx: states.points(tx, run.id, limit=9))
+    fork = await shop.runtime.fork(
+        run.id, known[-1].id, by="ann", mode=RunMode.LIVE, edits={"ticket": "B-1"}
+    )
+    fork = await shop.go_on(fork)
+    for each in (fork, run):
+        (question,) = await shop.runtime.gates(each.id)
+        await shop.runtime.decide(question.id, "yes", by="ann")
+        await shop.go_on(each)
+    fork, run = await shop.runtime.get(fork.id), await shop.runtime.get(run.id)
+    assert (fork.status, run.status) == (RunStatus.SUCCEEDED, RunStatus.WAITING)
+    assert sorted(paid) == [5, 6]
+    first, second = await open_gates(shop, run)
+    assert from_json(first.question)["rules"] == ["done-before-the-copy"]
+    await shop.approvals.approve(first.id, by="olga", binding=first.binding or "")
+    run = await shop.go_on(run)
+    # Its node ran again, and the other call waits where it waited.
+    assert [each.id for each in await open_gates(shop, run)] == [second.id]
+    await shop.approvals.approve(second.id, by="olga", binding=second.binding or "")
+    run = await shop.go_on(run)
+    assert (run.status, sorted(paid)) == (RunStatus.SUCCEEDED, [5, 5, 6, 6])
+
+
+async def test_of_two_forks_that_do_the_same_at_once_one_asks(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = claim.require_unasked
+    passed, stood_back = threading.Event(), threading.Event()
+    passing = threading.Lock()
+
+    def held(connection: Connection, call: ToolCall) -> None:
+        if passing.acquire(blocking=False):
+            real(connection, call)
+            # It has begun, and is not committed.
+            passed.set()
+            assert stood_back.wait(10), "nobody else was about to do the same"
+            return
+        assert passed.wait(10)
+        try:
+            real(connection, call)
+        except past.Contended:
+            stood_back.set()
+            raise
+
+    migrate(postgresql_url)
+    with Store.open(postgresql_url) as store, Store.open(postgresql_url) as other:
+        paid: list[str] = []
+        at, beside = Scene(store), Shop(other, helping(paid))
+        run = await at.shop.runtime.start(NAME, GIVEN, actor="ann", mode=RunMode.SIMULATE)
+        run = await at.shop.go_on(run)
+        forks = [await at.fork(run, "plan", mode=RunMode.LIVE) for _ in range(2)]
+        monkeypatch.setattr(claim, "require_unasked", held)
+        one = Pace(beat_s=0.5, lease_s=30.0, poll_s=0.02, slots=1)
+        async with at.shop.worker(one), beside.worker(one):
+            ended = [await at.shop.until(fork, *RunStatus) for fork in forks]
+    assert {each.status for each in ended} == {RunStatus.SUCCEEDED, RunStatus.WAITING}
+    assert [*at.paid, *paid] == ["A-1 42"]
 
 
 async def test_fork_of_a_run_that_waits_asks_for_itself(store: Store) -> None:

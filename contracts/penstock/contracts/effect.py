@@ -46,6 +46,9 @@ TRANSITIONS: Mapping[EffectStatus, frozenset[EffectStatus]] = MappingProxyType(
 )
 """Every move an effect can make. From `started` to `started` it goes with another attempt."""
 
+NOT_DONE = frozenset({EffectStatus.FAILED, EffectStatus.COMPENSATED})
+"""States in which nothing has happened, or not any more."""
+
 
 def sources(to: EffectStatus) -> frozenset[EffectStatus]:
     """Return the states from which an effect may move to `to`."""

@@ -12,17 +12,17 @@ from langgraph.errors import GraphInterrupt
 
 from penstock.checkpoints import ledger
 from penstock.contracts.ids import GateId, IdempotencyKey, ThreadId
-from penstock.contracts.outcome import Failed, InDoubt, Origin, Outcome, Refused, Stage
+from penstock.contracts.outcome import Failed, InDoubt, Origin, Outcome, Refused
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.admit import admit
 from penstock.nodes.calls.call import ToolCall, chain
-from penstock.nodes.calls.claim import StaleDecision
 from penstock.nodes.calls.deciding import Deciding
 from penstock.nodes.calls.keys import key_of, undoing_key
 from penstock.nodes.calls.known import busy, conflict
 from penstock.nodes.gates.parking import gates_of, parked
 from penstock.nodes.gates.questions import Questions
 from penstock.nodes.stages.afford import Afford
+from penstock.nodes.stages.anew import anew
 from penstock.nodes.stages.approve import Approve
 from penstock.nodes.stages.attempt import Attempts
 from penstock.nodes.stages.authorize import Authorize
@@ -34,9 +34,6 @@ from penstock.nodes.stages.simulate import Simulate
 from penstock.nodes.stages.trace import Trace, trace_refused
 from penstock.nodes.stragglers import Stragglers
 from penstock.nodes.tools.tool import Tool
-
-POLICY_CHANGES = 5
-"""So often a call is decided about anew because its policy changed before it began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +74,8 @@ class RunCalls:
             closing=acting.halt.closing,
         )
         stages = [
+            Trace(acting.trace),
+            anew,
             Recall(acting, deciding.decide_call),
             Simulate(acting),
             ClearUp(acting=acting, undo=self._undo),
@@ -85,8 +84,7 @@ class RunCalls:
             Approve(acting),
             Afford(acting),
         ]
-        self._once_through = chain(stages, self._begin)
-        self._carry_out = chain([Trace(acting.trace)], self._as_decided)
+        self._carry_out = chain(stages, self._begin)
 
     async def call(
         self,
@@ -153,19 +151,6 @@ class RunCalls:
             # A synchronous call stands on the loop that carries this one out: it cannot wait.
             return busy(call.tool.name)
         return await asyncio.shield(under_way.task)
-
-    async def _as_decided(self, call: ToolCall) -> Outcome:
-        """Take a call through its stages, again where its policy changed on the way."""
-        for _ in range(POLICY_CHANGES):
-            try:
-                return await self._once_through(call)
-            except StaleDecision:
-                continue
-        return Refused(
-            stage=Stage.POLICY,
-            code="policy_unsettled",
-            message=f"its policy changed {POLICY_CHANGES} times while it was to begin",
-        )
 
     async def _begin(self, call: ToolCall) -> Outcome:
         """Make the attempts of a call, unless the segment is to halt."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, decisions, ledger, states
-from penstock.contracts.effect import Effect, EffectStatus
+from penstock.contracts.effect import NOT_DONE, Effect, EffectStatus
 from penstock.contracts.fork import Fate, Forecast, Foreseen
 from penstock.contracts.ids import IdempotencyKey, ThreadId
 from penstock.contracts.outcome import MessageCall, NodeCall, Origin
@@ -25,8 +25,6 @@ CALLS = 500
 
 LIKE_CALLS = 20
 """So many calls of one tool by the code of one node are known by their keys."""
-
-_NOT_DONE = {EffectStatus.FAILED, EffectStatus.COMPENSATED}
 
 
 async def forecast(
@@ -69,7 +67,7 @@ def _fate(effect: Effect, *, is_again: bool, is_before: bool, mode: RunMode) -> 
         return Fate.ANEW
     if mode is RunMode.SIMULATE:
         return Fate.SIMULATED
-    return Fate.ANEW if effect.status in _NOT_DONE else Fate.ASKED
+    return Fate.ANEW if effect.status in NOT_DONE else Fate.ASKED
 
 
 def _keys(

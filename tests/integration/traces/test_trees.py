@@ -126,6 +126,26 @@ async def test_a_run_that_waits_is_no_error_and_goes_on_in_another_worker(store:
     assert told(second.root(run, 2))[names.SEGMENT] == 2
 
 
+async def test_the_span_of_an_edited_call_tells_all_of_it(store: Store) -> None:
+    spans, staff = Spans(), Staff()
+    staff.in_group["finance"].add("fay")
+    graph = chain_of(State, paid, tools=[pay])
+    shop = Shop(store, graph, policy=DESK, people=staff, tracing=spans.pipeline)
+    run = await shop.run()
+    (gate,) = await shop.runtime.gates(run.id)
+    edited = await shop.approvals.edit(
+        gate.id, {"amount": 700}, by="bob", binding=gate.binding or ""
+    )
+    for person in ("eve", "fay"):
+        await shop.approvals.approve(edited.id, by=person, binding=edited.binding or "")
+    run = await shop.go_on(run)
+    assert run.status is RunStatus.SUCCEEDED, run.failure
+    spans.check_tree(run)
+    _, call = spans.named("tool.call")
+    assert told(call)[names.OUTPUT] == "paid 700 "
+    assert (told(call)[names.HUMAN_GATE], told(call)[names.RETRY_COUNT]) == (edited.id, 0)
+
+
 async def test_a_question_is_waited_for_too(store: Store) -> None:
     async def ask(_: State) -> State:
         return {"said": str(interrupt("which one?"))}

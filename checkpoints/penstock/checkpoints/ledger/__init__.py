@@ -11,10 +11,9 @@ make it less true.
 from penstock.checkpoints.ledger.begin import begin
 from penstock.checkpoints.ledger.doubts import COUNT_LIMIT, doubt_count, doubts, resolved
 from penstock.checkpoints.ledger.leave import leave
-from penstock.checkpoints.ledger.lineage import descend, forget, lineage_of
+from penstock.checkpoints.ledger.lineage import descend, elsewhere, forget, is_alone, lineage_of
 from penstock.checkpoints.ledger.reading import (
     doubted_runs,
-    elsewhere,
     find,
     find_with_clock,
     gate_of,
@@ -47,6 +46,7 @@ __all__ = [
     "gate_of",
     "get",
     "in_doubt",
+    "is_alone",
     "is_doubted",
     "keys",
     "leave",

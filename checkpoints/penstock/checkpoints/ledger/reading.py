@@ -113,24 +113,6 @@ def reports(connection: Connection, key: IdempotencyKey) -> Sequence[Report]:
     ]
 
 
-def elsewhere(connection: Connection, new: NewEffect) -> Effect | None:
-    """Return an effect with the same arguments that a thread has had which shares the lineage."""
-    statement = (
-        select(effects)
-        .where(
-            effects.c.lineage == new.lineage,
-            effects.c.tool == new.tool,
-            effects.c.digest == new.digest,
-            effects.c.key != new.key,
-            effects.c.thread_id != new.thread_id,
-            effects.c.status.not_in([EffectStatus.FAILED, EffectStatus.COMPENSATED]),
-        )
-        .limit(1)
-    )
-    row = connection.execute(statement).mappings().first()
-    return None if row is None else effect_of(dict(row))
-
-
 def gate_of(effect: Effect) -> GateId:
     """Return the id of the gate that asks about the newest attempt of an effect."""
     return gate_id_of(effect.key, effect.attempt)

@@ -3,14 +3,17 @@
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Dialect,
     Float,
     Insert,
     Integer,
     Select,
+    Text,
     bindparam,
     exists,
+    func,
     literal_column,
     select,
     text,
@@ -21,7 +24,7 @@ from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import effect_reports, effect_results, effects, one_of
 from penstock.checkpoints.statements import prepared
-from penstock.contracts.effect import EffectStatus, sources
+from penstock.contracts.effect import NOT_DONE, EffectStatus, sources
 
 _ONE = literal_column("1", Integer)
 _GIVEN = (
@@ -151,6 +154,30 @@ def find_by_business_key(dialect: Dialect) -> Select[Any]:
         effects.c.business_key == bindparam("of_business_key"),
         effects.c.status != EffectStatus.FAILED,
     )
+
+
+@prepared()
+def elsewhere(_: Dialect) -> Select[Any]:
+    """Return an effect that another thread of a lineage has had with the same arguments."""
+    return (
+        select(*effects.c)
+        .where(
+            effects.c.lineage == bindparam("of_lineage"),
+            effects.c.tool == bindparam("of_tool"),
+            effects.c.digest == bindparam("of_digest"),
+            effects.c.key != bindparam("but_key"),
+            effects.c.thread_id != bindparam("but_thread"),
+            text(one_of("effects.status", set(EffectStatus) - NOT_DONE)),
+        )
+        .limit(literal_column("1", Integer))
+    )
+
+
+@prepared()
+def keep_alone(_: Dialect) -> Select[Any]:
+    """Take a lock of PostgreSQL's until the transaction ends, unless somebody else has it."""
+    alike = func.hashtextextended(bindparam("alike", type_=Text), bindparam("place", type_=Integer))
+    return select(func.pg_try_advisory_xact_lock(alike, type_=Boolean).label("is_alone"))
 
 
 @prepared("effect_key", "attempt", "kind", "at", "actor", "detail")

@@ -31,4 +31,6 @@ def amended(acting: Acting, call: ToolCall, asked: Sequence[Gate]) -> ToolCall |
         lineage=call.effect.lineage,
         injected=call.injected,
     )
-    return made if isinstance(made, Refused) else replace(made, edit=edit)
+    if isinstance(made, Refused):
+        return made
+    return replace(call, checked=made.checked, effect=made.effect, edit=edit)

@@ -15,11 +15,11 @@ from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.binding import binding_of
 from penstock.nodes.calls.call import ToolCall
 from penstock.nodes.calls.costs import worst_of
-from penstock.nodes.calls.past import is_done_unasked
+from penstock.nodes.calls.past import require_unasked
 
 
 class StaleDecision(Exception):
-    """What a call was decided on has changed: its policy, or what its lineage has done."""
+    """The policy that a call was decided on is not the one that decides now."""
 
 
 class ConsentVoid(Exception):
@@ -33,6 +33,8 @@ def claim(
 
     Raises:
         StaleDecision: It has to be decided about anew.
+        DoneElsewhere: It needs an approval, for another thread of its lineage has done the same.
+        Contended: Another thread of its lineage is about to do the same.
         ConsentVoid: It needs another approval.
         OverBudget: What it may use at most is more than is left.
         LeaseLost: Somebody else drives the run now.
@@ -41,9 +43,7 @@ def claim(
     effect, is_begun = ledger.begin(connection, call.effect, fence=run.fence, at=at, actor=worker)
     if not is_begun:
         return effect, False
-    if is_done_unasked(connection, call):
-        # Since it was looked for, another thread of its lineage has done the same.
-        raise StaleDecision(call.effect.key)
+    require_unasked(connection, call)
     decided = call.decided
     if decided is not None:
         if policies.active_digest(connection, run.graph) != decided.policy_digest:

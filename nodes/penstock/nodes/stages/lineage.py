@@ -1,4 +1,4 @@
-"""Lineage: what a thread has done, its copy does not do again unasked."""
+"""Lineage: what a thread has done, none that shares its lineage does again unasked."""
 
 from dataclasses import dataclass, replace
 
@@ -11,13 +11,13 @@ from penstock.nodes.calls.past import DONE_BEFORE, may_have_past
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Has people asked about a call that the thread this one was copied from has made."""
+    """Has people asked about a call that another thread of the lineage has made."""
 
     acting: Acting
 
     async def __call__(self, call: ToolCall, following: Next) -> Outcome:
-        """Let the call go on; to a gate where the same was done before the threads parted."""
-        if not may_have_past(call):
+        """Let the call go on; to a gate where another thread has done the same."""
+        if DONE_BEFORE in call.rules or not may_have_past(call):
             return await following(call)
         done = await self.acting.store.read(
             lambda connection: ledger.elsewhere(connection, call.effect)
