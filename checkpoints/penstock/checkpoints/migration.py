@@ -10,7 +10,7 @@ from penstock.checkpoints.database import Database
 from penstock.checkpoints.failures import explain, is_failure
 from penstock.contracts.errors import MigrationNeeded
 
-HEAD = "0015"
+HEAD = "0016"
 """The newest migration, which the code of this version works with."""
 
 _ADVISORY_LOCK = 0x70656E73

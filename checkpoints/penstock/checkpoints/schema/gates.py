@@ -73,7 +73,7 @@ gates = Table(
         name="edit",
     ),
 )
-Index("ix_gates_run_id", gates.c.run_id)
+Index("ix_gates_run_id", gates.c.run_id, gates.c.status)
 Index("ix_gates_status", gates.c.status, gates.c.expires_at)
 Index("ix_gates_effect_key", gates.c.effect_key)
 Index("ix_gates_tenant_closed_at", gates.c.tenant, gates.c.closed_at)
