@@ -15,6 +15,7 @@ from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import workers as table
 from penstock.contracts.errors import NotAllowed, UnknownWorker
 from penstock.contracts.ids import WorkerId
+from penstock.contracts.inbox import RunFilter
 from penstock.contracts.run import FailureCode, Run, RunStatus
 from penstock.contracts.worker import KnownWorker, NewWorker, WorkerState
 from penstock.graphs import Catalog
@@ -369,6 +370,10 @@ async def test_dead_letters_are_failed_runs_that_a_redrive_may_help(store: Store
     assert run.failure.code is FailureCode.NODE_FAILED
     (found,) = await store.read(lambda tx: workers.dead_letters(tx, tenant="default", limit=9))
     assert found.id == run.id
+    wanted = RunFilter(tenant="default", is_redrivable=True)
+    await shop.runtime.start("chain", {}, actor="ann")
+    (listed,) = await store.read(lambda tx: runs.page(tx, wanted, limit=9))
+    assert listed.run.id == run.id
     assert (
         await store.read(lambda tx: workers.dead_letter_count(tx, tenant="default", limit=9)) == 1
     )

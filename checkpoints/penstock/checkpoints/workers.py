@@ -27,12 +27,14 @@ from sqlalchemy.sql.dml import Insert, ReturningUpdate
 from penstock.checkpoints import audit
 from penstock.checkpoints.audit.reading import event_of
 from penstock.checkpoints.database import database_now, insert_or_keep
+from penstock.checkpoints.runs.fitting import fits
 from penstock.checkpoints.runs.rows import run_of
 from penstock.checkpoints.schema import audit_events, one_of, runs, workers
 from penstock.checkpoints.statements import prepared
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.errors import UnknownWorker
 from penstock.contracts.ids import RunId, WorkerId
+from penstock.contracts.inbox import RunFilter
 from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.worker import KnownWorker, Lost, NewWorker, Waiting
 
@@ -212,23 +214,19 @@ def lost(connection: Connection, *, tenant: str, limit: int) -> Sequence[Lost]:
 
 
 def dead_letters(connection: Connection, *, tenant: str, limit: int) -> Sequence[Run]:
-    """Return failed runs that a redrive may help, those that failed last first."""
-    dead = select(runs).where(_is_dead(tenant)).order_by(runs.c.id.desc()).limit(limit)
+    """Return failed runs that a redrive may help, the newest first."""
+    dead = select(runs).where(*_dead(tenant)).order_by(runs.c.id.desc()).limit(limit)
     return [run_of(dict(row)) for row in connection.execute(dead).mappings()]
 
 
 def dead_letter_count(connection: Connection, *, tenant: str, limit: int) -> int:
     """Return how many there are of those; more than `limit` are not counted."""
-    some = select(runs.c.id).where(_is_dead(tenant)).limit(limit).subquery()
+    some = select(runs.c.id).where(*_dead(tenant)).limit(limit).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
 
-def _is_dead(tenant: str) -> ColumnElement[bool]:
-    return (
-        (runs.c.tenant == tenant)
-        & (runs.c.status == RunStatus.FAILED)
-        & (runs.c.failure_redrivable == 1)
-    )
+def _dead(tenant: str) -> Sequence[ColumnElement[bool]]:
+    return fits(RunFilter(tenant=tenant, is_redrivable=True))
 
 
 def _known(connection: Connection) -> Select[Any]:

@@ -85,6 +85,8 @@ class RunFilter:
     """Created then or later."""
     tags: Sequence[str] = ()
     """Has all of these."""
+    is_redrivable: bool = False
+    """Has failed, and a redrive may help."""
     tokens: int | None = None
     """Has used so many at least, with its children."""
     money: Money | None = None

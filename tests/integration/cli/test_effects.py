@@ -7,6 +7,36 @@ import pytest
 
 from support.desk import CommandLine
 
+PROBED = """
+from pathlib import Path
+from typing import TypedDict
+
+from langgraph.graph import START, StateGraph
+from penstock.nodes import Happened, Unknown, tool
+
+HERE = Path(__file__).parent
+
+
+class State(TypedDict, total=False):
+    said: str
+
+
+async def look_up(amount: int) -> Happened | Unknown:
+    return Happened("found") if (HERE / "found").exists() else Unknown("the bank is closed")
+
+
+@tool(effect="probe", probe=look_up, description="Pay.", timeout_s=1, margin_s=0.0)
+async def pay(amount: int) -> str:
+    raise ConnectionError("the answer was lost")
+
+
+async def buy(state: State) -> State:
+    return {"said": await pay(amount=5)}
+
+
+graph = StateGraph(State).add_node("buy", buy).add_edge(START, "buy").compile()
+"""
+
 
 @pytest.fixture
 def in_doubt(cli: CommandLine) -> str:
@@ -74,3 +104,28 @@ def test_a_doubt_is_not_decided_by_an_answer_that_is_none(cli: CommandLine, in_d
     refused = cli("decide", gate["id"], '{"answer": "perhaps"}', "--json")
     assert refused.error["code"] == "invalid_answer"
     assert cli.json("show", in_doubt)["effects"][0]["status"] == "in_doubt"
+
+
+def test_a_doubt_is_looked_up_when_somebody_asks_for_it(empty: CommandLine) -> None:
+    empty.project.write("wiring.py", PROBED)
+    empty.project.manifest({"wiring": "./wiring.py:graph"})
+    empty("migrate")
+    run = empty("run", "wiring", "{}", "--wait", "--json").data["run"]["id"]
+    (gate,) = empty.json("gates")["gates"]
+    (empty.folder / "found").touch()
+    until(lambda: empty("look-up", gate["id"], "--json").code == 0)
+    process = empty.process("worker", PENSTOCK_ACTOR="ann")
+    try:
+        until(lambda: empty.status(run) == "succeeded")
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert empty.json("show", run)["result"]["said"] == "found"
+
+
+def test_a_call_without_a_probe_is_not_looked_up(cli: CommandLine, in_doubt: str) -> None:
+    (gate,) = cli.json("gates")["gates"]
+    refused = cli("look-up", gate["id"], "--json")
+    assert refused.error["code"] == "vote_refused"
+    assert "cannot be looked up" in refused.error["message"]
+    assert cli.status(in_doubt) == "waiting"

@@ -194,6 +194,17 @@ def test_filter_of_another_page_can_be_taken_away(desk: Desk) -> None:
 
 def test_whatever_the_address_asks_for_is_no_error(desk: Desk) -> None:
     waiting(desk, "one")
-    for name in ("state", "graph", "time", "waits", "tags", "spent", "node", "shape", "find"):
+    for name in (
+        "state",
+        "graph",
+        "time",
+        "waits",
+        "tags",
+        "spent",
+        "node",
+        "shape",
+        "redrive",
+        "find",
+    ):
         app = look("runs", **{name: "a,b\u202e,,'\"; DROP TABLE runs"})
         assert not app.exception

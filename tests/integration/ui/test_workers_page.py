@@ -147,6 +147,9 @@ def test_runs_of_lost_workers_and_those_that_can_be_redriven_are_led_to(desk: De
     assert "lost by lost\\-1" in told
     assert "Failed, and can be redriven (1)" in told
     assert "node_failed: `pay` is closed" in told
+    app = look("runs", state="failed", redrive="1")
+    assert "No run fits" not in said(app)
+    assert "Can be redriven" in [each.label for each in app.button]
 
 
 def test_worker_that_has_ended_is_told_of_apart(desk: Desk) -> None:

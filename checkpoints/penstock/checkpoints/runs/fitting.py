@@ -35,6 +35,8 @@ def fits(wanted: RunFilter) -> list[ColumnElement[bool]]:
             conditions.append(column == value)
     if wanted.since is not None:
         conditions.append(runs.c.created_at >= wanted.since)
+    if wanted.is_redrivable:
+        conditions += [runs.c.status == RunStatus.FAILED, runs.c.failure_redrivable == 1]
     conditions += [has_tag(tag, tenant=wanted.tenant) for tag in wanted.tags]
     if wanted.tokens is not None or wanted.money is not None:
         conditions.append(_has_used(wanted.tenant, wanted.tokens, wanted.money))

@@ -178,6 +178,9 @@ def runs(
     thread: Annotated[str | None, typer.Option(help="Only on this thread.")] = None,
     tag: OfTag = None,
     spent: Spent = None,
+    redrivable: Annotated[
+        bool, typer.Option("--redrivable", help="Only failed ones that a redrive may help.")
+    ] = False,
     before: Annotated[
         str | None, typer.Option(metavar="RUN", help="Only older ones: the last of a page.")
     ] = None,
@@ -186,7 +189,12 @@ def runs(
 ) -> None:
     """List runs, newest first."""
     which = Which(
-        statuses=status or (), graph=graph, thread=thread, tags=tag or (), spent=spent or ()
+        statuses=status or (),
+        graph=graph,
+        thread=thread,
+        tags=tag or (),
+        spent=spent or (),
+        redrivable=redrivable,
     )
     from penstock.ui.cli import listing
 

@@ -71,6 +71,15 @@ def decide(
     )
 
 
+@gate_app.command(name="look-up")
+@answering
+def look_up(*, gate_id: GateArgument, who: As = None, as_json: AsJson = False) -> None:
+    """Have a worker look up now what became of a call in doubt; what it finds answers the gate."""
+    from penstock.ui.cli import gating
+
+    gating.look_up(settings(), Output(as_json=as_json), typed=gate_id, who=who)
+
+
 @gate_app.command(name="break-glass")
 @answering
 def break_glass(

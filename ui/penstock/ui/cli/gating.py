@@ -1,4 +1,4 @@
-"""`penstock gates`, `decide` and `break-glass`: what waits for people, and what they say."""
+"""`penstock gates`, `decide`, `look-up`, `break-glass`: what waits for people, and their say."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -72,6 +72,23 @@ def decide(
 
         left = asyncio.run(change())
     output.answer({"gate": words.of_gate(left)}, *gate_words.decided(left, person))
+
+
+def look_up(settings: Settings, output: Output, *, typed: str, who: str | None) -> None:
+    """Have a worker ask a call's probe."""
+    # Whether a call has one is known by its class, and else by its tool, which is the project's.
+    with open_desk(settings, load_graphs(settings)) as desk:
+        person = desk.person(who)
+
+        async def change() -> Gate:
+            return await desk.runtime.look_up(await desk.gate(typed), by=person)
+
+        left = asyncio.run(change())
+    output.answer(
+        {"gate": words.of_gate(left)},
+        f"gate {left.id}: a worker looks up with its next beat what became of the call, and what it"
+        f" finds answers; `penstock effects {(left.effect_key or '')[: words.KEY_CHARS]}` shows it",
+    )
 
 
 def break_glass(

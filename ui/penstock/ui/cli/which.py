@@ -21,6 +21,7 @@ class Which:
     thread: str | None = None
     tags: Collection[str] = ()
     spent: Collection[str] = ()
+    redrivable: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -40,6 +41,7 @@ class Which:
             graph=self.graph,
             thread_id=self.thread,
             tags=read_tags(self.tags),
+            is_redrivable=self.redrivable,
             tokens=used.tokens,
             money=used.money,
         )

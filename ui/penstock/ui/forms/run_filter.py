@@ -14,7 +14,7 @@ from penstock.ui import front, places
 from penstock.ui.components.states import MARKS
 from penstock.ui.components.words import plain
 
-NAMES = ("state", "graph", "time", "waits", "tags", "spent", "node", "shape", "find")
+NAMES = ("state", "graph", "time", "waits", "tags", "spent", "node", "shape", "redrive", "find")
 """What of it stands in the URL."""
 
 _SPANS = {"1h": "Last hour", "24h": "Last day", "7d": "Last week", "30d": "Last month"}
@@ -35,6 +35,7 @@ def asked() -> RunFilter:
         fingerprint=places.asked("shape"),
         since=None if span is None else front.now() - timedelta(hours=span),
         tags=tuple(_tags()),
+        is_redrivable=places.asked("redrive") is not None,
         tokens=None if used is None else used.tokens,
         money=None if used is None else used.money,
         waits_for=places.asked("waits"),
@@ -99,6 +100,7 @@ def _narrowings(wanted: RunFilter) -> None:
     """Show what a link from another page has narrowed the list to, and the way out of it."""
     told = {
         "node": None if wanted.node is None else f"Waits in {plain(wanted.node)}",
+        "redrive": "Can be redriven" if wanted.is_redrivable else None,
         "shape": None if wanted.fingerprint is None else f"Fingerprint {wanted.fingerprint[:8]}",
     }
     with st.container(horizontal=True):

@@ -206,7 +206,7 @@ def _dead(found: _Found) -> None:
                 f"{plain(run.graph)}, {ago(run.ended_at or run.changed_at, front.now())} · {said}",
                 width="content",
             )
-    places.link("runs", "All that have failed", icon=":material/list_alt:", state="failed")
+    places.link("runs", "All of them", icon=":material/list_alt:", state="failed", redrive="1")
 
 
 def _ended(ended: Sequence[KnownWorker]) -> None:
