@@ -110,11 +110,20 @@ Index(
     sqlite_where=text("kind = 'budget'"),
     postgresql_where=text("kind = 'budget'"),
 )
+# What sweeps look for, with each beat of each worker, among perhaps many open gates.
 Index(
     "ix_gates_wakes_at",
+    gates.c.status,
     gates.c.wakes_at,
     sqlite_where=gates.c.wakes_at.is_not(None),
     postgresql_where=gates.c.wakes_at.is_not(None),
+)
+Index(
+    "ix_gates_escalates_at",
+    gates.c.status,
+    gates.c.escalates_at,
+    sqlite_where=text("escalates_at IS NOT NULL AND escalated_at IS NULL"),
+    postgresql_where=text("escalates_at IS NOT NULL AND escalated_at IS NULL"),
 )
 
 # Who must approve at a gate: so many members of each group.
