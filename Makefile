@@ -18,7 +18,8 @@ demo: runtime ## Set up and run the refund desk, a whole example
 	$(BIN)/python examples/refund_desk/demo.py
 
 test: system dev phoenix lint types layers ## Check everything: format, lint, types, layers, all tests, coverage
-	$(BIN)/pytest --cov
+	$(BIN)/pytest --cov --ignore=tests/mutants
+	$(BIN)/pytest -n auto --dist worksteal tests/mutants
 
 check: dev lint types layers unit ## Check what takes seconds; run it before each commit
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def test_session_in_ci_fails_when_a_test_is_skipped(tmp_path: Path) -> None:
     assert ended.returncode == pytest.ExitCode.TESTS_FAILED
 
 
+def test_session_in_ci_on_many_cores_fails_when_a_test_is_skipped(tmp_path: Path) -> None:
+    ended = _run(tmp_path, SKIPPED, ci="true", options=("-n", "2"))
+    assert ended.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "CI is set, so leaving tests out fails the session" in ended.stdout
+
+
 def test_session_in_ci_fails_when_a_file_is_skipped_whole(tmp_path: Path) -> None:
     ended = _run(tmp_path, WHOLE, COMPLETE, ci="true")
     assert ended.returncode == pytest.ExitCode.TESTS_FAILED
@@ -46,13 +53,15 @@ def test_session_elsewhere_passes_and_says_what_was_left_out_and_why(tmp_path: P
     assert "not asked for: 1 test: `make chaos` runs them" in ended.stdout
 
 
-def _run(folder: Path, *files: str, ci: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    folder: Path, *files: str, ci: str, options: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run files of tests in a session of their own, under this project's configuration."""
     for number, text in enumerate(files):
         (folder / f"test_{number}.py").write_text(text)
     configured = ("-c", ROOT / "pyproject.toml", "-p", "conftest", "-p", "no:cacheprovider")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *configured, folder],
+        [sys.executable, "-m", "pytest", *configured, *options, folder],
         env={**os.environ, "CI": ci, "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
