@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # LangGraph reads it once, when it is first imported; what tests start inherits it.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
@@ -13,6 +14,10 @@ from penstock.checkpoints import Checkpointer, Store, migrate
 from support.left_out import LeftOut
 from support.postgres import PostgresCluster, find_postgres
 from support.runs import Runs
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:

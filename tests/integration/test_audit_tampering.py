@@ -385,7 +385,6 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(data=st.data())
 @settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

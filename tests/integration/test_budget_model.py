@@ -34,9 +34,7 @@ from support.spenders import own_account, shared_account
 
 OWN, SHARED = 100, 180
 """Tokens of each run, and of all three together, before anybody raises them."""
-QUICK = settings(
-    max_examples=150, stateful_step_count=30, deadline=None, derandomize=True, database=None
-)
+QUICK = settings(max_examples=150, stateful_step_count=30, derandomize=True, database=None)
 LONG = settings(QUICK, max_examples=10_000, stateful_step_count=20, derandomize=False)
 RUNS = range(3)
 

@@ -80,9 +80,7 @@ ASKS: Mapping[str, Mapping[str, Mapping[str, int]]] = {
 }
 """What each policy asks about a call, by its note: written down once more, not computed."""
 
-QUICK = settings(
-    max_examples=60, stateful_step_count=50, deadline=None, derandomize=True, database=None
-)
+QUICK = settings(max_examples=60, stateful_step_count=50, derandomize=True, database=None)
 LONG = settings(QUICK, max_examples=400, stateful_step_count=60, derandomize=False)
 
 

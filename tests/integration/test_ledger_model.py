@@ -45,9 +45,7 @@ NO_SYNC = "PRAGMA synchronous = OFF"
 KEYS = ("call-1", "call-2")
 ASKED = frozenset({EffectClass.PROBE, EffectClass.UNSAFE})
 
-QUICK = settings(
-    max_examples=100, stateful_step_count=50, deadline=None, derandomize=True, database=None
-)
+QUICK = settings(max_examples=100, stateful_step_count=50, derandomize=True, database=None)
 EXAMPLES = {EffectClass.READ: 20, EffectClass.KEYED: 240}
 """Where nothing is changed there is little to break; where attempts follow open ones, most."""
 LONG = settings(QUICK, max_examples=600, stateful_step_count=80, derandomize=False)

@@ -31,9 +31,7 @@ from support.runs import NOW, Runs
 from support.spenders import own_account
 
 CAP = 6
-QUICK = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, derandomize=True, database=None
-)
+QUICK = settings(max_examples=100, stateful_step_count=40, derandomize=True, database=None)
 
 
 class StepMachine(RuleBasedStateMachine):

@@ -107,7 +107,7 @@ def rank(decided: CompiledPolicy, call: Request) -> int:
     return ORDER.index(decided.decide(call).verdict)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(allow=allows, gate=gates, more=gates, call=calls)
 def test_gates_only_tighten(
     allow: Sequence[tuple[str, Scope]],
@@ -118,7 +118,7 @@ def test_gates_only_tighten(
     assert rank(policy(allow, [*gate, *more]), call) >= rank(policy(allow, gate), call)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(allow=allows, gate=gates, more=scopes, call=calls)
 def test_a_forbid_only_tightens(
     allow: Sequence[tuple[str, Scope]],
@@ -129,7 +129,7 @@ def test_a_forbid_only_tightens(
     assert rank(policy([*allow, ("forbid", more)], gate), call) >= rank(policy(allow, gate), call)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(gate=gates, forbid=st.lists(scopes, max_size=3), call=calls)
 def test_without_a_permit_every_call_is_denied(
     gate: Sequence[Scope], forbid: Sequence[Scope], call: Request
@@ -138,7 +138,7 @@ def test_without_a_permit_every_call_is_denied(
     assert decided.decide(call).verdict is Verdict.DENY
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(allow=allows, gate=gates, call=calls)
 def test_rules_are_given_where_people_are_asked_and_nowhere_else(
     allow: Sequence[tuple[str, Scope]],
@@ -151,7 +151,7 @@ def test_rules_are_given_where_people_are_asked_and_nowhere_else(
         assert decision.reasons == tuple(rule.id for rule in decision.rules)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     args=st.dictionaries(
         st.sampled_from(["word", "limit", "other"]),
