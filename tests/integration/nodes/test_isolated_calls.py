@@ -61,7 +61,7 @@ async def test_what_dies_in_the_middle_is_in_doubt(store: Store) -> None:
 
 async def test_what_does_not_end_is_killed_and_in_doubt(store: Store) -> None:
     spin = tool(
-        isolated.spin.function, name="spin", effect="unsafe", isolation="subprocess", timeout_s=1
+        isolated.spin.function, name="spin", effect="unsafe", isolation="subprocess", timeout_s=3
     )
     shop = Shop(store, chain_of(State, calling(spin, note="round and round")))
     run = await shop.run()
