@@ -17,7 +17,6 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLi
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PENSTOCK_ACTOR", "ann")
     monkeypatch.setenv("PENSTOCK_POLICY", str(OPEN))
-    monkeypatch.setenv("PENSTOCK_STORE_BUSY_TIMEOUT_S", "0.2")
     monkeypatch.setenv("PENSTOCK_WORKER_POLL_S", "0.02")
     monkeypatch.setenv("PENSTOCK_WORKER_BEAT_S", "0.1")
     path, modules = list(sys.path), set(sys.modules)

@@ -117,7 +117,10 @@ def test_a_store_of_another_migration_is_not_used(cli: CommandLine) -> None:
         assert "install the version that migrated it" in refused.err
 
 
-def test_a_busy_store_is_told_from_a_broken_one(cli: CommandLine) -> None:
+def test_a_busy_store_is_told_from_a_broken_one(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_STORE_BUSY_TIMEOUT_S", "0.2")
     before = cli.rows()
     blocker = sqlite3.connect(cli.store, isolation_level=None)
     try:
@@ -129,7 +132,10 @@ def test_a_busy_store_is_told_from_a_broken_one(cli: CommandLine) -> None:
     assert cli.rows() == before
 
 
-def test_a_worker_whose_store_fails_says_so_in_a_sentence(cli: CommandLine) -> None:
+def test_a_worker_whose_store_fails_says_so_in_a_sentence(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_STORE_BUSY_TIMEOUT_S", "0.2")
     blocker = sqlite3.connect(cli.store, isolation_level=None)
     try:
         blocker.execute("BEGIN IMMEDIATE")
