@@ -218,7 +218,7 @@ async def test_a_run_that_takes_longer_than_it_may_fails_and_says_where(store: S
 
 async def test_a_redrive_gives_a_late_run_its_time_anew(store: Store) -> None:
     held = Held()
-    shop = Shop(store, chain_of(State, held.node(), deadline_s=0.5))
+    shop = Shop(store, chain_of(State, held.node(), deadline_s=3))
     run = await shop.run()
     assert run.failure is not None
     held.go_on.set()

@@ -60,7 +60,7 @@ def dying_at_once(*given, **named):
 
 setattr(owner, function, dying if inspect.iscoroutinefunction(real) else dying_at_once)
 with Store.open(url) as store:
-    pace = Pace(beat_s=0.1, lease_s=0.5)
+    pace = Pace(beat_s=0.1, lease_s=1.0)
     asyncio.run(Worker(store, Checkpointer(store), Catalog.of(graph), pace=pace).work())
 """
 

@@ -483,7 +483,7 @@ async def test_a_transaction_that_was_committed_is_not_made_again(
 class Probed:
     """A tool whose answer is lost, and a service that can be asked."""
 
-    def __init__(self, finding: Any, retry: RetryPlan = AT_ONCE, *, timeout_s: float = 0.1) -> None:
+    def __init__(self, finding: Any, retry: RetryPlan = AT_ONCE, *, timeout_s: float = 0.8) -> None:
         self.done: list[int] = []
         self.timeout_s = timeout_s
         self.asked: list[str] = []
