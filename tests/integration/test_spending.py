@@ -235,7 +235,10 @@ def _back_to_before(url: str) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         budget_uses.drop(connection)
-        for index in ("ix_budget_holds_held", "ix_gates_budget", "ix_runs_exhausted"):
+        for index in (
+            *("ix_budget_holds_held", "ix_gates_budget", "ix_gates_escalates_at"),
+            "ix_runs_exhausted",
+        ):
             connection.execute(text(f"DROP INDEX {index}"))
         for name in ("action", "actor"):
             connection.execute(text(f"DROP INDEX ix_audit_events_{name}"))
