@@ -1841,11 +1841,11 @@ MUTANTS = [
         (f"{EFFECTS}::test_a_copy_of_a_thread_does_not_do_again_what_was_done",),
     ),
     Mutant(
-        "a copy of a thread does again what was done",
+        "a copy asks one after another about what was done",
         "stages/lineage.py",
         "        if done is None:\n",
         "        if done is None or done.key:\n",
-        (f"{EFFECTS}::test_a_copy_of_a_thread_does_not_do_again_what_was_done",),
+        (f"{APPROVALS}::test_a_copy_that_does_the_same_asks_everybody_at_one_gate",),
         NODES,
     ),
     # ---- gates ----

@@ -762,6 +762,22 @@ async def test_a_copy_asks_for_itself_and_leaves_the_gate_of_the_other_run_alone
     assert (second.status, at.paid) == (RunStatus.SUCCEEDED, [900])
 
 
+async def test_a_copy_that_does_the_same_asks_everybody_at_one_gate(store: Store) -> None:
+    at = desk(store, 900)
+    run = await at.shop.run()
+    await at.approve(await at.gate(run), "bob", "eve")
+    run = await at.shop.go_on(run)
+    await at.shop.saver.acopy_thread(run.thread_id, "copy")
+    copied = await at.shop.runtime.start("chain", {}, actor="ann", thread_id="copy")
+    copied = await at.shop.go_on(copied)
+    gate = await at.gate(copied)
+    assert from_json(gate.question)["rules"] == ["large", "done-before-the-copy"]
+    await at.approve(gate, "bob", "eve", "olga")
+    copied = await at.shop.go_on(copied)
+    assert (copied.status, at.paid) == (RunStatus.SUCCEEDED, [900, 900])
+    assert len(await at.shop.runtime.gates(copied.id)) == 1
+
+
 async def test_a_copy_of_a_thread_is_given_what_an_edited_call_came_to(store: Store) -> None:
     at = model_desk(store, 900)
     run = await at.shop.run(given={"messages": []})
