@@ -51,6 +51,16 @@ def until(is_so: Callable[[], bool]) -> None:
         assert time.monotonic() < ends
 
 
+def drive(cli: CommandLine, run: str) -> None:
+    """Have a worker bring a run to its end."""
+    process = cli.process("worker", PENSTOCK_ACTOR="ann")
+    try:
+        until(lambda: cli.status(run) == "succeeded")
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
 def test_effects_are_listed_with_what_is_known_of_them(cli: CommandLine, in_doubt: str) -> None:
     (effect,) = cli.json("effects", "--run", in_doubt)["effects"]
     assert (effect["tool"], effect["status"], effect["arguments"]) == (
@@ -90,12 +100,7 @@ def test_a_doubt_is_decided_and_the_run_goes_on(cli: CommandLine, in_doubt: str)
     until(lambda: cli("decide", gate["id"], answer, "--json").code == 0)
     run = cli("run", "chain", '{"name": "Ada"}', "--wait", "--json")
     assert run.code == 0
-    process = cli.process("worker", PENSTOCK_ACTOR="ann")
-    try:
-        until(lambda: cli.status(in_doubt) == "succeeded")
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    drive(cli, in_doubt)
     assert cli.json("show", in_doubt)["result"]["steps"] == ["by phone"]
 
 
@@ -114,12 +119,7 @@ def test_a_doubt_is_looked_up_when_somebody_asks_for_it(empty: CommandLine) -> N
     (gate,) = empty.json("gates")["gates"]
     (empty.folder / "found").touch()
     until(lambda: empty("look-up", gate["id"], "--json").code == 0)
-    process = empty.process("worker", PENSTOCK_ACTOR="ann")
-    try:
-        until(lambda: empty.status(run) == "succeeded")
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    drive(empty, run)
     assert empty.json("show", run)["result"]["said"] == "found"
 
 
