@@ -11,9 +11,10 @@ from pathlib import Path
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 
-from penstock.checkpoints import Store, migrate
+from penstock.checkpoints import Store
 from penstock.contracts.errors import StoreError
 from support import disk_faults, forks
+from support.databases import migrated_sqlite
 from support.graphs import on_thread
 from support.rounds import Log, TellingCheckpointer, check, go_on, opened, rounds
 
@@ -65,8 +66,7 @@ def examine(url: str, log: Log) -> None:
 
 def main(folder: Path, fault: str, left: int) -> None:
     """Break the disk once, then check."""
-    url, log = f"sqlite:///{folder / 'penstock.db'}", Log(folder / "log")
-    migrate(url)
+    url, log = migrated_sqlite(folder), Log(folder / "log")
     forks.run(lambda: live(url, log, fault, left))
     forks.run(lambda: examine(url, log))
     for told in log.read("told"):

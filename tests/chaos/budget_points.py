@@ -16,7 +16,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, TypedDict
 
-from penstock.checkpoints import Checkpointer, Store, audit, budgets, gates, ledger, migrate, runs
+from penstock.checkpoints import Checkpointer, Store, audit, budgets, gates, ledger, runs
 from penstock.contracts.budget import Budget, OnExhaustion, Unit, run_account
 from penstock.contracts.gate import Exhausted, Gate, GateStatus
 from penstock.contracts.ids import RunId
@@ -323,7 +323,6 @@ def die_together(victims: Sequence[tuple[str, Callable[[], None]]]) -> None:
 
 def main(url: str, folder: Path) -> None:
     """Kill a process in each case, bring all runs to their ends, then look."""
-    migrate(url)
     scene = Scene(url=url, log=Log(folder / "log"))
 
     def of(*who: Who) -> list[Case]:

@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 
 from sqlalchemy import update
 
-from penstock.checkpoints import Checkpointer, Store, gates, ledger, migrate
+from penstock.checkpoints import Checkpointer, Store, gates, ledger
 from penstock.checkpoints.schema import runs
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.gate import GateKind, GateStatus
@@ -234,7 +234,6 @@ class Scene:
 
 def main(url: str, folder: Path) -> None:
     """Kill a worker in each case, let another finish, then look."""
-    migrate(url)
     scene = Scene(url=url, log=Log(folder / "log"))
     forks.run(scene.begin)
     started = {case.name: forks.fork(lambda case=case: scene.victim(case)) for case in CASES}

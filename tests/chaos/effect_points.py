@@ -20,7 +20,7 @@ from typing import Any, TypedDict
 from langgraph.types import interrupt
 from sqlalchemy import Connection, Engine, create_engine, text
 
-from penstock.checkpoints import Checkpointer, Store, gates, ledger, migrate, runs
+from penstock.checkpoints import Checkpointer, Store, gates, ledger, runs
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.errors import GateNotReady
 from penstock.contracts.gate import Gate, GateKind, GateStatus
@@ -520,7 +520,6 @@ def die_together(scene: Scene, cases: Sequence[Case]) -> None:
 
 def main(url: str, folder: Path, which: str) -> None:
     """Kill a process in each case, bring all runs to their ends, then look."""
-    migrate(url)
     with sqlite3.connect(folder / "orders.db") as connection:
         connection.execute("CREATE TABLE orders (id TEXT)")
     scene = Scene(url=url, folder=folder, log=Log(folder / "log"), cases=cases_of(which))

@@ -19,7 +19,7 @@ from typing import Any, TypedDict
 from pydantic_core import from_json
 from sqlalchemy import update
 
-from penstock.checkpoints import Checkpointer, Store, gates, ledger, migrate, runs
+from penstock.checkpoints import Checkpointer, Store, gates, ledger, runs
 from penstock.checkpoints.schema import gates as gates_table
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.errors import GateClosed, GateNotReady, ToolRefused
@@ -389,7 +389,6 @@ def die_together(victims: Sequence[tuple[str, Callable[[], None]]]) -> None:
 
 def main(url: str, folder: Path) -> None:
     """Kill a process in each case, bring all runs to their ends, then look."""
-    migrate(url)
     scene = Scene(url=url, log=Log(folder / "log"))
 
     def of(*who: Who) -> list[Case]:

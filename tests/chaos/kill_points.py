@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import event
 
-from penstock.checkpoints import migrate
 from support import forks
+from support.databases import migrated_sqlite
 from support.graphs import on_thread
 from support.rounds import Log, check, go_on, opened, repeated
 
@@ -56,8 +56,9 @@ def examine(url: str, log: Log) -> None:
 def main(folder: Path) -> None:
     """Go through the points until a run comes to its end."""
     for point in itertools.count(1):
-        url, log = f"sqlite:///{folder / f'{point}.db'}", Log(folder / f"{point}.log")
-        migrate(url)
+        place = folder / str(point)
+        place.mkdir()
+        url, log = migrated_sqlite(place), Log(place / "log")
         code = forks.ended(forks.fork(lambda url=url, log=log, point=point: live(url, log, point)))
         try:
             forks.run(lambda url=url, log=log: examine(url, log))

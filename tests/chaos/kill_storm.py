@@ -12,7 +12,6 @@ import signal
 import sys
 from pathlib import Path
 
-from penstock.checkpoints import migrate
 from support import forks
 from support.graphs import on_thread
 from support.rounds import Log, check, go_on, opened
@@ -48,7 +47,6 @@ def examine(url: str, log: Log) -> None:
 
 def main(url: str, folder: Path, kills: int, seed: int) -> None:
     """Kill so many workers, then look."""
-    migrate(url)
     log = Log(folder / "log")
     chance = random.Random(seed)
     killed = 0

@@ -15,7 +15,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from penstock.checkpoints import Checkpointer, Store, gates, leases, migrate, runs
+from penstock.checkpoints import Checkpointer, Store, gates, leases, runs
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import ENDED, Run, RunStatus
 from penstock.graphs import Catalog, declare
@@ -577,7 +577,6 @@ def die(point: Point, work: Callable[[], None]) -> None:
 
 def main(url: str, folder: Path) -> None:
     """Kill a process at each point, bring all runs to their ends, then look."""
-    migrate(url)
     log = Log(folder / "log")
     forks.run(lambda: begin(url, log))
     asked = [point for point in POINTS if point.who is not Who.WORKER]

@@ -33,8 +33,8 @@ def run(program: str, *arguments: object, timeout_s: int = 240) -> str:
 
 
 @pytest.mark.timeout(300)
-def test_a_worker_killed_before_any_statement_loses_nothing(tmp_path: Path) -> None:
-    told = run("kill_points", tmp_path)
+def test_a_worker_killed_before_any_statement_loses_nothing(disk_path: Path) -> None:
+    told = run("kill_points", disk_path)
     points = re.fullmatch(r"points: (\d+)\n", told)
     assert points, told
     assert int(points[1]) > 60
@@ -89,7 +89,7 @@ def test_whoever_is_killed_over_a_budget_each_cap_is_raised_once(
 def test_workers_killed_under_load_lose_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, database: str, kills: int
 ) -> None:
-    url = request.getfixturevalue(f"{database}_url")
+    url = request.getfixturevalue(f"durable_{database}_url")
     told = run("kill_storm", url, tmp_path, kills, 1)
     counted = re.search(rf"kills: {kills}, acknowledged: (\d+)", told)
     assert counted, told
@@ -111,22 +111,22 @@ def test_every_run_comes_to_its_end_whoever_is_killed(
     assert int(counted[1]) > runs // 10
 
 
-@pytest.mark.chaos_long
+@pytest.mark.nightly
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_workers_killed_again_and_again_lose_nothing(
-    sqlite_url: str, tmp_path: Path, seed: int
+    durable_sqlite_url: str, tmp_path: Path, seed: int
 ) -> None:
-    run("kill_storm", sqlite_url, tmp_path, 60, seed, timeout_s=900)
+    run("kill_storm", durable_sqlite_url, tmp_path, 60, seed, timeout_s=900)
 
 
-@pytest.mark.chaos_long
+@pytest.mark.nightly
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(2, 7))
 def test_every_run_comes_to_its_end_again_and_again(
-    sqlite_url: str, tmp_path: Path, seed: int
+    durable_sqlite_url: str, tmp_path: Path, seed: int
 ) -> None:
-    told = run("worker_storm", sqlite_url, tmp_path, 200, 200, seed, timeout_s=900)
+    told = run("worker_storm", durable_sqlite_url, tmp_path, 200, 200, seed, timeout_s=900)
     assert "runs: 200, kills: 200, " in told, told
 
 
@@ -138,9 +138,9 @@ def test_every_run_comes_to_its_end_again_and_again(
     ("fault", "told"), [("sync", "store_broken .* disk I/O error"), ("full", "store_full .* full")]
 )
 def test_a_failing_disk_is_told_and_loses_nothing(
-    tmp_path: Path, fault: str, told: str, stored: int
+    disk_path: Path, fault: str, told: str, stored: int
 ) -> None:
-    first, second = run("broken_disk", tmp_path, fault, stored).splitlines()
+    first, second = run("broken_disk", disk_path, fault, stored).splitlines()
     assert re.search(told, first), first
     # On the same broken disk the next attempt fails as loudly.
     assert re.search("store_(broken|full)", second), second

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from penstock.checkpoints import Checkpointer, Store, migrate
+from penstock.checkpoints import Checkpointer, Store
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.run import RunStatus
 from penstock.runs import Pace, Runtime, Worker
@@ -111,7 +111,6 @@ def examine(url: str, log: Log, told_at: float) -> None:
 
 def main(url: str, folder: Path) -> None:
     """Drain a worker beside another."""
-    migrate(url)
     log, go_on = Log(folder / "log"), folder / "go_on"
     forks.run(lambda: begin(url, log, "queued", count=RUNS, wanted=WANTED))
     with forks.children() as fork:

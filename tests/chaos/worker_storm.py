@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from penstock.checkpoints import Checkpointer, Store, migrate
+from penstock.checkpoints import Checkpointer, Store
 from penstock.contracts.errors import GateClosed
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import ENDED, RunStatus
@@ -111,7 +111,6 @@ def examine(url: str, log: Log) -> None:
 
 def main(url: str, folder: Path, count: int, kills: int, seed: int) -> None:
     """Kill so many processes, then let the rest be done, then look."""
-    migrate(url)
     log = Log(folder / "log")
     forks.run(lambda: begin(url, log, count))
     parts: list[Callable[[], None]] = [

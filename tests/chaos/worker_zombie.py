@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func
 from sqlalchemy import select as query
 
-from penstock.checkpoints import Checkpointer, Store, leases, migrate
+from penstock.checkpoints import Checkpointer, Store, leases
 from penstock.checkpoints.schema import audit_events, checkpoint_writes, checkpoints, runs
 from penstock.runs import Pace, Runtime, Worker
 from support import forks, moments
@@ -182,7 +182,6 @@ def stopped(child: int) -> None:
 
 def main(url: str, folder: Path, place: str, wake: str, learns: str) -> None:
     """Make a zombie of a worker and see what it does."""
-    migrate(url)
     log = Log(folder / "log")
     forks.run(lambda: begin(url, log, "old", count=RUNS, wanted=WANTED))
     with forks.children() as fork:

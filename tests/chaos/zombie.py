@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from penstock.checkpoints import Store, fenced, migrate
+from penstock.checkpoints import Store, fenced
 from penstock.checkpoints.schema import checkpoint_writes, checkpoints
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Fence, RunStatus
@@ -74,7 +74,6 @@ def examine(url: str, log: Log) -> None:
 
 def main(url: str, folder: Path, node: str) -> None:
     """Make a zombie and see what it does."""
-    migrate(url)
     log = Log(folder / "log")
     first = forks.fork(lambda: stopped_worker(url, log, node))
     _, status = os.waitpid(first, os.WUNTRACED)

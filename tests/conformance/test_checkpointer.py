@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.conformance.capabilities import ALL_CAPABILITIES
 
-from penstock.checkpoints import Checkpointer, Store, migrate
+from penstock.checkpoints import Checkpointer, Store
 
 
 async def test_the_checkpointer_passes_the_whole_suite(database_url: str) -> None:
-    migrate(database_url)
 
     @checkpointer_test(name="penstock")
     async def saver() -> AsyncIterator[Checkpointer]:

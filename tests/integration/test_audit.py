@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from penstock.checkpoints import Store, audit, migrate
+from penstock.checkpoints import Store, audit
 from penstock.checkpoints.audit.verifying import unguarded
 from penstock.checkpoints.schema import run_keys
 from penstock.checkpoints.statements import Prepared, raw
@@ -81,7 +81,6 @@ def test_what_is_undone_is_not_told(store: Store) -> None:
 
 
 def test_a_commit_with_many_events_touches_each_head_once(sqlite_url: str) -> None:
-    migrate(sqlite_url)
     with Store.open(sqlite_url) as store:
         write(store, "first")
         seen: list[str] = []
@@ -99,7 +98,6 @@ def test_a_commit_with_many_events_touches_each_head_once(sqlite_url: str) -> No
 
 
 def test_writers_of_one_tenant_take_turns(database_url: str) -> None:
-    migrate(database_url)
     with Store.open(database_url) as one, Store.open(database_url) as other:
 
         def many(store: Store) -> None:
@@ -125,7 +123,6 @@ def test_writers_of_one_tenant_take_turns(database_url: str) -> None:
 def test_a_chain_that_somebody_else_begins_meanwhile_goes_on(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    migrate(postgresql_url)
     with Store.open(postgresql_url) as one, Store.open(postgresql_url) as other:
         first = Prepared.first
         others = ["other"]
@@ -204,7 +201,6 @@ def _make_last(connection: Connection, number: int) -> None:
 
 
 def test_postgresql_refuses_to_empty_the_record(postgresql_url: str) -> None:
-    migrate(postgresql_url)
     with Store.open(postgresql_url) as store:
         write(store, "a")
         engine = create_engine(postgresql_url)

@@ -177,17 +177,17 @@ def fill(connection: Connection) -> None:
 
 
 @pytest.fixture
-def migrated(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def migrated(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store that was filled at 0008, in portions that end amid runs, and has come to the end."""
     with monkeypatch.context() as before:
         before.setattr(migration, "HEAD", "0008")
-        migrate(database_url)
-    engine = create_engine(database_url)
+        migrate(empty_database_url)
+    engine = create_engine(empty_database_url)
     with engine.begin() as connection:
         fill(connection)
     engine.dispose()
-    assert migrate(database_url) == "0008"
-    with Store.open(database_url) as store:
+    assert migrate(empty_database_url) == "0008"
+    with Store.open(empty_database_url) as store:
         yield store
 
 
@@ -272,8 +272,10 @@ def test_a_run_of_before_is_driven_on_and_the_chain_tells_of_it(migrated: Store)
     assert Auditing(migrated).verify().is_sound
 
 
-def test_what_is_changed_after_the_migration_is_found(migrated: Store, database_url: str) -> None:
-    chains.tamper(database_url, chains.change(4, actor="mallory"))
+def test_what_is_changed_after_the_migration_is_found(
+    migrated: Store, empty_database_url: str
+) -> None:
+    chains.tamper(empty_database_url, chains.change(4, actor="mallory"))
     found = Auditing(migrated).verify(tenant="acme")
     assert [(fault.number, fault.what) for fault in found.faults] == [
         (4, "its text or its place was changed after it was written")
@@ -282,13 +284,13 @@ def test_what_is_changed_after_the_migration_is_found(migrated: Store, database_
 
 
 def test_more_events_than_a_portion_are_one_chain(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = 2500
     with monkeypatch.context() as before:
         before.setattr(migration, "HEAD", "0008")
-        migrate(database_url)
-    engine = create_engine(database_url)
+        migrate(empty_database_url)
+    engine = create_engine(empty_database_url)
     with engine.begin() as connection:
         tables = MetaData()
         tables.reflect(connection, only=["audit_events"])
@@ -296,8 +298,8 @@ def test_more_events_than_a_portion_are_one_chain(
         rows = [{**row, "tenant": TENANTS[place % 2]} for place in range(count)]
         connection.execute(tables.tables["audit_events"].insert(), rows)
     engine.dispose()
-    migrate(database_url)
-    with Store.open(database_url) as store:
+    migrate(empty_database_url)
+    with Store.open(empty_database_url) as store:
         for tenant in TENANTS:
             found = chains.verified(store, tenant=tenant)
             assert (found.faults, found.number) == ([], count // 2)

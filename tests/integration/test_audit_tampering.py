@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, text, update
 
-from penstock.checkpoints import Store, audit, migrate
+from penstock.checkpoints import Store, audit
 from penstock.checkpoints.schema import (
     audit_events,
     effects,
@@ -23,6 +23,7 @@ from penstock.checkpoints.schema import (
 from penstock.contracts.audit import CUT, AuditEvent, Head
 from support import chains
 from support.chains import Tamper, change, remove, rewrite, set_head
+from support.databases import migrated_sqlite
 from support.runs import NOW
 
 WHERE = "of tenant `acme`, 2026-01-02T03:04:05.678901Z"
@@ -374,12 +375,11 @@ COLUMNS = ("tenant", "number", "at", "actor", "action", "run_id", "detail", "pre
 
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("tampering") / "penstock.db"
-    migrate(f"sqlite:///{file}")
-    with Store.open(f"sqlite:///{file}") as store:
+    folder = tmp_path_factory.mktemp("tampering")
+    with Store.open(migrated_sqlite(folder)) as store:
         chains.live_through(store)
         chains.tell(store, "z", "z", tenant="other")
-    return file
+    return folder / "penstock.db"
 
 
 @given(data=st.data())

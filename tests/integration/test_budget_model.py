@@ -21,13 +21,14 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, event
 
-from penstock.checkpoints import budgets, migrate, runs
+from penstock.checkpoints import budgets, runs
 from penstock.checkpoints.database import Database
 from penstock.checkpoints.schema import budget_holds
 from penstock.contracts.budget import Amounts, Budget, HoldKind, HoldStatus, Unit
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Fence, RunStatus
+from support.databases import migrated_sqlite
 from support.ledgers import empty
 from support.runs import NOW, Runs
 from support.spenders import own_account, shared_account
@@ -237,8 +238,7 @@ def not_to_wait(driver: Any, _: object) -> None:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Any]:
     """The machine on a database of its own."""
-    url = f"sqlite:///{tmp_path / 'penstock.db'}"
-    migrate(url)
+    url = migrated_sqlite(tmp_path)
     database = Database(url)
     event.listen(database.engine, "connect", not_to_wait)
     yield type("Machine", (BudgetMachine,), {"database": database})
@@ -249,7 +249,7 @@ def test_no_schedule_overspends(machine: Any) -> None:
     run_state_machine_as_test(machine, settings=QUICK)
 
 
-@pytest.mark.chaos_long
+@pytest.mark.nightly
 @pytest.mark.timeout(1800)
 def test_none_of_ten_thousand_schedules_overspends(machine: Any) -> None:
     run_state_machine_as_test(machine, settings=LONG)

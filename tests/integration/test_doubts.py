@@ -1,12 +1,11 @@
 """Calls in doubt as they are listed, and what people and workers said about those that were."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text, update
 
-from penstock.checkpoints import Store, ledger, migrate
+from penstock.checkpoints import Store, ledger
 from penstock.checkpoints.schema import effects
 from penstock.contracts.effect import Doubt, Effect, EffectStatus
 from penstock.contracts.errors import GateClosed, GateNotReady
@@ -14,29 +13,14 @@ from penstock.contracts.gate import GateStatus
 from penstock.contracts.inbox import Doubted
 from penstock.contracts.run import Fence
 from support.ledgers import Book, empty, new_effect
-from support.postgres import PostgresCluster
 from support.runs import NOW, Runs
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def opened(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    """A store that all tests here share."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('doubts') / 'penstock.db'}"
-    if request.param == "postgresql":
-        cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
-        url = cluster.create_database()
-    migrate(url)
-    with Store.open(url) as store:
-        yield store
-
-
 @pytest.fixture
-def store(opened: Store) -> Store:
-    """The store, empty."""
-    opened.write_blocking(empty)
-    return opened
+def store(shared_store: Store) -> Store:
+    """The store that all tests here share, empty."""
+    shared_store.write_blocking(empty)
+    return shared_store
 
 
 @pytest.fixture
@@ -133,7 +117,6 @@ QUERIES = {
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_lists_of_doubts_are_served_by_their_indexes(sqlite_url: str, query: str) -> None:
-    migrate(sqlite_url)
     with Store.open(sqlite_url) as store:
         plan = store.read_blocking(
             lambda tx: tx.execute(text(f"EXPLAIN QUERY PLAN {QUERIES[query]}")).all()

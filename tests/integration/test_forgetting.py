@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.checkpoints import Checkpointer, Store, forgetting, migrate
+from penstock.checkpoints import Checkpointer, Store, forgetting
 from penstock.checkpoints.fence import fenced
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.erasure import Erased
@@ -15,6 +15,7 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.run import RunStatus
 from penstock.runs.forgetting import forget
 from support import chains
+from support.databases import migrated_sqlite
 from support.graphs import chat, on_thread
 from support.ledgers import Book, new_effect
 from support.runs import NOW, Runs
@@ -41,8 +42,7 @@ async def forgotten(store: Store, run_id: str, *elsewhere: Traces) -> Sequence[E
 
 
 async def test_nothing_is_left_where_pages_were_split_and_used_again(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'penstock.db'}"
-    migrate(url)
+    url = migrated_sqlite(tmp_path)
     with Store.open(url) as store:
         runs, saver, told = Runs(store), Checkpointer(store), dict[str, RunId]()
         for number in range(24):

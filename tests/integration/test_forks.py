@@ -11,7 +11,7 @@ from langgraph.types import interrupt
 from pydantic_core import from_json
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, audit, ledger, migrate, states
+from penstock.checkpoints import Checkpointer, Store, audit, ledger, states
 from penstock.contracts.checkpoint import Point
 from penstock.contracts.errors import (
     IllegalTransition,
@@ -234,7 +234,6 @@ async def test_of_two_forks_that_do_the_same_at_once_one_asks(
             stood_back.set()
             raise
 
-    migrate(postgresql_url)
     with Store.open(postgresql_url) as store, Store.open(postgresql_url) as other:
         paid: list[str] = []
         at, beside = Scene(store), Shop(other, helping(paid))

@@ -7,7 +7,7 @@ import time
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from penstock.checkpoints import Store, gates, migrate
+from penstock.checkpoints import Store, gates
 from penstock.checkpoints.fence import require_lease
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import GateClosed
@@ -33,7 +33,6 @@ def until_somebody_waits(url: str, *, within_s: float = 20) -> None:
 
 
 async def test_a_vote_waits_for_the_run_before_it_holds_the_gate(postgresql_url: str) -> None:
-    migrate(postgresql_url)
     with Store.open(postgresql_url) as store, Store.open(postgresql_url) as other:
         council = Council(store)
         asked = await council.start()

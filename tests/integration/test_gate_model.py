@@ -9,7 +9,6 @@ which it begins.
 import asyncio
 import contextlib
 import json
-import shutil
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -30,7 +29,7 @@ from hypothesis.stateful import (
 from langgraph.errors import GraphInterrupt
 from sqlalchemy import Connection, Dialect, event
 
-from penstock.checkpoints import Store, gates, ledger, migrate, policies, runs
+from penstock.checkpoints import Store, gates, ledger, policies, runs
 from penstock.checkpoints.database import Database
 from penstock.contracts.effect import Effect
 from penstock.contracts.errors import EditRefused, GateClosed, GateStale, VoteRefused
@@ -47,6 +46,7 @@ from penstock.policies import read_source
 from penstock.runs.sweeping import sweep
 from support.allowing import COUNCIL
 from support.council import Asked, Council, pay
+from support.databases import migrated_sqlite
 from support.ledgers import MovedClock, empty
 from support.people import GROUPS
 
@@ -678,14 +678,6 @@ def not_to_wait(driver: Any, _: object) -> None:
     driver.execute(NO_SYNC)
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the tables."""
-    path = tmp_path_factory.mktemp("model") / "penstock.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
 def sources(tmp_path: Path) -> Mapping[str, PolicySource]:
     """The policies that may decide, by name."""
@@ -703,12 +695,9 @@ def sources(tmp_path: Path) -> Mapping[str, PolicySource]:
 
 
 @pytest.fixture
-def machine(
-    migrated: Path, tmp_path: Path, sources: Mapping[str, PolicySource]
-) -> Iterator[type[GateMachine]]:
+def machine(tmp_path: Path, sources: Mapping[str, PolicySource]) -> Iterator[type[GateMachine]]:
     """The machine, on a store of its own."""
-    shutil.copy(migrated, tmp_path)
-    database = Database(f"sqlite:///{tmp_path / migrated.name}")
+    database = Database(migrated_sqlite(tmp_path))
     clock = MovedClock()
     event.listen(database.engine, "connect", not_to_wait)
     clock.install(database.engine)
@@ -727,7 +716,7 @@ def test_nothing_begins_that_people_have_not_approved(machine: type[GateMachine]
     run_state_machine_as_test(machine, settings=QUICK)
 
 
-@pytest.mark.chaos_long
+@pytest.mark.nightly
 @pytest.mark.timeout(1800)
 def test_nothing_begins_for_long_that_people_have_not_approved(machine: type[GateMachine]) -> None:
     run_state_machine_as_test(machine, settings=LONG)

@@ -1,11 +1,11 @@
 """The ledger's functions, one rule at a time, as they stand between a call and its repetition."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from penstock.checkpoints import Store, gates, ledger, migrate
+from penstock.checkpoints import Store, gates, ledger
 from penstock.contracts.effect import Doubt, EffectStatus
 from penstock.contracts.errors import GateClosed, GateNotReady
 from penstock.contracts.gate import GateStatus
@@ -13,7 +13,6 @@ from penstock.contracts.run import Fence, RunStatus
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import EffectClass
 from support.ledgers import DEFINITE, FOR_GOOD, Book, empty, new_effect
-from support.postgres import PostgresCluster
 from support.runs import NOW, Runs
 
 ASKED = [EffectClass.PROBE, EffectClass.UNSAFE]
@@ -24,25 +23,11 @@ REPEATED = [
 ]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def opened(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    """A store that all tests here share, because a new one costs more than a test."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'penstock.db'}"
-    if request.param == "postgresql":
-        cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
-        url = cluster.create_database()
-    migrate(url)
-    with Store.open(url) as store:
-        yield store
-
-
 @pytest.fixture
-def store(opened: Store) -> Store:
-    """The store, empty."""
-    opened.write_blocking(empty)
-    return opened
+def store(shared_store: Store) -> Store:
+    """The store that all tests here share, empty."""
+    shared_store.write_blocking(empty)
+    return shared_store
 
 
 @pytest.fixture

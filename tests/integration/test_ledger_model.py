@@ -9,7 +9,6 @@ A2  What it has sent off lands before its deadline and the margin are over.
 A3  A service that takes keys remembers them for their lifetime, and no request outlives it.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +27,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, event
 
-from penstock.checkpoints import Store, ledger, migrate
+from penstock.checkpoints import Store, ledger
 from penstock.checkpoints.database import Database
 from penstock.contracts.effect import TRANSITIONS, Doubt, Effect, EffectStatus, NewEffect
 from penstock.contracts.errors import GateClosed, GateNotReady
@@ -36,6 +35,7 @@ from penstock.contracts.outcome import Failed
 from penstock.contracts.run import Fence
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import REPEATABLE, EffectClass
+from support.databases import migrated_sqlite
 from support.ledgers import DEFINITE, FOR_GOOD, Book, MovedClock, empty, new_effect
 from support.runs import Runs
 
@@ -466,19 +466,10 @@ def not_to_wait(driver: Any, _: object) -> None:
     driver.execute(NO_SYNC)
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the tables."""
-    path = tmp_path_factory.mktemp("model") / "penstock.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def machine(migrated: Path, tmp_path: Path) -> Iterator[Callable[[EffectClass], Any]]:
+def machine(tmp_path: Path) -> Iterator[Callable[[EffectClass], Any]]:
     """Makes the machine of a class."""
-    shutil.copy(migrated, tmp_path)
-    database = Database(f"sqlite:///{tmp_path / migrated.name}")
+    database = Database(migrated_sqlite(tmp_path))
     clock = MovedClock()
     event.listen(database.engine, "connect", not_to_wait)
     clock.install(database.engine)
@@ -498,7 +489,7 @@ def test_the_ledger_keeps_its_promises_for(
     run_state_machine_as_test(machine(effect), settings=settings(QUICK, max_examples=examples))
 
 
-@pytest.mark.chaos_long
+@pytest.mark.nightly
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("effect", EffectClass)
 def test_the_ledger_keeps_its_promises_for_long_for(

@@ -59,9 +59,9 @@ def sqlite_shape(database: Database) -> dict[str, str]:
     return {name: "".join(sql.split()) for name, sql in rows if name != "alembic_version"}
 
 
-def test_a_migrated_store_equals_a_fresh_one(database_url: str, tmp_path: Any) -> None:
-    migrate(database_url)
-    migrated = Database(database_url)
+def test_a_migrated_store_equals_a_fresh_one(empty_database_url: str, tmp_path: Any) -> None:
+    migrate(empty_database_url)
+    migrated = Database(empty_database_url)
     found = shape(migrated)
     with migrated.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -85,9 +85,9 @@ def _constraints(made: dict[str, str]) -> dict[str, list[str]]:
     return {name: sorted(sql.replace(")", ",").split(",")) for name, sql in made.items()}
 
 
-def test_migrating_again_changes_nothing_and_tells_where_it_began(database_url: str) -> None:
-    assert migrate(database_url) is None
-    assert migrate(database_url) == migration.HEAD
+def test_migrating_again_changes_nothing_and_tells_where_it_began(empty_database_url: str) -> None:
+    assert migrate(empty_database_url) is None
+    assert migrate(empty_database_url) == migration.HEAD
 
 
 def test_the_code_wants_the_newest_migration() -> None:
@@ -96,10 +96,10 @@ def test_the_code_wants_the_newest_migration() -> None:
     assert scripts.get_bases() == ["0001"]
 
 
-def test_processes_that_start_together_migrate_once(database_url: str) -> None:
+def test_processes_that_start_together_migrate_once(empty_database_url: str) -> None:
     began: list[str | None] = []
     threads = [
-        threading.Thread(target=lambda: began.append(migrate(database_url))) for _ in range(4)
+        threading.Thread(target=lambda: began.append(migrate(empty_database_url))) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -109,7 +109,7 @@ def test_processes_that_start_together_migrate_once(database_url: str) -> None:
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("cut off")
@@ -121,28 +121,28 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(
     upgrade = migration.command.upgrade
     monkeypatch.setattr(migration.command, "upgrade", upgrade_then_fail)
     with pytest.raises(RuntimeError, match="cut off"):
-        migrate(database_url)
+        migrate(empty_database_url)
     monkeypatch.undo()
-    database = Database(database_url)
+    database = Database(empty_database_url)
     assert shape(database) == {}
     database.close()
-    assert migrate(database_url) is None
+    assert migrate(empty_database_url) is None
 
 
-def test_a_store_that_was_never_migrated_is_not_opened(database_url: str) -> None:
+def test_a_store_that_was_never_migrated_is_not_opened(empty_database_url: str) -> None:
     with pytest.raises(MigrationNeeded, match=f"is empty and this version wants {HEAD}"):
-        Store.open(database_url)
+        Store.open(empty_database_url)
 
 
-def test_a_store_of_a_newer_version_is_neither_opened_nor_touched(database_url: str) -> None:
-    migrate(database_url)
-    database = Database(database_url)
+def test_a_store_of_a_newer_version_is_neither_opened_nor_touched(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    database = Database(empty_database_url)
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     database.close()
     for attempt in (Store.open, migrate):
         with pytest.raises(MigrationNeeded, match="is at migration 9999"):
-            attempt(database_url)
+            attempt(empty_database_url)
 
 
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Any) -> None:
@@ -155,14 +155,14 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Any) -> None:
 
 
 def test_a_new_file_that_another_process_is_opening_is_waited_for(
-    sqlite_url: str, tmp_path: Any
+    empty_sqlite_url: str, tmp_path: Any
 ) -> None:
     other = sqlite3.connect(tmp_path / "penstock.db", check_same_thread=False)
     other.execute("CREATE TABLE t (x)")
     other.execute("BEGIN IMMEDIATE")
     leaving = threading.Timer(0.2, other.close)
     leaving.start()
-    assert migrate(sqlite_url) is None
+    assert migrate(empty_sqlite_url) is None
     leaving.join()
 
 

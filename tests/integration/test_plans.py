@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import Connection, event
 
 import penstock.checkpoints
-from penstock.checkpoints import Store, migrate
+from penstock.checkpoints import Store
 from penstock.checkpoints.statements import Prepared, raw
 from penstock.contracts.ids import WorkerId
 from penstock.runs.sweeping import sweep
+from support.databases import migrated_sqlite
 from support.runs import NOW
 
 BY_STATE_ALONE = "(status=?)"
@@ -37,8 +38,7 @@ STATEMENTS = dict(prepared())
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('plans') / 'penstock.db'}"
-    migrate(url)
+    url = migrated_sqlite(tmp_path_factory.mktemp("plans"))
     with Store.open(url) as store:
         yield store
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from penstock.checkpoints import Store, migrate, policies
+from penstock.checkpoints import Store, policies
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import PolicyChanged
 from penstock.contracts.policy import PolicyFile, PolicySetName, PolicySource, PolicyVersion
@@ -46,7 +46,6 @@ def test_a_version_comes_back_with_its_text(store: Store) -> None:
 
 
 def test_workers_that_start_at_once_load_one_version(database_url: str) -> None:
-    migrate(database_url)
     found: list[tuple[PolicyVersion, bool]] = []
 
     def start(begin: threading.Barrier, number: int) -> None:
@@ -60,7 +59,6 @@ def test_workers_that_start_at_once_load_one_version(database_url: str) -> None:
 
 
 def test_workers_with_different_policies_load_one_version_each(database_url: str) -> None:
-    migrate(database_url)
     found: list[tuple[PolicyVersion, bool]] = []
 
     def start(begin: threading.Barrier, number: int) -> None:
@@ -111,7 +109,6 @@ def test_candidate_replaces_nothing_that_its_maker_has_not_seen(
 
 
 def test_of_those_who_replace_a_version_at_once_one_does(database_url: str) -> None:
-    migrate(database_url)
     with Store.open(database_url) as store:
         seen = load(store, "// one")[0].source.digest
     done: list[PolicyVersion] = []

@@ -8,7 +8,7 @@ import pytest
 from psycopg.errors import CheckViolation
 from sqlalchemy import Connection, insert, select
 
-from penstock.checkpoints import Store, gates, leases, migrate, runs
+from penstock.checkpoints import Store, gates, leases, runs
 from penstock.checkpoints import schema as tables
 from penstock.checkpoints.runs import cancel, claim, park
 from penstock.contracts.errors import IllegalTransition, UnknownRun
@@ -194,7 +194,6 @@ def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
 
 
 def test_a_claim_finds_what_is_live_on_a_thread_by_its_index(sqlite_url: str) -> None:
-    migrate(sqlite_url)
     with Store.open(sqlite_url) as store:
 
         def plan(connection: Connection) -> str:

@@ -14,13 +14,14 @@ from langgraph.store.memory import InMemoryStore
 from langgraph.types import interrupt
 from pydantic import BaseModel
 
-from penstock.checkpoints import Checkpointer, Store, migrate
+from penstock.checkpoints import Checkpointer, Store
 from penstock.checkpoints.writer import Writer
 from penstock.contracts.run import ENDED, FailureCode, Run, RunStatus
 from penstock.contracts.step import StepKind, StepStatus
 from penstock.graphs import Catalog, Graph, declare
 from penstock.runs import BlockingRuntime, Pace, Worker
 from support.allowing import OPEN
+from support.databases import migrated_sqlite
 from support.shops import Shop, chain_of
 
 
@@ -286,8 +287,7 @@ async def test_a_synchronous_node_that_writes_to_its_stream_is_heard_of(store: S
 def test_a_node_that_blocks_the_loop_keeps_its_leases_and_is_then_taken_over(
     tmp_path: Path,
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'penstock.db'}"
-    migrate(url)
+    url = migrated_sqlite(tmp_path)
     blocked, go_on = threading.Event(), threading.Event()
     began_s = 0.0
 
@@ -344,7 +344,6 @@ def test_a_node_that_blocks_the_loop_keeps_its_leases_and_is_then_taken_over(
 
 
 def test_a_script_starts_waits_and_decides_without_a_loop(sqlite_url: str) -> None:
-    migrate(sqlite_url)
     with Store.open(sqlite_url) as store:
         shop = Shop(store, chain(first, ask))
         with BlockingRuntime(shop.runtime) as runtime:

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, event
 
-from penstock.checkpoints import budgets, migrate, runs, steps
+from penstock.checkpoints import budgets, runs, steps
 from penstock.checkpoints.database import Database
 from penstock.contracts.budget import Budget, Unit, run_account
 from penstock.contracts.clock import SystemClock
@@ -27,6 +27,7 @@ from penstock.contracts.signals import BudgetExhausted
 from penstock.contracts.step import Step, StepKind, StepStatus
 from penstock.runs.allowance import allowance_of
 from penstock.runs.segment import Segment
+from support.databases import migrated_sqlite
 from support.runs import NOW, Runs
 from support.spenders import own_account
 
@@ -167,8 +168,7 @@ def not_to_wait(driver: Any, _: object) -> None:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Any]:
     """The machine on a database of its own."""
-    url = f"sqlite:///{tmp_path / 'penstock.db'}"
-    migrate(url)
+    url = migrated_sqlite(tmp_path)
     database = Database(url)
     event.listen(database.engine, "connect", not_to_wait)
     yield type("Machine", (StepMachine,), {"database": database})

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from penstock.checkpoints import Store, migrate, writer
+from penstock.checkpoints import Store, writer
 from penstock.checkpoints.schema import policy_activations
 from penstock.checkpoints.statements import raw
 from penstock.checkpoints.writer import BATCH_LIMIT
 from penstock.contracts.errors import StoreBroken, StoreBusy, WriterStopped
 from penstock.contracts.signals import LeaseLost
+from support.databases import DISK
 from support.faults import CommitFails, Held
 from support.postgres import PostgresCluster, find_postgres
 from support.runs import NOW
@@ -171,7 +172,6 @@ def test_an_event_loop_that_is_gone_does_not_hurt_the_writer(store: Store) -> No
 
 
 def test_closing_finishes_what_was_handed_in(database_url: str) -> None:
-    migrate(database_url)
     store = Store.open(database_url)
     futures = [store.post(add(str(number))) for number in range(20)]
     store.close()
@@ -181,7 +181,6 @@ def test_closing_finishes_what_was_handed_in(database_url: str) -> None:
 
 
 def test_a_closed_store_refuses_writes_and_says_so(database_url: str) -> None:
-    migrate(database_url)
     store = Store.open(database_url)
     store.close()
     with pytest.raises(WriterStopped, match="it was closed"):
@@ -215,7 +214,6 @@ def test_a_writer_that_dies_fails_everybody_waiting_and_everybody_later(
 
 
 def test_a_locked_database_fails_with_a_sentence_and_writes_nothing(sqlite_url: str) -> None:
-    migrate(sqlite_url)
     with Store.open(sqlite_url) as other, Store.open(sqlite_url, busy_timeout_s=0.05) as store:
         held = Held(other)
         with pytest.raises(StoreBusy, match="locked by another process") as caught:
@@ -227,7 +225,6 @@ def test_a_locked_database_fails_with_a_sentence_and_writes_nothing(sqlite_url: 
 
 
 def test_two_processes_write_in_turns(database_url: str) -> None:
-    migrate(database_url)
 
     def count_up(connection: Connection) -> int:
         before = connection.execute(
@@ -249,11 +246,10 @@ async def test_a_server_that_comes_back_is_worked_with_again() -> None:
     binaries = find_postgres()
     if binaries is None:
         pytest.skip("PostgreSQL's server programs were not found: install postgresql")
-    cluster = PostgresCluster(binaries)
+    cluster = PostgresCluster(binaries, folder=DISK, is_durable=True)
     cluster.start()
     try:
         url = cluster.create_database()
-        migrate(url)
         with Store.open(url) as store:
             store.write_blocking(add("before"))
             assert actions(store) == await store.read(found) == ["before"]
@@ -295,7 +291,6 @@ async def test_a_query_that_raises_spoils_no_later_one(store: Store) -> None:
 
 
 async def test_a_read_on_postgresql_cannot_write(postgresql_url: str) -> None:
-    migrate(postgresql_url)
     with Store.open(postgresql_url) as store:
         with pytest.raises(DBAPIError, match="read-only"):
             await store.read(add("sneaked in"))

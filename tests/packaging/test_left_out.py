@@ -18,7 +18,7 @@ def test_that_runs(): pass
 @pytest.mark.parametrize("number", [1, 2])
 def test_that_lacks_something(number): pytest.skip("the moon is not full")
 
-@pytest.mark.chaos_long
+@pytest.mark.nightly
 def test_that_is_long(): pass
 """
 WHOLE = "import pytest; pytest.skip('no moon at all', allow_module_level=True)"
@@ -28,6 +28,11 @@ COMPLETE = "def test_that_runs(): pass"
 def test_session_in_ci_fails_when_a_test_is_skipped(tmp_path: Path) -> None:
     ended = _run(tmp_path, SKIPPED, ci="true")
     assert ended.returncode == pytest.ExitCode.TESTS_FAILED
+
+
+def test_session_on_many_cores_says_what_was_not_asked_for(tmp_path: Path) -> None:
+    ended = _run(tmp_path, SKIPPED, ci="", options=("-n", "2"))
+    assert "not asked for: 1 test: `make nightly` runs them" in ended.stdout
 
 
 def test_session_in_ci_on_many_cores_fails_when_a_test_is_skipped(tmp_path: Path) -> None:
@@ -50,7 +55,7 @@ def test_session_elsewhere_passes_and_says_what_was_left_out_and_why(tmp_path: P
     assert ended.returncode == pytest.ExitCode.OK
     assert "left out: 2 tests: the moon is not full" in ended.stdout
     assert "test_1.py: no moon at all" in ended.stdout
-    assert "not asked for: 1 test: `make chaos` runs them" in ended.stdout
+    assert "not asked for: 1 test: `make nightly` runs them" in ended.stdout
 
 
 def _run(

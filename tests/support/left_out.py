@@ -1,11 +1,12 @@
 """Say which tests were left out and why; with CI set, leaving one out fails the session."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
-LONG = "chaos_long"
+LONG = "nightly"
 
 
 class LeftOut:
@@ -27,12 +28,21 @@ class LeftOut:
             self._reasons[f"{report.nodeid}: {_reason(report)}"] += 1
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Count the long tests that only `make chaos` runs."""
+        """Count the long tests that only `make nightly` runs."""
         self._long_count += sum(1 for item in items if item.get_closest_marker(LONG))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over the count of a process of pytest-xdist; each has deselected the same tests."""
+        output: Mapping[str, int] = getattr(node, "workeroutput", {})
+        self._long_count = max(self._long_count, output.get(LONG, 0))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Fail a session that would have passed with tests left out, where CI reads the result."""
+        output: dict[str, int] | None = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output[LONG] = self._long_count
         if self._in_ci and self._reasons and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -42,7 +52,7 @@ class LeftOut:
             terminalreporter.section("not run")
         if self._long_count:
             long = _tests(self._long_count)
-            terminalreporter.line(f"not asked for: {long}: `make chaos` runs them")
+            terminalreporter.line(f"not asked for: {long}: `make nightly` runs them")
         for reason, count in sorted(self._reasons.items()):
             terminalreporter.line(f"left out: {_tests(count)}: {reason}", yellow=True)
         if self._in_ci and self._reasons:

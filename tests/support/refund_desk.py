@@ -17,11 +17,12 @@ from langchain_core.messages import AIMessage
 
 from desk.graph import graph
 from desk.settings import home
-from penstock.checkpoints import Store, migrate
+from penstock.checkpoints import Store
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.run import Run, RunStatus
 from penstock.policies import People
 from support.checkout import ROOT, import_path
+from support.databases import migrated_sqlite
 from support.shops import Shop
 
 Question = Mapping[str, Any]
@@ -87,7 +88,8 @@ def desk(*, policy: Path | None = None, people: People | None = None) -> Generat
     `policy` is the folder of another policy than the desk's own.
     """
     url = store_url()
-    migrate(url)
+    if not (home() / "penstock.db").exists():
+        migrated_sqlite(home())
     ours = graph if policy is None else replace(graph, policy=policy)
     with Store.open(url) as store:
         yield Shop(store, ours, people=people)

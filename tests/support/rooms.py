@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 from playwright.async_api import Page
 
-from penstock.checkpoints import Checkpointer, Store, migrate
+from penstock.checkpoints import Checkpointer, Store
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import Catalog
@@ -24,6 +24,7 @@ from penstock.policies import Directory
 from penstock.runs import Approvals, Runtime
 from penstock.ui.accounts import Accounts
 from support.checkout import import_path
+from support.databases import migrated_sqlite
 from support.projects import Project
 
 PASSWORD = "a password of the tests"  # noqa: S105  (it opens nothing else)
@@ -187,8 +188,7 @@ def make_project(folder: Path) -> dict[str, str]:
     project.write("people.toml", PEOPLE)
     names = ("paying", "wiring", "asking", "slow")
     project.manifest({name: f"./desk.py:{name}" for name in names})
-    url = f"sqlite:///{folder / 'penstock.db'}"
-    migrate(url)
+    url = migrated_sqlite(folder)
     return {
         "PENSTOCK_STORE_URL": url,
         "PENSTOCK_GRAPHS": str(folder / "langgraph.json"),

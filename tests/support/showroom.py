@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from penstock.checkpoints import Checkpointer, Store, migrate
+from penstock.checkpoints import Checkpointer, Store
 from penstock.checkpoints.schema import gates, runs
 from penstock.contracts.gate import Channel, GateStatus
 from penstock.contracts.run import Run, RunMode, RunStatus
@@ -22,6 +22,7 @@ from penstock.graphs import Catalog
 from penstock.policies import Directory
 from penstock.runs import Approvals, Runtime
 from support.checkout import ROOT, import_path
+from support.databases import migrated_sqlite
 from support.projects import Project
 from support.rooms import ALLOW, GATES, GRAPHS, WITHIN_S, started
 
@@ -90,8 +91,7 @@ def project(folder: Path) -> dict[str, str]:
     graphs = {name: f"./shown.py:{name}" for name in own}
     graphs["refund_desk"] = f"{DESK / 'desk' / 'graph.py'}:graph"
     ours.manifest(graphs, dependencies=[".", os.path.relpath(DESK, folder)])
-    url = f"sqlite:///{folder / 'penstock.db'}"
-    migrate(url)
+    url = migrated_sqlite(folder)
     return {
         "PENSTOCK_STORE_URL": url,
         "PENSTOCK_GRAPHS": str(folder / "langgraph.json"),

@@ -14,7 +14,7 @@ import pytest
 
 from support.checkout import ROOT
 
-pytestmark = [pytest.mark.chaos_long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]
 
 PYTHON = Path(
     os.environ.get("PENSTOCK_AGENTDOJO_PYTHON") or ROOT / ".venv-agentdojo" / "bin" / "python"

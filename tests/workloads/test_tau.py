@@ -16,7 +16,7 @@ import pytest
 
 from support.checkout import ROOT, import_path
 
-pytestmark = [pytest.mark.chaos_long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(600)]
 
 WORKER = Path(__file__).parent / "tau_worker.py"
 HARNESS = Path(os.environ.get("PENSTOCK_WORKLOADS") or ROOT.parent / "shared" / "workloads")

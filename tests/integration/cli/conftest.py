@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.allowing import OPEN
+from support.databases import migrated_sqlite
 from support.desk import CommandLine
 
 
@@ -33,5 +34,5 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLi
 def cli(empty: CommandLine) -> CommandLine:
     """The command line in a project with a store."""
     empty.make_project()
-    assert empty("migrate").code == 0
+    migrated_sqlite(empty.folder)
     return empty

@@ -306,9 +306,9 @@ def test_variables_of_the_project_are_set_before_its_graphs_are_imported(
 
 
 def test_the_same_commands_work_on_postgresql(
-    cli: CommandLine, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+    cli: CommandLine, empty_postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PENSTOCK_STORE_URL", postgresql_url)
+    monkeypatch.setenv("PENSTOCK_STORE_URL", empty_postgresql_url)
     assert cli("runs").code == 4
     assert cli.json("migrate")["before"] is None
     run_id = cli("run", "asking", '{"name": "Ada"}', "--wait", "--json").data["run"]["id"]

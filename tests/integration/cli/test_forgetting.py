@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.allowing import DESK
+from support.databases import migrated_sqlite
 from support.desk import CommandLine
 
 CANARY = "canary-4711-" * 3
@@ -55,7 +56,7 @@ def desk(empty: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     empty.project.write("paying.py", PAYING)
     empty.project.manifest({"desk": "./paying.py:graph"})
     monkeypatch.setenv("PENSTOCK_POLICY", str(DESK))
-    assert empty("migrate").code == 0
+    migrated_sqlite(empty.folder)
     return empty
 
 

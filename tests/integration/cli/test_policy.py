@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.allowing import DESK, OPEN
+from support.databases import migrated_sqlite
 from support.desk import CommandLine
 
 PAYING = """
@@ -62,7 +63,7 @@ def desk(empty: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     empty.project.write("paying.py", PAYING)
     empty.project.manifest({"desk": "./paying.py:graph"})
     monkeypatch.setenv("PENSTOCK_POLICY", str(DESK))
-    assert empty("migrate").code == 0
+    migrated_sqlite(empty.folder)
     return empty
 
 

@@ -19,7 +19,7 @@ from langgraph.types import interrupt
 from pydantic_core import from_json
 from sqlalchemy import update
 
-from penstock.checkpoints import Store, gates, migrate, policies
+from penstock.checkpoints import Store, gates, policies
 from penstock.checkpoints.schema import gates as gates_table
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import GateClosed, VoteRefused
@@ -44,7 +44,6 @@ from support.shops import Shop, chain_of
 @pytest.fixture
 def sqlite_store(sqlite_url: str) -> Iterator[Store]:
     """A store for what is tried in every order."""
-    migrate(sqlite_url)
     with Store.open(sqlite_url) as opened:
         yield opened
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, field_validator
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
 
-from penstock.checkpoints import Store, gates, migrate, runs
+from penstock.checkpoints import Store, gates, runs
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.errors import InvalidAnswer, StoreBroken
 from penstock.contracts.gate import Gate, GateKind, GateStatus
@@ -120,7 +120,6 @@ def booking(kind: str, booked: list[str]) -> BaseTool:
 @pytest.fixture
 def sqlite_store(sqlite_url: str) -> Iterator[Store]:
     """A store for what is tried in every order."""
-    migrate(sqlite_url)
     with Store.open(sqlite_url) as opened:
         yield opened
 

@@ -17,7 +17,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from pydantic import BaseModel
 
-from penstock.checkpoints import Store, migrate
+from penstock.checkpoints import Store
 from penstock.contracts.run import RunStatus
 from penstock.contracts.trace import TraceContent
 from penstock.nodes import Permanent, tool
@@ -124,7 +124,6 @@ class Account(BaseModel):
 @pytest.fixture
 def store(sqlite_url: str) -> Iterator[Store]:
     """A store; what leaves the process is the same on every database."""
-    migrate(sqlite_url)
     with Store.open(sqlite_url) as opened:
         yield opened
 

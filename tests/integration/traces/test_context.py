@@ -6,7 +6,7 @@ from typing import TypedDict
 import pytest
 from opentelemetry.propagate import inject
 
-from penstock.checkpoints import Store, migrate
+from penstock.checkpoints import Store
 from penstock.contracts.errors import InvalidInput
 from penstock.contracts.run import RunStatus
 from penstock.nodes import Tool, tool
@@ -29,7 +29,6 @@ async def speak(_: State) -> State:
 @pytest.fixture
 def store(sqlite_url: str) -> Iterator[Store]:
     """A store; where a context comes from has nothing to do with it."""
-    migrate(sqlite_url)
     with Store.open(sqlite_url) as opened:
         yield opened
 

@@ -13,7 +13,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from penstock.checkpoints import Store, migrate
+from penstock.checkpoints import Store
 from penstock.contracts.run import RunStatus
 from penstock.runs.settings import Otlp
 from penstock.traces import trace_hex
@@ -35,7 +35,6 @@ async def speak(_: State) -> State:
 @pytest.fixture
 def store(sqlite_url: str) -> Iterator[Store]:
     """A store; where traces go has nothing to do with it."""
-    migrate(sqlite_url)
     with Store.open(sqlite_url) as opened:
         yield opened
 

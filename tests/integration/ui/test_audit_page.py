@@ -10,7 +10,7 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from penstock.checkpoints import audit, forgetting, migrate
+from penstock.checkpoints import audit, forgetting
 from penstock.checkpoints.audit import shipping
 from penstock.checkpoints.schema import audit_heads
 from penstock.contracts.audit import AuditEvent, ChainedEvent, rehashed
@@ -33,7 +33,6 @@ SLICES = 40
 @pytest.fixture
 def desk(sqlite_url: str) -> Iterator[Desk]:
     """A room over a store with nothing in it."""
-    migrate(sqlite_url)
     with open_pages(sqlite_url) as opened:
         yield opened
 

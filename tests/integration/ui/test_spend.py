@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from penstock.checkpoints import migrate
 from penstock.contracts.budget import (
     Account,
     AccountKind,
@@ -27,7 +26,6 @@ from support.spending import Spender, came_to_a_cap, hold, spender, tokens, use
 @pytest.fixture
 def desk(sqlite_url: str) -> Iterator[Desk]:
     """A room over a store with nothing in it."""
-    migrate(sqlite_url)
     with open_pages(sqlite_url) as opened:
         yield opened
 
