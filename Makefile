@@ -21,11 +21,11 @@ demo: runtime ## Set up and run the refund desk, a whole example
 	$(BIN)/python examples/refund_desk/demo.py
 
 test: system dev phoenix lint types layers ## Check everything that a change could break, in twenty minutes
-	$(BIN)/pytest $(PARALLEL)
+	$(BIN)/pytest $(PARALLEL) tests tests/mutants
 
 nightly: system dev phoenix dojo lint types layers ## Check everything: long storms, all mutants, coverage
 	$(BIN)/pytest $(PARALLEL) --ignore=tests/mutants --cov -m "nightly or not nightly" --timeout=1800
-	$(BIN)/pytest $(PARALLEL) tests/mutants --all-mutants
+	$(BIN)/pytest -n auto --dist worksteal tests/mutants --all-mutants --record-all-killed
 
 check: dev lint types layers unit ## Check what takes seconds; run it before each commit
 
