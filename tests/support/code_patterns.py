@@ -30,6 +30,11 @@ class Fit:
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     anything: Sequence[Sequence[ast.AST]] = ()
 
+    @property
+    def renamed_count(self) -> int:
+        """How many names of the pattern are others in the code."""
+        return sum(1 for wanted, there in self.names.items() if wanted != there)
+
     def naming(self, wanted: str, there: str) -> "Fit | None":
         """Let one name stand for another; each stands for one and has one that stands for it."""
         known = self.names.get(wanted)

@@ -82,7 +82,7 @@ class Code:
         return [place for place in found if f".{place.name}".endswith(f".{name}")]
 
     def find(self, mutant: Mutant) -> tuple[Place, Match]:
-        """Return the one place of a mutant, where its names are used or others for all of them.
+        """Return the one place of a mutant: where its names are used, or else the fewest others.
 
         Raises:
             Misfit: there is none, or more than one.
@@ -91,8 +91,10 @@ class Code:
         places = self.places(mutant.at)
         for may_rename in (False, True):
             found = _matches(change, places, may_rename=may_rename)
-            if len(found) == 1:
-                return found[0]
+            fewest = min((match.fit.renamed_count for _, match in found), default=0)
+            nearest = [each for each in found if each[1].fit.renamed_count == fewest]
+            if len(nearest) == 1:
+                return nearest[0]
             if found:
                 break
         raise Misfit(self._misfit(mutant, places, found))
