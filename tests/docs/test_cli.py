@@ -80,7 +80,7 @@ def test_nothing_but_the_settings_reads_the_environment() -> None:
     }
     # The command line sets LangGraph's switch and the project's variables, and reads none; secrets
     # are no settings, and are read when a tool runs. A tool's own process is given a clean one.
-    assert touching == {"app.py", "desk.py", "secrets.py", "environment.py"}
+    assert touching == {"app.py", "project.py", "secrets.py", "environment.py"}
 
 
 def _commands(group: Any) -> list[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 from support.mutants import Mutant
 
-EXPORT = "tests/integration/test_dossier.py"
+EXPORT = "tests/integration/cli/test_run_export.py"
 FORKS = "tests/integration/test_forks.py"
 STATES = "tests/integration/test_states.py"
 PAGE = "tests/integration/ui/test_run.py"
@@ -152,7 +152,7 @@ MUTANTS = [
     ),
     Mutant(
         "an exported run shows what contracts mark",
-        at="dossier",
+        at="run_document",
         old="(masked,) = masking.masked(to_jsonable_python(told, fallback=repr))",
         new="masked: Any = to_jsonable_python(told, fallback=repr)",
         killed_by=[f"{EXPORT}::test_what_contracts_mark_is_nowhere_in_it"],

@@ -12,8 +12,8 @@ from streamlit.util import calc_hash
 
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import Desk, open_desk
 from penstock.ui.front import Front, open_front
+from penstock.ui.project import Project, open_project
 from penstock.ui.serving import SCRIPT
 from support.rooms import make_project
 
@@ -32,27 +32,27 @@ groups = ["admins"]
 
 
 @contextmanager
-def open_empty(folder: Path) -> Generator[Desk]:
+def open_empty(folder: Path) -> Generator[Project]:
     """Open a room without a login over an empty store of a tenant of its own."""
     told = make_project(folder)
     settings = Settings(store_url=told["PENSTOCK_STORE_URL"], tenant=TENANT)
-    with open_desk(settings, Catalog.of()) as desk:
+    with open_project(settings, Catalog.of()) as desk:
         show_to(desk, login())
         yield desk
 
 
 @contextmanager
-def open_strict(desk: Desk, folder: Path, person: str) -> Generator[Desk]:
+def open_strict(desk: Project, folder: Path, person: str) -> Generator[Project]:
     """Open the same store to somebody of a file: olga operates, ann is an admin, vera looks."""
     people = folder / "strict.toml"
     people.write_text(PEOPLE)
     settings = desk.settings.model_copy(update={"people": people})
-    with open_desk(settings, desk.catalog) as strict:
+    with open_project(settings, desk.catalog) as strict:
         show_to(strict, person)
         yield strict
 
 
-def show_to(desk: Desk, person: str) -> None:
+def show_to(desk: Project, person: str) -> None:
     """Have the pages be seen by somebody."""
     open_front(Front(desk=desk, person=person, sessions=None, graphs_missing=None))
 

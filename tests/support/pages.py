@@ -12,8 +12,8 @@ from streamlit.util import calc_hash
 
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import Desk, open_desk
 from penstock.ui.front import Front, open_front
+from penstock.ui.project import Project, open_project
 from penstock.ui.serving import SCRIPT
 
 PATIENCE_S = 60
@@ -22,10 +22,10 @@ PATIENCE_S = 60
 @contextmanager
 def open_pages(
     url: str, *, person: str | None = None, tenant: str = "acme", **told: Any
-) -> Generator[Desk]:
+) -> Generator[Project]:
     """Have the pages show the store at `url`, to root's login or to a person."""
     settings = Settings(store_url=url, tenant=tenant).model_copy(update=told)
-    with open_desk(settings, Catalog.of()) as desk:
+    with open_project(settings, Catalog.of()) as desk:
         who = person or pwd.getpwuid(os.getuid()).pw_name
         open_front(Front(desk=desk, person=who, sessions=None, graphs_missing=None))
         yield desk

@@ -14,8 +14,8 @@ from penstock.contracts.ids import RunId, ThreadId, new_run_id
 from penstock.contracts.run import NewRun, WhenBusy
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import Desk, open_desk
 from penstock.ui.front import Front, open_front
+from penstock.ui.project import Project, open_project
 from penstock.ui.serving import SCRIPT
 from support.rooms import make_project
 from support.runs import NOW
@@ -28,18 +28,18 @@ groups = ["admins"]
 
 
 @contextmanager
-def policed(folder: Path, *, at_hand: bool = True) -> Generator[Desk]:
+def policed(folder: Path, *, at_hand: bool = True) -> Generator[Project]:
     """Open the desk of a project; its graphs may not be at hand."""
     told = make_project(folder)
     people = folder / "people.toml"
     people.write_text(people.read_text() + ADMINS)
     settings = Settings(store_url=told["PENSTOCK_STORE_URL"], people=people)
     catalog = Catalog.load(folder / "langgraph.json") if at_hand else Catalog.of()
-    with open_desk(settings, catalog) as desk:
+    with open_project(settings, catalog) as desk:
         yield desk
 
 
-def as_person(desk: Desk, person: str) -> None:
+def as_person(desk: Project, person: str) -> None:
     """Have somebody look from now on."""
     missing = None if list(desk.catalog) else "No `langgraph.json`."
     open_front(Front(desk=desk, person=person, sessions=None, graphs_missing=missing))
@@ -99,7 +99,7 @@ def has_button(app: AppTest, label: str) -> bool:
     return any(each.label == label for each in app.button)
 
 
-def start_run(desk: Desk, graph: str) -> RunId:
+def start_run(desk: Project, graph: str) -> RunId:
     """Write a run of a graph down."""
     run_id = new_run_id(NOW)
     new = NewRun(

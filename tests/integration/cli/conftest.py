@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from support.allowing import OPEN
+from support.command_line import CommandLine
 from support.databases import migrated_sqlite
-from support.desk import CommandLine
 
 
 @pytest.fixture

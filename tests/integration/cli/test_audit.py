@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from penstock.checkpoints import Store
 from penstock.contracts.audit import canonical
 from support import chains
-from support.desk import CommandLine
+from support.command_line import CommandLine
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from penstock.checkpoints import Store, budgets
 from penstock.contracts.budget import Account, AccountKind, Amounts, Budget, HoldKind, run_account
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Fence
-from penstock.ui.cli.desk import read_settings
-from support.desk import CommandLine
+from penstock.ui.project import read_settings
+from support.command_line import CommandLine
 from support.spenders import dollars
 
 

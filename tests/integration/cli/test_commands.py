@@ -7,7 +7,7 @@ import pytest
 
 from penstock.nodes.isolation import available
 from penstock.ui.cli.beginning import COMMAND
-from support.desk import CommandLine
+from support.command_line import CommandLine
 
 YES = '{"approved": true}'
 

@@ -14,7 +14,7 @@ import pytest
 
 from penstock.ui.dev import environment, phoenix, ports
 from support.checkout import ROOT
-from support.desk import CommandLine, ended, until_there
+from support.command_line import CommandLine, ended, until_there
 from support.processes import until_gone
 
 ALONE = ("--no-ui", "--no-phoenix")

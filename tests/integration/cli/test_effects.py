@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support.desk import CommandLine
+from support.command_line import CommandLine
 
 PROBED = """
 from pathlib import Path

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.desk import CommandLine
+from support.command_line import CommandLine
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from support.allowing import DESK
+from support.command_line import CommandLine
 from support.databases import migrated_sqlite
-from support.desk import CommandLine
 
 CANARY = "canary-4711-" * 3
 PAYING = """

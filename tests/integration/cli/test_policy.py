@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from support.allowing import DESK, OPEN
+from support.command_line import CommandLine
 from support.databases import migrated_sqlite
-from support.desk import CommandLine
 
 PAYING = """
 from typing import TypedDict

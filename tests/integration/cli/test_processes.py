@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from support.checkout import import_path
-from support.desk import CommandLine, ended, until_there
+from support.command_line import CommandLine, ended, until_there
 
 
 def test_a_worker_gives_its_run_back_at_the_first_sigterm(cli: CommandLine) -> None:

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from support.desk import CommandLine
+from support.command_line import CommandLine
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.desk import CommandLine
+from support.command_line import CommandLine
 
 TOOLS = '''
 from langchain_core.tools import tool as plain

@@ -6,7 +6,7 @@ import signal
 from penstock.contracts.ids import RunId
 from penstock.traces import trace_hex
 from support.collectors import http_collector
-from support.desk import CommandLine, ended, until_there
+from support.command_line import CommandLine, ended, until_there
 
 
 def test_a_worker_that_is_told_to_end_loses_no_span(cli: CommandLine) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from support.desk import CommandLine, ended, until_there
+from support.command_line import CommandLine, ended, until_there
 
 SOON_S = 60.0
 

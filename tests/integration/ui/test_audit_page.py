@@ -20,7 +20,7 @@ from penstock.contracts.watch import EventFilter
 from penstock.runs.heads import Signer, make_key
 from penstock.ui.cli.app import app
 from penstock.ui.cli.auditing import lines
-from penstock.ui.cli.desk import Desk
+from penstock.ui.project import Project
 from support import chains
 from support.chains import Tamper, change, remove, set_head
 from support.pages import cells, look_at, open_pages, people, said
@@ -31,7 +31,7 @@ SLICES = 40
 
 
 @pytest.fixture
-def desk(sqlite_url: str) -> Iterator[Desk]:
+def desk(sqlite_url: str) -> Iterator[Project]:
     """A room over a store with nothing in it."""
     with open_pages(sqlite_url) as opened:
         yield opened
@@ -58,7 +58,7 @@ def told(page: str) -> str:
     return page.replace("\\", "").replace("\u2060", "")
 
 
-def test_empty_chain_says_what_would_appear(desk: Desk) -> None:
+def test_empty_chain_says_what_would_appear(desk: Project) -> None:
     app = look_at("audit")
     assert "Nothing was recorded yet" in said(app)
     assert "There is no event yet" in said(app)
@@ -66,7 +66,7 @@ def test_empty_chain_says_what_would_appear(desk: Desk) -> None:
     assert desk.settings.tenant == "acme"
 
 
-def test_chain_is_verified_and_then_only_what_came_since(desk: Desk) -> None:
+def test_chain_is_verified_and_then_only_what_came_since(desk: Project) -> None:
     chains.tell(desk.store, *"abc")
     app = look_at("audit")
     assert "Not verified yet" in said(app)
@@ -84,7 +84,7 @@ def test_chain_is_verified_and_then_only_what_came_since(desk: Desk) -> None:
 
 
 def test_what_the_command_line_has_verified_is_shown(
-    desk: Desk, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    desk: Project, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chains.tell(desk.store, *"abc")
     monkeypatch.setenv("PENSTOCK_STORE_URL", sqlite_url)
@@ -132,7 +132,7 @@ ATTACKS: dict[str, tuple[Tamper, str]] = {
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda name: name.replace(" ", "_"))
 @pytest.mark.parametrize("is_known", [False, True], ids=["new", "verified_before"])
 def test_it_is_said_where_the_chain_is_broken_when(
-    desk: Desk, sqlite_url: str, attack: str, *, is_known: bool
+    desk: Project, sqlite_url: str, attack: str, *, is_known: bool
 ) -> None:
     chains.tell(desk.store, *"abcde")
     if is_known:
@@ -148,7 +148,7 @@ def test_it_is_said_where_the_chain_is_broken_when(
 
 
 def test_chain_that_ends_otherwise_than_its_head_is_broken_at_first_sight(
-    desk: Desk, sqlite_url: str
+    desk: Project, sqlite_url: str
 ) -> None:
     chains.tell(desk.store, *"abcde")
     verify_all()
@@ -157,7 +157,7 @@ def test_chain_that_ends_otherwise_than_its_head_is_broken_at_first_sight(
 
 
 def test_row_that_was_verified_and_is_another_now_is_found_by_looking_on(
-    desk: Desk, sqlite_url: str
+    desk: Project, sqlite_url: str
 ) -> None:
     chains.tell(desk.store, *"abc")
     verify_all()
@@ -168,7 +168,7 @@ def test_row_that_was_verified_and_is_another_now_is_found_by_looking_on(
 
 
 def test_what_is_wrong_stays_said_until_all_of_it_was_looked_at(
-    desk: Desk, sqlite_url: str
+    desk: Project, sqlite_url: str
 ) -> None:
     chains.tell(desk.store, *"abcde")
     (second,) = [row for row in _rows(desk) if row.number == 2]
@@ -181,11 +181,11 @@ def test_what_is_wrong_stays_said_until_all_of_it_was_looked_at(
     assert "broken" not in said(look_at("audit"))
 
 
-def _rows(desk: Desk) -> list[ChainedEvent]:
+def _rows(desk: Project) -> list[ChainedEvent]:
     return desk.store.read_blocking(lambda tx: list(audit.events(tx, "acme")))
 
 
-def test_run_that_was_changed_beside_the_chain_is_found(desk: Desk, sqlite_url: str) -> None:
+def test_run_that_was_changed_beside_the_chain_is_found(desk: Project, sqlite_url: str) -> None:
     run_id = chains.live_through(desk.store)
     assert "Verified up to" in verify_all()
     chains.do(sqlite_url, _sql("UPDATE runs SET epoch = 7"))
@@ -194,13 +194,13 @@ def test_run_that_was_changed_beside_the_chain_is_found(desk: Desk, sqlite_url: 
     assert f"run `{run_id}` is succeeded at epoch 7 in the store" in page
 
 
-def test_missing_triggers_are_said(desk: Desk, sqlite_url: str) -> None:
+def test_missing_triggers_are_said(desk: Project, sqlite_url: str) -> None:
     chains.tell(desk.store, "a")
     chains.do(sqlite_url, _sql("DROP TRIGGER tr_audit_events_update"))
     assert "tr_audit_events_update is missing" in told(said(look_at("audit")))
 
 
-def test_shipments_and_their_failures_are_said(desk: Desk) -> None:
+def test_shipments_and_their_failures_are_said(desk: Project) -> None:
     chains.tell(desk.store, "a")
     assert "No head was signed" in said(look_at("audit"))
     head = desk.store.read_blocking(lambda tx: audit.head(tx, "acme"))
@@ -219,7 +219,7 @@ def test_shipments_and_their_failures_are_said(desk: Desk) -> None:
 
 
 def test_chain_is_held_against_signed_heads_where_they_are_at_hand(
-    desk: Desk, sqlite_url: str, tmp_path: Path
+    desk: Project, sqlite_url: str, tmp_path: Path
 ) -> None:
     chains.tell(desk.store, *"abc")
     head = desk.store.read_blocking(lambda tx: audit.head(tx, "acme"))
@@ -233,7 +233,7 @@ def test_chain_is_held_against_signed_heads_where_they_are_at_hand(
         assert "it is not the row that was signed" in told(verify_all())
 
 
-def test_events_are_searched_and_paged_by_number(desk: Desk) -> None:
+def test_events_are_searched_and_paged_by_number(desk: Project) -> None:
     chains.tell(desk.store, *["a"] * 60, "b")
     app = look_at("audit")
     assert cells(app, 0)["#"] == list(range(61, 11, -1))
@@ -243,7 +243,7 @@ def test_events_are_searched_and_paged_by_number(desk: Desk) -> None:
     assert "No event fits" in said(look_at("audit", actor="nobody"))
 
 
-def test_event_is_shown_whole_with_its_hashes(desk: Desk) -> None:
+def test_event_is_shown_whole_with_its_hashes(desk: Project) -> None:
     run_id = chains.live_through(desk.store)
     opened = next(row for row in _rows(desk) if row.action == "gate.opened")
     app = look_at("audit", event=str(opened.number))
@@ -256,7 +256,7 @@ def test_event_is_shown_whole_with_its_hashes(desk: Desk) -> None:
     assert "There is no event #999" in said(look_at("audit", event="999"))
 
 
-def test_event_that_was_changed_says_so_when_it_is_opened(desk: Desk, sqlite_url: str) -> None:
+def test_event_that_was_changed_says_so_when_it_is_opened(desk: Project, sqlite_url: str) -> None:
     chains.tell(desk.store, *"abc")
     chains.tamper(sqlite_url, change(2, detail="[x](javascript:1)<script>"))
     app = look_at("audit", event="2")
@@ -271,7 +271,7 @@ def test_event_that_was_changed_says_so_when_it_is_opened(desk: Desk, sqlite_url
 HOSTILE = "<img src=x onerror=alert(1)> [click](http://evil.example) **bold** :red[x] $x$"
 
 
-def test_words_of_others_are_words(desk: Desk) -> None:
+def test_words_of_others_are_words(desk: Project) -> None:
     event = AuditEvent(
         tenant="acme",
         at=NOW,
@@ -293,7 +293,7 @@ def test_words_of_others_are_words(desk: Desk) -> None:
     assert [each.value for each in app.text] == [HOSTILE]
 
 
-def test_erased_texts_show_as_erased(desk: Desk) -> None:
+def test_erased_texts_show_as_erased(desk: Project) -> None:
     fence = Runs(desk.store).start("one")
     why = AuditEvent(
         tenant="acme",
@@ -319,7 +319,7 @@ def test_erased_texts_show_as_erased(desk: Desk) -> None:
 
 
 def test_another_tenant_sees_nothing_of_this_one(
-    desk: Desk, sqlite_url: str, tmp_path: Path
+    desk: Project, sqlite_url: str, tmp_path: Path
 ) -> None:
     chains.live_through(desk.store)
     verify_all()
@@ -333,7 +333,7 @@ def test_another_tenant_sees_nothing_of_this_one(
     assert "Verified" not in page
 
 
-def test_what_is_taken_out_can_be_verified_elsewhere(desk: Desk) -> None:
+def test_what_is_taken_out_can_be_verified_elsewhere(desk: Project) -> None:
     chains.tell(desk.store, *"abcab")
     wanted = EventFilter(tenant="acme", action="a")
     found = [json.loads(line) for line in lines(desk.store, wanted, limit=100).splitlines()]

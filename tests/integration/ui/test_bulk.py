@@ -12,20 +12,20 @@ from penstock.checkpoints import runs as run_rows
 from penstock.checkpoints.schema import run_tags, runs
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Failure, FailureCode, RunStatus
-from penstock.ui.cli.desk import Desk
 from penstock.ui.forms import bulk
+from penstock.ui.project import Project
 from support.looking import TENANT, login, look, open_empty, open_strict, said, show_to
 from support.runs import NOW, Runs
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Project]:
     """A room with nothing in it."""
     with open_empty(tmp_path) as opened:
         yield opened
 
 
-def waiting(desk: Desk, thread: str, *, tag: str | None = None) -> RunId:
+def waiting(desk: Project, thread: str, *, tag: str | None = None) -> RunId:
     """Have a run wait."""
     made = Runs(desk.store)
     fence = made.start(thread)
@@ -41,7 +41,7 @@ def waiting(desk: Desk, thread: str, *, tag: str | None = None) -> RunId:
     return fence.run_id
 
 
-def failed(desk: Desk, thread: str, *, redrivable: bool) -> RunId:
+def failed(desk: Project, thread: str, *, redrivable: bool) -> RunId:
     """Have a run fail."""
     fence = Runs(desk.store).start(thread)
     failure = Failure(code=FailureCode.NODE_FAILED, message="broken", redrivable=redrivable)
@@ -51,7 +51,7 @@ def failed(desk: Desk, thread: str, *, redrivable: bool) -> RunId:
     return fence.run_id
 
 
-def status(desk: Desk, run_id: RunId) -> RunStatus:
+def status(desk: Project, run_id: RunId) -> RunStatus:
     return desk.store.read_blocking(lambda connection: run_rows.get(connection, run_id)).status
 
 
@@ -70,7 +70,7 @@ def heads(app: AppTest) -> list[str]:
     return [part.value for part in app.header]
 
 
-def test_what_fits_the_filter_is_looked_over_first_and_then_cancelled(desk: Desk) -> None:
+def test_what_fits_the_filter_is_looked_over_first_and_then_cancelled(desk: Project) -> None:
     mine, other = [waiting(desk, "one", tag="a"), waiting(desk, "two", tag="a")], waiting(desk, "x")
     app = press(look("runs", tags="a"), "Cancel all…")
     assert heads(app) == ["Cancel 2 runs?"]
@@ -86,7 +86,7 @@ def test_what_fits_the_filter_is_looked_over_first_and_then_cancelled(desk: Desk
     assert "Cancel all…" in labels(press(app, "Back to the runs"))
 
 
-def test_what_changes_before_it_is_confirmed_is_left_as_it_is(desk: Desk) -> None:
+def test_what_changes_before_it_is_confirmed_is_left_as_it_is(desk: Project) -> None:
     first, second = waiting(desk, "one"), waiting(desk, "two")
     app = press(look("runs", graph="demo"), "Cancel all…")
     desk.store.write_blocking(lambda tx: run_rows.wake(tx, first, at=NOW, actor="test"))
@@ -95,7 +95,7 @@ def test_what_changes_before_it_is_confirmed_is_left_as_it_is(desk: Desk) -> Non
     assert (status(desk, first), status(desk, second)) == (RunStatus.QUEUED, RunStatus.CANCELLED)
 
 
-def test_two_windows_do_it_once(desk: Desk) -> None:
+def test_two_windows_do_it_once(desk: Project) -> None:
     run_id = waiting(desk, "one")
     windows = [press(look("runs", graph="demo"), "Cancel all…") for _ in range(2)]
     ends = [press(window, "Cancel this run") for window in windows]
@@ -106,11 +106,11 @@ def test_two_windows_do_it_once(desk: Desk) -> None:
     assert Runs(desk.store).told(_fence(desk, run_id)).count("run.cancelled") == 1
 
 
-def _fence(desk: Desk, run_id: RunId) -> Any:
+def _fence(desk: Project, run_id: RunId) -> Any:
     return desk.store.read_blocking(lambda connection: run_rows.get(connection, run_id)).fence
 
 
-def test_redrive_says_what_it_leaves_out_and_why(desk: Desk) -> None:
+def test_redrive_says_what_it_leaves_out_and_why(desk: Project) -> None:
     good, dead = failed(desk, "one", redrivable=True), failed(desk, "two", redrivable=False)
     waiting(desk, "three")
     app = press(look("runs", graph="demo"), "Redrive all…")
@@ -125,7 +125,7 @@ def test_redrive_says_what_it_leaves_out_and_why(desk: Desk) -> None:
 
 
 def test_many_are_done_only_by_who_says_that_all_are_meant(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "SURE", 1)
     ids = [waiting(desk, thread) for thread in ("one", "two")]
@@ -138,7 +138,7 @@ def test_many_are_done_only_by_who_says_that_all_are_meant(
 
 
 def test_who_leaves_in_the_middle_is_asked_before_it_goes_on(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "PORTION", 1)
     ids = [waiting(desk, thread) for thread in ("one", "two", "three")]
@@ -152,7 +152,7 @@ def test_who_leaves_in_the_middle_is_asked_before_it_goes_on(
     assert heads(app) == ["Done: 3 applied, 0 skipped, 0 stale"]
 
 
-def test_nothing_is_offered_for_all_runs_without_a_filter(desk: Desk) -> None:
+def test_nothing_is_offered_for_all_runs_without_a_filter(desk: Project) -> None:
     waiting(desk, "one")
     app = look("runs")
     offered = [each for each in app.button if each.label.endswith("all…")]
@@ -161,7 +161,7 @@ def test_nothing_is_offered_for_all_runs_without_a_filter(desk: Desk) -> None:
 
 
 def test_who_looks_only_is_offered_nothing_and_does_nothing_with_what_another_saw(
-    desk: Desk, tmp_path: Path
+    desk: Project, tmp_path: Path
 ) -> None:
     run_id = waiting(desk, "one")
     with open_strict(desk, tmp_path, "vera") as strict:
@@ -174,7 +174,7 @@ def test_who_looks_only_is_offered_nothing_and_does_nothing_with_what_another_sa
     assert status(desk, run_id) is RunStatus.WAITING
 
 
-def test_amount_that_is_none_is_said_and_not_looked_for(desk: Desk) -> None:
+def test_amount_that_is_none_is_said_and_not_looked_for(desk: Project) -> None:
     waiting(desk, "one")
     app = look("runs", spent="lots")
     assert "is not looked for" in said(app)
@@ -183,7 +183,7 @@ def test_amount_that_is_none_is_said_and_not_looked_for(desk: Desk) -> None:
     assert "No run fits" in said(look("runs", spent="0.50 USD"))
 
 
-def test_filter_of_another_page_can_be_taken_away(desk: Desk) -> None:
+def test_filter_of_another_page_can_be_taken_away(desk: Project) -> None:
     waiting(desk, "one")
     app = look("runs", graph="demo", node="pay", shape="f" * 64)
     assert "No run fits" in said(app)
@@ -192,7 +192,7 @@ def test_filter_of_another_page_can_be_taken_away(desk: Desk) -> None:
     assert "No run fits" not in said(app)
 
 
-def test_whatever_the_address_asks_for_is_no_error(desk: Desk) -> None:
+def test_whatever_the_address_asks_for_is_no_error(desk: Project) -> None:
     waiting(desk, "one")
     for name in (
         "state",

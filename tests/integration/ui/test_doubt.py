@@ -15,7 +15,7 @@ from penstock.contracts.effect import Doubt, Effect, EffectStatus
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.run import RunStatus
 from penstock.contracts.tool import EffectClass
-from penstock.ui.cli.desk import Desk
+from penstock.ui.project import Project
 from support.ledgers import Book, new_effect
 from support.looking import login, look, open_empty, open_strict, said
 from support.runs import NOW, Runs
@@ -36,18 +36,18 @@ SCHEMA = {
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Project]:
     """A room with nothing in it."""
     with open_empty(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-def book(desk: Desk) -> Book:
+def book(desk: Project) -> Book:
     return Book.of(desk.store)
 
 
-def doubt(desk: Desk, key: str = "call-1", **more: Any) -> Effect:
+def doubt(desk: Project, key: str = "call-1", **more: Any) -> Effect:
     """Have a call be in doubt, and its run wait."""
     runs, book = Runs(desk.store), Book.of(desk.store)
     fence = runs.start(key)
@@ -72,7 +72,7 @@ def test_empty_page_says_what_would_appear_and_what_to_do() -> None:
     assert not app.exception
 
 
-def test_page_lists_calls_with_why_they_are_in_doubt(desk: Desk) -> None:
+def test_page_lists_calls_with_why_they_are_in_doubt(desk: Project) -> None:
     doubt(desk, "one")
     doubt(desk, "two", margin_s=600)
     told = said(look("doubt"))
@@ -82,7 +82,7 @@ def test_page_lists_calls_with_why_they_are_in_doubt(desk: Desk) -> None:
     assert "may still happen for" in told
 
 
-def test_one_call_shows_its_evidence(desk: Desk, book: Book) -> None:
+def test_one_call_shows_its_evidence(desk: Project, book: Book) -> None:
     effect = doubt(desk, effect=EffectClass.PROBE, can_be_looked_up=True)
     book.looked_up(effect)
     app = look("doubt", effect=effect.key)
@@ -110,7 +110,7 @@ def test_one_call_shows_its_evidence(desk: Desk, book: Book) -> None:
     ],
 )
 def test_each_answer_says_of_the_call_what_it_means(
-    desk: Desk, book: Book, answer: Doubt, status: EffectStatus
+    desk: Project, book: Book, answer: Doubt, status: EffectStatus
 ) -> None:
     effect = doubt(desk)
     app = look("doubt", effect=effect.key)
@@ -126,7 +126,7 @@ def test_each_answer_says_of_the_call_what_it_means(
     assert gate_of(book).decided_by == login()
 
 
-def test_answer_that_comes_second_is_not_sent_and_says_so(desk: Desk, book: Book) -> None:
+def test_answer_that_comes_second_is_not_sent_and_says_so(desk: Project, book: Book) -> None:
     effect = doubt(desk)
     app = look("doubt", effect=effect.key)
     app = app.radio(key=f"doubt-{gate_of(book).id}").set_value(Doubt.RETRY).run()
@@ -138,13 +138,13 @@ def test_answer_that_comes_second_is_not_sent_and_says_so(desk: Desk, book: Book
     assert not book.get().error_retryable
 
 
-def test_nothing_is_answered_while_the_call_may_still_happen(desk: Desk) -> None:
+def test_nothing_is_answered_while_the_call_may_still_happen(desk: Project) -> None:
     app = look("doubt", effect=doubt(desk, margin_s=600).key)
     assert "Then it can be answered" in said(app)
     assert not app.radio
 
 
-def test_who_is_no_operator_looks_on(desk: Desk, tmp_path: Path) -> None:
+def test_who_is_no_operator_looks_on(desk: Project, tmp_path: Path) -> None:
     effect = doubt(desk)
     with open_strict(desk, tmp_path, "vera"):
         app = look("doubt", effect=effect.key)
@@ -155,7 +155,7 @@ def test_who_is_no_operator_looks_on(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_look_up_is_offered_where_there_is_a_probe_and_wakes_the_run(
-    desk: Desk, book: Book
+    desk: Project, book: Book
 ) -> None:
     plain = doubt(desk, "plain")
     assert not [each for each in look("doubt", effect=plain.key).button if "Look it" in each.label]
@@ -172,7 +172,7 @@ def test_look_up_is_offered_where_there_is_a_probe_and_wakes_the_run(
 
 
 def test_what_a_cancelled_run_has_left_is_answered_by_what_can_still_be_said(
-    desk: Desk, book: Book
+    desk: Project, book: Book
 ) -> None:
     runs = Runs(desk.store)
     fence = runs.start("one")
@@ -190,7 +190,7 @@ def test_what_a_cancelled_run_has_left_is_answered_by_what_can_still_be_said(
     assert not app.exception
 
 
-def test_what_was_resolved_is_told_with_who_said_what(desk: Desk, book: Book) -> None:
+def test_what_was_resolved_is_told_with_who_said_what(desk: Project, book: Book) -> None:
     book.answer(doubt(desk, "one"), Doubt.RETRY, by="olga")
     book.succeed(doubt(desk, "two"))
     (table,) = look("doubt").dataframe

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from penstock.contracts.gate import Gate
-from penstock.ui.cli.desk import Desk
+from penstock.ui.project import Project
 from support.approvals import open_approval, reject
 from support.looking import TENANT, look, open_empty, open_strict, said
 from support.runs import Runs
@@ -27,14 +27,14 @@ BECAUSE = "nobody is to write a rule and decide alone what it asks"
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Project]:
     """A room with nothing in it."""
     with open_empty(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-def gate(desk: Desk) -> Gate:
+def gate(desk: Project) -> Gate:
     """A call that waits for finance."""
     runs = Runs(desk.store)
     fence = runs.start("one")
@@ -44,21 +44,21 @@ def gate(desk: Desk) -> Gate:
     return opened
 
 
-def test_admin_is_told_why_they_do_not_decide(desk: Desk, gate: Gate, tmp_path: Path) -> None:
+def test_admin_is_told_why_they_do_not_decide(desk: Project, gate: Gate, tmp_path: Path) -> None:
     with open_strict(desk, tmp_path, "ann"):
         app = look("gate", gate=gate.id)
         assert BECAUSE in said(app)
         assert not [button for button in app.button if "Approve" in button.label]
 
 
-def test_whoever_only_looks_is_told_who_decides(desk: Desk, gate: Gate, tmp_path: Path) -> None:
+def test_whoever_only_looks_is_told_who_decides(desk: Project, gate: Gate, tmp_path: Path) -> None:
     with open_strict(desk, tmp_path, "vera"):
         told = said(look("gate", gate=gate.id))
         assert "whoever decides here is in **finance**" in told
         assert BECAUSE not in told
 
 
-def test_gate_that_is_closed_says_what_was_asked(desk: Desk, gate: Gate) -> None:
+def test_gate_that_is_closed_says_what_was_asked(desk: Project, gate: Gate) -> None:
     assert "What will happen" in said(look("gate", gate=gate.id))
     reject(desk.store, gate)
     told = said(look("gate", gate=gate.id))

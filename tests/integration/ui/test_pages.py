@@ -14,8 +14,8 @@ from penstock.contracts.gate import Gate, GateStatus
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
 from penstock.ui import front
-from penstock.ui.cli.desk import Desk, open_desk
 from penstock.ui.front import Front, open_front
+from penstock.ui.project import Project, open_project
 from penstock.ui.serving import SCRIPT
 from support.approvals import open_approval, reject
 from support.rooms import make_project
@@ -25,11 +25,11 @@ PATIENCE_S = 60
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Project]:
     """An open store with nothing in it, and a room that shows it to root's login."""
     told = make_project(tmp_path)
     settings = Settings(store_url=told["PENSTOCK_STORE_URL"], tenant="acme")
-    with open_desk(settings, Catalog.of()) as opened:
+    with open_project(settings, Catalog.of()) as opened:
         login = pwd.getpwuid(os.getuid()).pw_name
         open_front(
             Front(desk=opened, person=login, sessions=None, graphs_missing="No `langgraph.json`.")
@@ -38,7 +38,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def gate(desk: Desk) -> Gate:
+def gate(desk: Project) -> Gate:
     """A call that waits for finance."""
     runs = Runs(desk.store)
     fence = runs.start("one")
@@ -67,7 +67,7 @@ def said(app: AppTest) -> str:
     )
 
 
-def decided(desk: Desk, gate: Gate) -> Gate:
+def decided(desk: Project, gate: Gate) -> Gate:
     """Return a gate as it is now."""
     return desk.store.read_blocking(lambda connection: gates.get(connection, gate.id))
 
@@ -87,7 +87,7 @@ def test_inbox_lists_what_needs_whoever_looks(gate: Gate) -> None:
     assert gate.id in {box.key.removeprefix("pick-") for box in app.checkbox if box.key}
 
 
-def test_batch_decides_the_rows_that_were_picked(desk: Desk, gate: Gate) -> None:
+def test_batch_decides_the_rows_that_were_picked(desk: Project, gate: Gate) -> None:
     app = look()
     app.checkbox(key=f"pick-{gate.id}").check().run()
     button = next(each for each in app.button if each.label == "Review them together")
@@ -99,7 +99,7 @@ def test_batch_decides_the_rows_that_were_picked(desk: Desk, gate: Gate) -> None
     assert any("1 applied" in part.value for part in app.header)
 
 
-def test_batch_leaves_alone_what_was_decided_meanwhile(desk: Desk, gate: Gate) -> None:
+def test_batch_leaves_alone_what_was_decided_meanwhile(desk: Project, gate: Gate) -> None:
     app = look()
     app.checkbox(key=f"pick-{gate.id}").check().run()
     app = next(each for each in app.button if each.label == "Review them together").click().run()
@@ -109,7 +109,7 @@ def test_batch_leaves_alone_what_was_decided_meanwhile(desk: Desk, gate: Gate) -
     assert any("1 stale" in part.value for part in app.header)
 
 
-def test_batch_is_not_rejected_without_a_reason(desk: Desk, gate: Gate) -> None:
+def test_batch_is_not_rejected_without_a_reason(desk: Project, gate: Gate) -> None:
     app = look()
     app.checkbox(key=f"pick-{gate.id}").check().run()
     app = next(each for each in app.button if each.label == "Review them together").click().run()
@@ -125,7 +125,7 @@ def test_missing_graphs_are_said_and_not_in_the_way() -> None:
     assert not app.exception
 
 
-def test_store_that_fails_is_a_sentence(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_that_fails_is_a_sentence(desk: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from penstock.contracts.errors import StoreBusy  # noqa: PLC0415
 
     def fail(*_: object) -> None:
@@ -139,10 +139,10 @@ def test_store_that_fails_is_a_sentence(desk: Desk, monkeypatch: pytest.MonkeyPa
 
 
 def test_somebody_whom_the_tenant_does_not_know_sees_nothing(
-    desk: Desk, gate: Gate, tmp_path: Path
+    desk: Project, gate: Gate, tmp_path: Path
 ) -> None:
     settings = desk.settings.model_copy(update={"people": tmp_path / "people.toml"})
-    with open_desk(settings, Catalog.of()) as strict:
+    with open_project(settings, Catalog.of()) as strict:
         open_front(Front(desk=strict, person="mallory", sessions=None, graphs_missing=None))
         app = look()
     assert "does not know" in said(app)

@@ -13,7 +13,7 @@ from penstock.checkpoints import policies
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.policy import PolicyFile, PolicySetName, PolicySource, Verdict
 from penstock.policies import make_source, write_sheet
-from penstock.ui.cli.desk import Desk
+from penstock.ui.project import Project
 from support.decided import decided, record
 from support.policed import (
     as_person,
@@ -35,7 +35,7 @@ FORBIDS = EVERYTHING + '@id("none")\nforbid (principal, action, resource);\n'
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Project]:
     """A project whose policy of `paying` decides; alma, an admin, looks."""
     with policed(tmp_path) as opened:
         asyncio.run(opened.policing.load("paying", by="alma"))
@@ -51,18 +51,18 @@ def source(allow: str, gates: str | None = None) -> PolicySource:
     return make_source(files)
 
 
-def load(desk: Desk, made: PolicySource, by: str = "adam") -> None:
+def load(desk: Project, made: PolicySource, by: str = "adam") -> None:
     """Have a policy of `paying` decide, whether or not it fits."""
     at = SystemClock().now()
     desk.store.write_blocking(lambda tx: policies.load(tx, "paying", made, at=at, by=by))
 
 
-def deciding(desk: Desk) -> str:
+def deciding(desk: Project) -> str:
     """Return the name of what decides."""
     return desk.store.read_blocking(lambda tx: policies.active(tx, "paying")).name
 
 
-def calls(desk: Desk, *verdicts: tuple[Verdict, str], tool: str = "pay") -> None:
+def calls(desk: Project, *verdicts: tuple[Verdict, str], tool: str = "pay") -> None:
     """Write down what was decided about calls a minute ago, each because of a rule."""
     run_id, at = start_run(desk, "paying"), SystemClock().now() - timedelta(minutes=1)
     record(
@@ -101,7 +101,7 @@ def test_rules_are_listed_with_what_they_do() -> None:
     assert not app.exception
 
 
-def test_rules_are_counted_by_what_was_said_because_of_them(desk: Desk) -> None:
+def test_rules_are_counted_by_what_was_said_because_of_them(desk: Project) -> None:
     calls(
         desk,
         (Verdict.ALLOW, "all"),
@@ -119,7 +119,7 @@ def test_rules_are_counted_by_what_was_said_because_of_them(desk: Desk) -> None:
     assert "which no longer stands in the policy: 1 denied" in told
 
 
-def test_a_rule_is_shown_with_its_text_and_its_calls(desk: Desk) -> None:
+def test_a_rule_is_shown_with_its_text_and_its_calls(desk: Project) -> None:
     calls(desk, (Verdict.ASK, "above-100"), (Verdict.ALLOW, "all"))
     app = look("policies", graph="paying", rule="above-100")
     assert '<span class="annotation">@gate</span>' in html(app)
@@ -129,7 +129,7 @@ def test_a_rule_is_shown_with_its_text_and_its_calls(desk: Desk) -> None:
     assert not app.exception
 
 
-def test_whatever_stands_in_a_policy_is_text(desk: Desk) -> None:
+def test_whatever_stands_in_a_policy_is_text(desk: Project) -> None:
     nasty = NASTY.replace('"', "")
     load(
         desk,
@@ -147,7 +147,7 @@ def test_whatever_stands_in_a_policy_is_text(desk: Desk) -> None:
     assert not BARE.search(said(app))
 
 
-def test_policy_that_does_not_fit_its_tools_says_where(desk: Desk) -> None:
+def test_policy_that_does_not_fit_its_tools_says_where(desk: Project) -> None:
     load(
         desk,
         source('@id("all")\npermit (principal, action == Penstock::Action::"payy", resource);'),
@@ -171,7 +171,7 @@ def test_policy_that_does_not_fit_its_tools_says_where(desk: Desk) -> None:
     ],
 )
 def test_candidate_that_cannot_be_used_is_told_line_by_line(
-    desk: Desk, text: str, wrong: str
+    desk: Project, text: str, wrong: str
 ) -> None:
     app = tried(text)
     assert "It cannot be used; nothing was tried" in said(app)
@@ -181,7 +181,7 @@ def test_candidate_that_cannot_be_used_is_told_line_by_line(
     assert not app.exception
 
 
-def test_candidate_that_allows_everything_is_called_looser(desk: Desk) -> None:
+def test_candidate_that_allows_everything_is_called_looser(desk: Project) -> None:
     calls(desk, (Verdict.ASK, "above-100"), (Verdict.DENY, "none"), (Verdict.ALLOW, "all"))
     app = tried(EVERYTHING)
     told = said(app)
@@ -194,7 +194,7 @@ def test_candidate_that_allows_everything_is_called_looser(desk: Desk) -> None:
     assert not app.exception
 
 
-def test_calls_that_cannot_be_decided_anew_are_said_and_not_counted(desk: Desk) -> None:
+def test_calls_that_cannot_be_decided_anew_are_said_and_not_counted(desk: Project) -> None:
     calls(desk, (Verdict.ALLOW, "all"), tool="gone")
     app = tried(FORBIDS)
     told = said(app)
@@ -203,7 +203,7 @@ def test_calls_that_cannot_be_decided_anew_are_said_and_not_counted(desk: Desk) 
     assert "0 of 0 calls" in told
 
 
-def test_candidate_decides_once_an_admin_says_so(desk: Desk) -> None:
+def test_candidate_decides_once_an_admin_says_so(desk: Project) -> None:
     app = press(tried(FORBIDS), "Do it")
     assert "decides from now on" in said(app)
     found = desk.store.read_blocking(lambda tx: policies.active(tx, "paying"))
@@ -212,7 +212,7 @@ def test_candidate_decides_once_an_admin_says_so(desk: Desk) -> None:
     assert not app.exception
 
 
-def test_of_two_windows_that_activate_the_second_is_told_and_does_nothing(desk: Desk) -> None:
+def test_of_two_windows_that_activate_the_second_is_told_and_does_nothing(desk: Project) -> None:
     first, second = tried(FORBIDS), tried(EVERYTHING)
     press(first, "Do it")
     app = press(second, "Do it")
@@ -223,14 +223,14 @@ def test_of_two_windows_that_activate_the_second_is_told_and_does_nothing(desk: 
     assert len(desk.store.read_blocking(lambda tx: policies.versions(tx, "paying"))) == 2
 
 
-def test_candidate_that_was_compared_with_an_older_version_says_so(desk: Desk) -> None:
+def test_candidate_that_was_compared_with_an_older_version_says_so(desk: Project) -> None:
     app = tried(FORBIDS)
     load(desk, source('@id("other")\npermit (principal, action, resource);'))
     assert "Check it again to compare with that" in said(app.run())
 
 
 @pytest.mark.parametrize("person", ["vera", "olga", "fay", "ada"])
-def test_who_is_no_admin_tries_and_activates_nothing(desk: Desk, person: str) -> None:
+def test_who_is_no_admin_tries_and_activates_nothing(desk: Project, person: str) -> None:
     as_person(desk, person)
     app = tried(FORBIDS)
     assert "What it would have come to" in said(app)
@@ -238,7 +238,7 @@ def test_who_is_no_admin_tries_and_activates_nothing(desk: Desk, person: str) ->
     assert "members of **admins** load policies" in said(app)
 
 
-def test_who_lost_the_right_meanwhile_activates_nothing(desk: Desk, tmp_path: Path) -> None:
+def test_who_lost_the_right_meanwhile_activates_nothing(desk: Project, tmp_path: Path) -> None:
     app = tried(FORBIDS)
     people = tmp_path / "people.toml"
     people.write_text(people.read_text().replace('groups = ["admins"]', "groups = []"))
@@ -247,7 +247,7 @@ def test_who_lost_the_right_meanwhile_activates_nothing(desk: Desk, tmp_path: Pa
     assert deciding(desk) == "paying@1"
 
 
-def test_a_version_decides_again(desk: Desk) -> None:
+def test_a_version_decides_again(desk: Project) -> None:
     load(desk, source(FORBIDS.partition("\n")[2]))
     app = look("policies", graph="paying", view="versions")
     assert '<span class="l add">' in html(app)
@@ -258,7 +258,7 @@ def test_a_version_decides_again(desk: Desk) -> None:
     assert not has_button(look("policies", graph="paying", view="versions"), "Do it")
 
 
-def test_five_hundred_rules_are_listed_in_pages_and_found_by_words(desk: Desk) -> None:
+def test_five_hundred_rules_are_listed_in_pages_and_found_by_words(desk: Project) -> None:
     many = "".join(
         f'@id("rule-{number}")\npermit (principal, action, resource)'
         f' when {{ context.args has order && context.args.order == "A-{number}" }};\n'
@@ -278,7 +278,7 @@ def test_five_hundred_rules_are_listed_in_pages_and_found_by_words(desk: Desk) -
     assert "It decides already" in said(app)
 
 
-def test_graph_of_which_nothing_was_loaded_says_what_happens(desk: Desk) -> None:
+def test_graph_of_which_nothing_was_loaded_says_what_happens(desk: Project) -> None:
     app = look("policies", graph="wiring")
     assert "was loaded yet" in said(app)
     assert not app.exception

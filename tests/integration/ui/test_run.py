@@ -14,8 +14,8 @@ from penstock.checkpoints import ledger, runs, states, steps
 from penstock.contracts.run import Run, RunMode
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import Desk, open_desk
 from penstock.ui.front import Front, open_front
+from penstock.ui.project import Project, open_project
 from support.helping import IBAN, helped, helping
 from support.rooms import make_project
 
@@ -23,22 +23,22 @@ PATIENCE_S = 60
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Project]:
     """An open store, and a room that shows it to root's login."""
     told = make_project(tmp_path)
     settings = Settings(store_url=told["PENSTOCK_STORE_URL"])
-    with open_desk(settings, Catalog.of(helping())) as opened:
+    with open_project(settings, Catalog.of(helping())) as opened:
         show(opened)
         yield opened
 
 
 @pytest.fixture
-def run(desk: Desk) -> Run:
+def run(desk: Project) -> Run:
     """A run that is over."""
     return helped(desk.store, desk.catalog.get("helping"))
 
 
-def show(desk: Desk) -> None:
+def show(desk: Project) -> None:
     login = pwd.getpwuid(os.getuid()).pw_name
     open_front(Front(desk=desk, person=login, sessions=None, graphs_missing=None))
 
@@ -90,7 +90,9 @@ def chosen_in(markup: str) -> list[str]:
     ]
 
 
-def test_step_that_the_url_names_is_chosen_everywhere_and_shown_whole(desk: Desk, run: Run) -> None:
+def test_step_that_the_url_names_is_chosen_everywhere_and_shown_whole(
+    desk: Project, run: Run
+) -> None:
     taken = desk.store.read_blocking(lambda tx: steps.of_run(tx, run.id))
     step = next(step for step in taken if step.node == "check")
     app = look(run, step=step.task_id)
@@ -103,7 +105,9 @@ def test_step_that_the_url_names_is_chosen_everywhere_and_shown_whole(desk: Desk
     assert ">note</b> <span>new</span><ins>checked</ins>" in said(app)
 
 
-def test_call_that_the_url_names_is_chosen_with_the_step_that_made_it(desk: Desk, run: Run) -> None:
+def test_call_that_the_url_names_is_chosen_with_the_step_that_made_it(
+    desk: Project, run: Run
+) -> None:
     (call, *_) = desk.store.read_blocking(
         lambda tx: ledger.listed(tx, run_id=run.id, tool="pay", limit=9)
     )
@@ -122,14 +126,14 @@ def test_what_is_not_of_this_run_is_not_chosen(run: Run) -> None:
 
 
 @pytest.mark.parametrize("view", ["steps", "calls", "states", "input", "events"])
-def test_what_contracts_mark_is_on_no_view_of_the_page(desk: Desk, run: Run, view: str) -> None:
+def test_what_contracts_mark_is_on_no_view_of_the_page(desk: Project, run: Run, view: str) -> None:
     for step in desk.store.read_blocking(lambda tx: steps.of_run(tx, run.id)):
         assert IBAN not in said(look(run, show=view, step=step.task_id))
     for call in desk.store.read_blocking(lambda tx: ledger.listed(tx, run_id=run.id, limit=9)):
         assert IBAN not in said(look(run, show=view, call=call.key))
 
 
-def test_states_are_compared_with_the_ones_before_and_with_any(desk: Desk, run: Run) -> None:
+def test_states_are_compared_with_the_ones_before_and_with_any(desk: Project, run: Run) -> None:
     known = desk.store.read_blocking(lambda tx: states.points(tx, run.id, limit=99))
     app = look(run, show="states")
     assert ">note</b> <span>new</span><ins>checked</ins>" in said(app)
@@ -141,16 +145,16 @@ def test_states_are_compared_with_the_ones_before_and_with_any(desk: Desk, run: 
     assert "the input" in labels[-1]
 
 
-def test_without_the_graphs_no_state_is_shown(desk: Desk, run: Run) -> None:
-    with open_desk(desk.settings, Catalog.of()) as bare:
+def test_without_the_graphs_no_state_is_shown(desk: Project, run: Run) -> None:
+    with open_project(desk.settings, Catalog.of()) as bare:
         show(bare)
         app = look(run, show="states")
     assert "nobody here knows which arguments are to be hidden" in said(app)
     assert not app.json
 
 
-def test_run_of_another_tenant_is_not_shown(desk: Desk, run: Run) -> None:
-    with open_desk(desk.settings.model_copy(update={"tenant": "acme"}), Catalog.of()) as other:
+def test_run_of_another_tenant_is_not_shown(desk: Project, run: Run) -> None:
+    with open_project(desk.settings.model_copy(update={"tenant": "acme"}), Catalog.of()) as other:
         show(other)
         app = AppTest.from_function(room, default_timeout=PATIENCE_S)
         app.query_params["run"] = run.id
@@ -161,7 +165,7 @@ def test_run_of_another_tenant_is_not_shown(desk: Desk, run: Run) -> None:
 # ---- forks ----
 
 
-def test_fork_form_says_what_it_would_come_to_and_simulates_first(desk: Desk, run: Run) -> None:
+def test_fork_form_says_what_it_would_come_to_and_simulates_first(desk: Project, run: Run) -> None:
     taken = desk.store.read_blocking(lambda tx: steps.of_run(tx, run.id))
     paying = [step for step in taken if step.node == "tools"][-1]
     app = look(run, fork="new", step=paying.task_id)
@@ -172,7 +176,7 @@ def test_fork_form_says_what_it_would_come_to_and_simulates_first(desk: Desk, ru
     assert [(each.mode, each.input) for each in forks] == [(RunMode.SIMULATE, "null")]
 
 
-def test_fields_that_were_edited_are_in_the_fork(desk: Desk, run: Run) -> None:
+def test_fields_that_were_edited_are_in_the_fork(desk: Project, run: Run) -> None:
     taken = desk.store.read_blocking(lambda tx: steps.of_run(tx, run.id))
     check = next(step for step in taken if step.node == "check")
     app = look(run, fork="new", step=check.task_id)
@@ -191,9 +195,9 @@ def test_fields_that_were_edited_are_in_the_fork(desk: Desk, run: Run) -> None:
     assert IBAN in held.values["ticket"]
 
 
-def test_whoever_may_not_fork_is_told_who_may(desk: Desk, run: Run, tmp_path: Path) -> None:
+def test_whoever_may_not_fork_is_told_who_may(desk: Project, run: Run, tmp_path: Path) -> None:
     settings = desk.settings.model_copy(update={"people": tmp_path / "people.toml"})
-    with open_desk(settings, desk.catalog) as strict:
+    with open_project(settings, desk.catalog) as strict:
         open_front(Front(desk=strict, person="vera", sessions=None, graphs_missing=None))
         app = look(run, fork="new")
     assert "or an operator, may fork it" in said(app)
@@ -203,9 +207,9 @@ def test_whoever_may_not_fork_is_told_who_may(desk: Desk, run: Run, tmp_path: Pa
 # ---- comparing ----
 
 
-def test_two_runs_stand_side_by_side_and_it_says_where_they_part(desk: Desk, run: Run) -> None:
+def test_two_runs_stand_side_by_side_and_it_says_where_they_part(desk: Project, run: Run) -> None:
     graph = helping(is_failing=True)
-    with open_desk(desk.settings, Catalog.of(graph)) as other:
+    with open_project(desk.settings, Catalog.of(graph)) as other:
         show(other)
         failed = helped(other.store, graph)
         app = look(run, compare=failed.id)
@@ -225,5 +229,5 @@ def press(app: AppTest, label: str) -> AppTest:
     return next(each for each in app.button if each.label == label).click().run()
 
 
-def all_runs(desk: Desk) -> list[Run]:
+def all_runs(desk: Project) -> list[Run]:
     return list(desk.store.read_blocking(lambda tx: runs.find(tx, limit=9)))

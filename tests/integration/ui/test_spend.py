@@ -16,21 +16,21 @@ from penstock.contracts.budget import (
 )
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.policy import Spend
-from penstock.ui.cli.desk import Desk
 from penstock.ui.pages import spend as page
+from penstock.ui.project import Project
 from support.pages import cells, look_at, open_pages, people, said
 from support.runs import NOW
 from support.spending import Spender, came_to_a_cap, hold, spender, tokens, use
 
 
 @pytest.fixture
-def desk(sqlite_url: str) -> Iterator[Desk]:
+def desk(sqlite_url: str) -> Iterator[Project]:
     """A room over a store with nothing in it."""
     with open_pages(sqlite_url) as opened:
         yield opened
 
 
-def spent(desk: Desk) -> Spender:
+def spent(desk: Project) -> Spender:
     """Have runs of two graphs spend in two currencies; return the last one."""
     first = spender(desk.store, "one", graph="desk")
     use(desk.store, first, "a", Amounts(tokens=70, money=Money(micros=1_250_001, currency="USD")))
@@ -48,7 +48,7 @@ def test_empty_page_says_what_would_appear() -> None:
     assert not app.exception
 
 
-def test_sums_and_table_are_what_was_used(desk: Desk) -> None:
+def test_sums_and_table_are_what_was_used(desk: Project) -> None:
     spent(desk)
     app = look_at("spend")
     assert not app.exception
@@ -64,7 +64,7 @@ def test_sums_and_table_are_what_was_used(desk: Desk) -> None:
     assert (columns["desk "][0], columns["research "][0]) == ("70", "30")
 
 
-def test_measure_and_graph_come_from_the_url(desk: Desk) -> None:
+def test_measure_and_graph_come_from_the_url(desk: Project) -> None:
     spent(desk)
     app = look_at("spend", measure="money.USD", days="7")
     assert cells(app, 0)["All graphs"] == ["1.250001 USD", "1.250001 USD"]
@@ -74,14 +74,14 @@ def test_measure_and_graph_come_from_the_url(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("measure", ["money", "tokens.USD", "steps", "<b>", "money.[x](y)"])
-def test_measure_that_is_none_is_tokens(desk: Desk, measure: str) -> None:
+def test_measure_that_is_none_is_tokens(desk: Project, measure: str) -> None:
     spent(desk)
     app = look_at("spend", measure=measure, days="-1")
     assert not app.exception
     assert cells(app, 0)["All graphs"] == ["100", "100"]
 
 
-def test_budget_of_the_day_is_a_bar(desk: Desk) -> None:
+def test_budget_of_the_day_is_a_bar(desk: Project) -> None:
     day = Account(
         id=day_account("acme", SystemClock().now().date().isoformat()),
         kind=AccountKind.DAY,
@@ -95,7 +95,7 @@ def test_budget_of_the_day_is_a_bar(desk: Desk) -> None:
 
 
 def test_runs_that_came_to_a_cap_and_what_is_held_are_listed(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, ended = spender(desk.store, "one"), spender(desk.store, "two", graph="research")
     came_to_a_cap(desk.store, asked, ended)
@@ -113,7 +113,7 @@ def test_runs_that_came_to_a_cap_and_what_is_held_are_listed(
     assert reserved["At most"] == ["7 tokens"]
 
 
-def test_nothing_is_seen_of_another_tenant(desk: Desk, sqlite_url: str, tmp_path: Path) -> None:
+def test_nothing_is_seen_of_another_tenant(desk: Project, sqlite_url: str, tmp_path: Path) -> None:
     spent(desk)
     file = people(tmp_path, '[users.vera]\ntenant = "other"\n')
     with open_pages(sqlite_url, person="vera", tenant="other", people=file):

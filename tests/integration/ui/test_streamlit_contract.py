@@ -41,7 +41,7 @@ FIRST_LOOK = """
 import importlib, json, os, sys
 from streamlit.testing.v1 import AppTest
 from penstock.graphs import Catalog
-from penstock.ui.cli.desk import open_desk, read_settings
+from penstock.ui.project import open_project, read_settings
 from penstock.ui.front import Front, open_front
 from penstock.ui.serving import SCRIPT, WANTED_FIRST
 

@@ -11,12 +11,12 @@ from penstock.checkpoints.schema import effects
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.ids import RunId
-from penstock.ui.cli.desk import Desk
+from penstock.ui.project import Project
 from support.policed import as_person, links, look, policed, said, start_run, tables
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Project]:
     """A project with its graphs, at which vera looks."""
     with policed(tmp_path) as opened:
         as_person(opened, "vera")
@@ -24,7 +24,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Desk]:
+def bare(tmp_path: Path) -> Iterator[Project]:
     """The same store without the graphs."""
     with policed(tmp_path, at_hand=False) as opened:
         as_person(opened, "vera")
@@ -32,7 +32,7 @@ def bare(tmp_path: Path) -> Iterator[Desk]:
 
 
 def call(
-    desk: Desk,
+    desk: Project,
     run_id: RunId,
     key: str,
     *,
@@ -105,7 +105,7 @@ def test_a_tool_is_shown_with_its_whole_contract() -> None:
     assert not app.exception
 
 
-def test_calls_are_counted_by_what_they_came_to(desk: Desk) -> None:
+def test_calls_are_counted_by_what_they_came_to(desk: Project) -> None:
     run_id = start_run(desk, "paying")
     call(desk, run_id, "a" * 64)
     call(desk, run_id, "b" * 64)
@@ -118,7 +118,7 @@ def test_calls_are_counted_by_what_they_came_to(desk: Desk) -> None:
     assert any(f"effect={'c' * 64}" in link for link in links(app))
 
 
-def test_where_no_graph_is_at_hand_the_ledger_says_what_it_knows(bare: Desk) -> None:
+def test_where_no_graph_is_at_hand_the_ledger_says_what_it_knows(bare: Project) -> None:
     run_id = start_run(bare, "paying")
     call(bare, run_id, "a" * 64, arguments='{"note":"[x](http://evil) <b>"}')
     app = look("tools")

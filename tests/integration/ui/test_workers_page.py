@@ -14,7 +14,7 @@ from penstock.checkpoints.schema import workers as table
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Failure, FailureCode, RunStatus
 from penstock.contracts.worker import NewWorker
-from penstock.ui.cli.desk import Desk
+from penstock.ui.project import Project
 from support.looking import login, look, open_empty, open_strict, said
 from support.runs import NOW, Runs, lose
 
@@ -32,13 +32,13 @@ ONE = NewWorker(
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Project]:
     """A room with nothing in it."""
     with open_empty(tmp_path) as opened:
         yield opened
 
 
-def show(desk: Desk, worker: NewWorker = ONE, *, silent_s: float = 0.0) -> None:
+def show(desk: Project, worker: NewWorker = ONE, *, silent_s: float = 0.0) -> None:
     """Have a worker show itself, so long ago."""
 
     def change(connection: Connection) -> None:
@@ -60,7 +60,7 @@ def test_empty_page_says_what_would_appear_and_what_to_do() -> None:
     assert not app.exception
 
 
-def test_worker_is_shown_with_its_state_its_lease_and_its_runs(desk: Desk) -> None:
+def test_worker_is_shown_with_its_state_its_lease_and_its_runs(desk: Project) -> None:
     show(desk)
     fence = Runs(desk.store).start("one")
     app = look("workers")
@@ -82,7 +82,7 @@ def test_worker_is_shown_with_its_state_its_lease_and_its_runs(desk: Desk) -> No
     ],
 )
 def test_worker_that_is_not_heard_of_is_said_to_be_late_and_then_gone(
-    desk: Desk, silent_s: float, state: str, words: str
+    desk: Project, silent_s: float, state: str, words: str
 ) -> None:
     show(desk, silent_s=silent_s)
     told = said(look("workers"))
@@ -90,7 +90,7 @@ def test_worker_that_is_not_heard_of_is_said_to_be_late_and_then_gone(
     assert words in told
 
 
-def test_queued_runs_that_no_living_worker_serves_are_said_plainly(desk: Desk) -> None:
+def test_queued_runs_that_no_living_worker_serves_are_said_plainly(desk: Project) -> None:
     runs = Runs(desk.store)
     runs.move(runs.start("one"), RunStatus.QUEUED)
     nobody = "Nobody will take 1 queued run of demo"
@@ -107,7 +107,7 @@ def test_queued_runs_that_no_living_worker_serves_are_said_plainly(desk: Desk) -
     assert nobody in said(look("workers"))
 
 
-def test_operator_has_a_worker_drain(desk: Desk) -> None:
+def test_operator_has_a_worker_drain(desk: Project) -> None:
     show(desk)
     app = look("workers")
     assert "No other worker takes runs of **demo**" in said(app)
@@ -120,7 +120,7 @@ def test_operator_has_a_worker_drain(desk: Desk) -> None:
     assert desk.tending.workers()[0].drain_by == login()
 
 
-def test_who_is_no_operator_cannot_have_a_worker_drain(desk: Desk, tmp_path: Path) -> None:
+def test_who_is_no_operator_cannot_have_a_worker_drain(desk: Project, tmp_path: Path) -> None:
     show(desk)
     with open_strict(desk, tmp_path, "vera"):
         app = look("workers")
@@ -130,7 +130,7 @@ def test_who_is_no_operator_cannot_have_a_worker_drain(desk: Desk, tmp_path: Pat
     assert desk.tending.workers()[0].drain_by is None
 
 
-def test_runs_of_lost_workers_and_those_that_can_be_redriven_are_led_to(desk: Desk) -> None:
+def test_runs_of_lost_workers_and_those_that_can_be_redriven_are_led_to(desk: Project) -> None:
     runs = Runs(desk.store)
     taken, dead = runs.start("one"), runs.start("two")
     runs.move(taken, RunStatus.QUEUED)
@@ -152,7 +152,7 @@ def test_runs_of_lost_workers_and_those_that_can_be_redriven_are_led_to(desk: De
     assert "Can be redriven" in [each.label for each in app.button]
 
 
-def test_worker_that_has_ended_is_told_of_apart(desk: Desk) -> None:
+def test_worker_that_has_ended_is_told_of_apart(desk: Project) -> None:
     show(desk)
     desk.store.write_blocking(lambda tx: workers.end(tx, ONE.id))
     app = look("workers")

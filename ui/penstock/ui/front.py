@@ -16,7 +16,7 @@ from penstock.runs.roles import Right, has_right
 from penstock.runs.settings import LoginBy
 from penstock.runs.viewing import viewer_of
 from penstock.ui.claims import login_of
-from penstock.ui.cli.desk import Desk
+from penstock.ui.project import Project
 from penstock.ui.recent import Recent
 from penstock.ui.sessions import COOKIE, Sessions
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 class Front:
     """One control room: all windows of a process show the same."""
 
-    desk: Desk
+    desk: Project
     person: str | None
     """Who looks where nobody logs in."""
     sessions: Sessions | None
@@ -51,7 +51,7 @@ def front() -> Front:
     return _open[-1]
 
 
-def desk() -> Desk:
+def desk() -> Project:
     """Return its open store and what acts on it."""
     return front().desk
 

@@ -20,8 +20,8 @@ from penstock.graphs import Catalog
 from penstock.runs.settings import PREFIX, LoginBy, Settings
 from penstock.ui.accounts import Accounts
 from penstock.ui.assets import Assets, Files
-from penstock.ui.cli.desk import load_graphs, open_desk
 from penstock.ui.front import Front, open_front
+from penstock.ui.project import load_graphs, open_project
 from penstock.ui.sessions import Sessions
 
 SCRIPT = Path(__file__).parent / "app" / "main.py"
@@ -39,12 +39,12 @@ def serve(settings: Settings, *, who: str | None = None) -> None:
 
     Raises:
         InvalidSettings: it would be served to others without a login, or the login is not set up.
-        MigrationNeeded, StoreError, InvalidDirectory: as `open_desk`.
+        MigrationNeeded, StoreError, InvalidDirectory: as `open_project`.
         UnknownPerson, VoteRefused: as `Desk.person`.
     """
     check_way_in(settings)
     catalog, missing = _graphs(settings)
-    with open_desk(settings, catalog) as desk:
+    with open_project(settings, catalog) as desk:
         sessions = _sessions(settings)
         person = desk.person(who) if settings.ui_login is LoginBy.NOTHING else None
         open_front(Front(desk=desk, person=person, sessions=sessions, graphs_missing=missing))

@@ -24,10 +24,10 @@ from penstock.contracts.watch import EventFilter
 from penstock.runs.auditing import Findings, Meter
 from penstock.runs.heads import make_key
 from penstock.runs.settings import Settings
-from penstock.ui.cli import texts
-from penstock.ui.cli.desk import Desk, open_desk
+from penstock.ui import text
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.output import Output, table
+from penstock.ui.project import Project, open_project
 
 EXPORT_PAGE_ROWS = 1000
 """So many events are read at once for a file."""
@@ -44,7 +44,7 @@ def verify(
     tenant: str | None,
 ) -> Exit:
     """Verify the chains of the store, of one tenant or of all."""
-    with open_desk(settings) as desk, _metering(output) as meter:
+    with open_project(settings) as desk, _metering(output) as meter:
         found = desk.auditing.verify(
             tenant=tenant, heads=heads, key=key or settings.audit_key, meter=meter
         )
@@ -73,7 +73,7 @@ def show(
 ) -> None:
     """Show the last events of a tenant, or of one run."""
     of = tenant or settings.tenant
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         head, events = desk.auditing.last(of, run_id=_run(desk, typed), limit=limit)
     data = {
         "tenant": of,
@@ -86,7 +86,7 @@ def show(
     rows = [
         (
             str(event.number),
-            texts.instant(event.at),
+            text.instant(event.at),
             event.action,
             event.actor,
             event.run_id or "",
@@ -110,7 +110,7 @@ def export(
     """Write a tenant's events to standard output, one on a line."""
     shape = of_cloud if is_cloud else of_event
     utc = None if since is None else since.replace(tzinfo=UTC)
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         count = desk.auditing.events(
             tenant or settings.tenant,
             run_id=_run(desk, typed),
@@ -189,7 +189,7 @@ def of_cloud(event: ChainedEvent) -> dict[str, Any]:
     }
 
 
-def _note(desk: Desk, found: Findings, output: Output) -> None:
+def _note(desk: Project, found: Findings, output: Output) -> None:
     """Note what was found for the control room, where whoever audits may write to the store."""
     by = f"{desk.settings.actor}, by `penstock audit verify`"
     try:
@@ -198,7 +198,7 @@ def _note(desk: Desk, found: Findings, output: Output) -> None:
         output.note(f"what was found could not be noted for the control room: {error}")
 
 
-def _run(desk: Desk, typed: str | None) -> RunId | None:
+def _run(desk: Project, typed: str | None) -> RunId | None:
     return None if typed is None else asyncio.run(desk.run(typed)).id
 
 

@@ -11,9 +11,9 @@ from rich.tree import Tree
 from penstock.contracts.budget import MICROS, Amounts, Hold, HoldStatus, Standing, Statement, Unit
 from penstock.contracts.run import Run
 from penstock.runs.settings import Settings
-from penstock.ui.cli import words
-from penstock.ui.cli.desk import Desk, open_desk
+from penstock.ui.cli import rendering
 from penstock.ui.cli.output import Output
+from penstock.ui.project import Project, open_project
 
 BAR_WIDTH = 24
 """Characters of a bar."""
@@ -34,7 +34,7 @@ class Called:
 
 def budget(settings: Settings, output: Output, *, typed: str) -> None:
     """Show the budget of a run, and those it shares: of runs above it, and of its tenant's day."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         run, own, calls, shared = asyncio.run(_look(desk, typed))
     accounts = [*([] if own is None else [own]), *shared.values()]
     data: dict[str, Any] = {
@@ -51,7 +51,7 @@ def budget(settings: Settings, output: Output, *, typed: str) -> None:
             for each in calls
         ],
     }
-    tree = Tree(Text.assemble(f"run {run.id}  ", words.status_text(run.status)))
+    tree = Tree(Text.assemble(f"run {run.id}  ", rendering.status_text(run.status)))
     if own is None:
         tree.add("it has called nothing since there are budgets")
     else:
@@ -69,7 +69,7 @@ def budget(settings: Settings, output: Output, *, typed: str) -> None:
 
 
 async def _look(
-    desk: Desk, typed: str
+    desk: Project, typed: str
 ) -> tuple[Run, Statement | None, Sequence[Called], Mapping[str, Statement]]:
     """Return a run, its account, its calls, and by their names the accounts that it shares."""
     run = await desk.run(typed)

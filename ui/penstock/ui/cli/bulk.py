@@ -11,11 +11,12 @@ from penstock.contracts.run import RunStatus
 from penstock.runs.bulk import AT_ONCE
 from penstock.runs.bulk import MOST as MOST_AT_ALL
 from penstock.runs.settings import Settings
-from penstock.ui.cli import texts, words
-from penstock.ui.cli.bulk_words import WHY
-from penstock.ui.cli.desk import open_desk
+from penstock.ui import text
+from penstock.ui.cli import rendering
 from penstock.ui.cli.output import Output, table
 from penstock.ui.cli.which import Which
+from penstock.ui.project import open_project
+from penstock.ui.text import EXCLUSIONS
 
 MOST = 100
 """More runs than this are acted on only by who says that it is meant."""
@@ -35,7 +36,7 @@ def act(
     is_sure: bool,
 ) -> None:
     """Cancel or redrive all runs that fit, as far as it is possible for them."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         who, wanted = desk.person(), which.of(settings.tenant)
 
         async def carry_out() -> None:
@@ -79,7 +80,7 @@ def _would(plan: Plan) -> tuple[Any, ...]:
         "graph",
         "since",
         rows=[
-            (seen.id, words.status_text(seen.status), seen.graph, texts.instant(seen.changed_at))
+            (seen.id, rendering.status_text(seen.status), seen.graph, text.instant(seen.changed_at))
             for seen in found[:_SHOWN_ROWS]
         ],
         whole=("since",),
@@ -95,7 +96,7 @@ def _done(plan: Plan, ends: Sequence[End]) -> tuple[Any, ...]:
     data = {
         "did": str(plan.deed),
         "count": len(changed),
-        "runs": [words.of_run(run) for run in changed],
+        "runs": [rendering.of_run(run) for run in changed],
         "left": [{"id": end.seen.id, "outcome": str(end.outcome), "why": end.why} for end in left],
         "left_out": [{**_of(seen), "why": str(why)} for seen, why in plan.left_out],
         "has_more": plan.has_more,
@@ -117,7 +118,7 @@ def _done(plan: Plan, ends: Sequence[End]) -> tuple[Any, ...]:
 
 def _left_out(plan: Plan) -> Sequence[str]:
     counts = Counter(why for _, why in plan.left_out)
-    said = [f"left out: {_runs(counts[why])} {WHY[why]}" for why in Why if counts[why]]
+    said = [f"left out: {_runs(counts[why])} {EXCLUSIONS[why]}" for why in Why if counts[why]]
     if plan.has_more:
         said.append(f"more than {MOST_AT_ALL} fit; these are the newest, so do it again after this")
     return said

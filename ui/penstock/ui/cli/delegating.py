@@ -8,9 +8,9 @@ from pydantic_core import to_jsonable_python
 
 from penstock.contracts.gate import Delegation
 from penstock.runs.settings import Settings
-from penstock.ui.cli import texts
-from penstock.ui.cli.desk import Desk, open_desk
+from penstock.ui import text
 from penstock.ui.cli.output import Output, table
+from penstock.ui.project import Project, open_project
 
 
 def delegate(
@@ -25,7 +25,7 @@ def delegate(
     """Lend one's own seat to somebody else."""
     ends_at = until.replace(tzinfo=UTC) if until.tzinfo is None else until
 
-    async def change(desk: Desk, person: str) -> Delegation:
+    async def change(desk: Project, person: str) -> Delegation:
         return await desk.approvals.delegate(
             tenant=settings.tenant,
             from_person=person,
@@ -35,18 +35,18 @@ def delegate(
             by=person,
         )
 
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         lent = asyncio.run(change(desk, desk.person(who)))
     output.answer(
         {"delegation": to_jsonable_python(lent)},
-        f"{lent.to_person} votes for {lent.from_person} until {texts.instant(lent.ends_at)}",
+        f"{lent.to_person} votes for {lent.from_person} until {text.instant(lent.ends_at)}",
         f"next: penstock delegate --revoke {lent.id}",
     )
 
 
 def revoke(settings: Settings, output: Output, *, number: int, who: str | None) -> None:
     """Take a seat back."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         person = desk.person(who)
         asyncio.run(desk.approvals.revoke(number, by=person))
     output.answer({"revoked": number}, f"delegation {number} is over")
@@ -55,18 +55,18 @@ def revoke(settings: Settings, output: Output, *, number: int, who: str | None) 
 def listed(settings: Settings, output: Output) -> None:
     """List the seats that are lent."""
 
-    async def find(desk: Desk) -> Sequence[Delegation]:
+    async def find(desk: Project) -> Sequence[Delegation]:
         return await desk.approvals.delegations(tenant=settings.tenant)
 
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         found = asyncio.run(find(desk))
     rows = [
         (
             str(each.id),
             each.from_person,
             each.to_person,
-            texts.instant(each.starts_at),
-            texts.instant(each.ends_at),
+            text.instant(each.starts_at),
+            text.instant(each.ends_at),
             each.gate_id or "all",
         )
         for each in found

@@ -17,11 +17,11 @@ from penstock.contracts.worker import WorkerState
 from penstock.graphs import Catalog
 from penstock.nodes import isolation
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk, phoenix_of
 from penstock.ui.cli.exits import Exit, of_error
 from penstock.ui.cli.output import Output, table
 from penstock.ui.cli.storing import shown_url
-from penstock.ui.cli.texts import age
+from penstock.ui.project import Project, load_graphs, open_project, phoenix_client
+from penstock.ui.text import age
 
 _PACKAGES = ("penstock", "langgraph", "langgraph-checkpoint", "langchain-core", "sqlalchemy")
 _STUCK = timedelta(minutes=5)
@@ -57,7 +57,7 @@ def examine(settings: Settings, output: Output) -> Exit:
         checks.append(Check(name="graphs", ok=False, found=str(error), todo=todo))
     code = Exit.OK
     try:
-        with open_desk(settings, catalog) as desk:
+        with open_project(settings, catalog) as desk:
             # Opening a checkpointer has made sure of it.
             checks.append(Check(name="strict mode", ok=True, found="on"))
             found = f"{shown_url(settings)} at migration {HEAD}"
@@ -82,7 +82,7 @@ def examine(settings: Settings, output: Output) -> Exit:
     return code
 
 
-async def _look(desk: Desk, catalog: Catalog | None) -> Sequence[Check]:
+async def _look(desk: Project, catalog: Catalog | None) -> Sequence[Check]:
     durability = await desk.store.read(health.durability)
     runs = await desk.runtime.list(
         statuses={RunStatus.RUNNING, RunStatus.QUEUED},
@@ -126,7 +126,7 @@ def _isolation() -> Check:
     return Check(name="isolation", ok=True, found="; ".join(found))
 
 
-def _workers(desk: Desk) -> Check:
+def _workers(desk: Project) -> Check:
     """Tell which workers are heard of; whether runs wait for one is looked at by themselves."""
     known = [each for each in desk.tending.workers() if each.state is not WorkerState.ENDED]
     told = [f"{each.id} is {each.state}" for each in known if each.state is not WorkerState.GONE]
@@ -151,7 +151,7 @@ def _stuck(runs: Sequence[Run], now: datetime) -> Check:
     )
 
 
-async def _notices(desk: Desk) -> Check:
+async def _notices(desk: Project) -> Check:
     """Tell whether people are told of the gates that are open."""
     tenant = desk.settings.tenant
     counts = await desk.store.read(lambda connection: notices.counts(connection, tenant=tenant))
@@ -164,9 +164,9 @@ async def _notices(desk: Desk) -> Check:
     )
 
 
-async def _phoenix(desk: Desk) -> Sequence[Check]:
+async def _phoenix(desk: Project) -> Sequence[Check]:
     """Tell whether the Phoenix that is known is there, and how the telling goes."""
-    phoenix = phoenix_of(desk.settings)
+    phoenix = phoenix_client(desk.settings)
     if phoenix is None:
         return []
     counts = await desk.store.read(annotations.counts)
@@ -184,7 +184,7 @@ async def _phoenix(desk: Desk) -> Sequence[Check]:
     ]
 
 
-async def _audit(desk: Desk) -> Check:
+async def _audit(desk: Project) -> Check:
     """Tell whether the record is guarded, goes on, and could be rewritten unseen."""
     missing = await desk.store.read(unguarded)
     broken = await desk.store.read(torn)
@@ -235,7 +235,7 @@ def _homeless(runs: Sequence[Run], catalog: Catalog | None) -> Sequence[Check]:
     ]
 
 
-async def _policies(desk: Desk, catalog: Catalog) -> Check:
+async def _policies(desk: Project, catalog: Catalog) -> Check:
     """Find policies that cannot be used, and groups that ask nobody; say which decide."""
     found: list[str] = []
     wrong: list[str] = []

@@ -7,15 +7,15 @@ from typing import Any
 from penstock.contracts.erasure import Erased
 from penstock.contracts.run import Run
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import Desk, open_desk
 from penstock.ui.cli.output import Output, table
+from penstock.ui.project import Project, open_project
 
 _PAGE_ROWS = 1000
 
 
 def forget(settings: Settings, output: Output, *, typed: str, thread: bool) -> None:
     """Forget a run, or all runs of its thread, and say what each store did."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         reports = asyncio.run(_forget(desk, typed, thread=thread))
     data: dict[str, Any] = {
         "runs": [
@@ -36,7 +36,7 @@ def forget(settings: Settings, output: Output, *, typed: str, thread: bool) -> N
     output.answer(data, *said[:-1])
 
 
-async def _forget(desk: Desk, typed: str, *, thread: bool) -> list[tuple[Run, Sequence[Erased]]]:
+async def _forget(desk: Project, typed: str, *, thread: bool) -> list[tuple[Run, Sequence[Erased]]]:
     named = await desk.run(typed)
     found = [named]
     if thread:

@@ -10,10 +10,11 @@ from penstock.contracts.errors import InvalidInput, UnknownCheckpoint
 from penstock.contracts.fork import Fate, Forecast
 from penstock.contracts.run import Run, RunMode
 from penstock.runs.settings import Settings
-from penstock.ui.cli import texts, words
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.ui import text
+from penstock.ui.cli import rendering
 from penstock.ui.cli.given import read_json
 from penstock.ui.cli.output import Output, table
+from penstock.ui.project import Project, load_graphs, open_project
 
 POINT_ROWS = 200
 """So many checkpoints are listed, the newest."""
@@ -30,12 +31,12 @@ FATES = {
 
 def points(settings: Settings, output: Output, *, typed: str) -> None:
     """List the checkpoints of a run at which it can be forked."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         run = asyncio.run(desk.run(typed))
         known = _points(desk, run)
         nodes = {step.task_id: step.node for step in asyncio.run(desk.runtime.steps(run.id))}
     rows = [
-        (point.id, str(point.number), _after(point, known, nodes), texts.instant(point.at))
+        (point.id, str(point.number), _after(point, known, nodes), text.instant(point.at))
         for point in known
     ]
     output.answer(
@@ -68,7 +69,7 @@ def fork(
     if not isinstance(given, dict):
         raise InvalidInput("the edits are not an object of JSON; write them as '{\"field\": …}'")
     edited = cast("Mapping[str, Any]", given)
-    with open_desk(settings, load_graphs(settings)) as desk:
+    with open_project(settings, load_graphs(settings)) as desk:
 
         async def act() -> tuple[Forecast, Run | None]:
             person = desk.person()
@@ -89,7 +90,7 @@ def fork(
         said += [f"run {made.id} is {made.status}", f"next: penstock show {made.id}"]
     output.answer(
         {
-            "run": None if made is None else words.of_run(made),
+            "run": None if made is None else rendering.of_run(made),
             "first": list(told.nodes),
             "calls": [
                 {"key": each.effect.key, "tool": each.effect.tool, "fate": str(each.fate)}
@@ -100,14 +101,14 @@ def fork(
     )
 
 
-def _points(desk: Desk, run: Run) -> Sequence[Point]:
+def _points(desk: Project, run: Run) -> Sequence[Point]:
     found = desk.store.read_blocking(
         lambda connection: states.points(connection, run.id, limit=POINT_ROWS)
     )
     return [point for point in found if not point.namespace]
 
 
-def _named(desk: Desk, run: Run, typed: str) -> Point:
+def _named(desk: Project, run: Run, typed: str) -> Point:
     """Return the checkpoint with this id, or the only one whose id begins so, or of this number."""
     known = _points(desk, run)
     matching = [point for point in known if point.id == typed or str(point.number) == typed]
@@ -130,7 +131,7 @@ def _calls(told: Forecast) -> Sequence[Any]:
     if not told.calls:
         return []
     rows = [
-        (each.effect.key[: words.KEY_CHARS], each.effect.tool, FATES[each.fate])
+        (each.effect.key[: rendering.KEY_CHARS], each.effect.tool, FATES[each.fate])
         for each in told.calls
     ]
     return [table("call", "tool", "in the fork", rows=rows)]

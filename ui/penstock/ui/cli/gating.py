@@ -9,39 +9,39 @@ from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import EditRefused, InvalidAnswer
 from penstock.contracts.gate import Channel, Exhausted, Gate, GateKind, Vote
 from penstock.runs.settings import Settings
-from penstock.ui.cli import gate_words, words
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.ui.cli import rendering
 from penstock.ui.cli.given import read_json
 from penstock.ui.cli.output import Output
+from penstock.ui.project import Project, load_graphs, open_project
 
 APPROVE, REJECT, EDIT, RESPOND = "approve", "reject", "edit", "respond"
 
 
 def gates(settings: Settings, output: Output, *, limit: int) -> None:
     """List the tenant's open gates, the longest waiting first."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         found = asyncio.run(desk.runtime.open_gates(tenant=settings.tenant, limit=limit))
     now = SystemClock().now()
     said: list[str] = []
     for each in found:
-        said += gate_words.in_short(each, now)
+        said += rendering.gate_summary(each, now)
     output.answer(
-        {"gates": [words.of_gate(each) for each in found]}, *(said or ["no gate is open"])
+        {"gates": [rendering.of_gate(each) for each in found]}, *(said or ["no gate is open"])
     )
 
 
 def gate(settings: Settings, output: Output, *, typed: str) -> None:
     """Show one gate whole: what it asks, of whom, and who has said what."""
 
-    async def find(desk: Desk) -> tuple[Gate, Sequence[Vote]]:
+    async def find(desk: Project) -> tuple[Gate, Sequence[Vote]]:
         found = await desk.runtime.gate(await desk.gate(typed))
         return found, await desk.approvals.votes(found.id)
 
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         found, votes = asyncio.run(find(desk))
     output.answer(
-        {"gate": words.of_gate(found), "votes": [gate_words.of_vote(vote) for vote in votes]},
-        *gate_words.whole(found, votes),
+        {"gate": rendering.of_gate(found), "votes": [rendering.of_vote(vote) for vote in votes]},
+        *rendering.gate_details(found, votes),
     )
 
 
@@ -58,7 +58,7 @@ def decide(
     """Vote, edit, respond or answer at a gate."""
     # An edit is checked against the tool, which is the project's.
     catalog = load_graphs(settings) if what == EDIT else None
-    with open_desk(settings, catalog) as desk:
+    with open_project(settings, catalog) as desk:
         person = desk.person(who)
 
         async def change() -> Gate:
@@ -71,23 +71,24 @@ def decide(
             return await _vote(desk, found, person, what=what, value=value, reason=reason)
 
         left = asyncio.run(change())
-    output.answer({"gate": words.of_gate(left)}, *gate_words.decided(left, person))
+    output.answer({"gate": rendering.of_gate(left)}, *rendering.decision_outcome(left, person))
 
 
 def look_up(settings: Settings, output: Output, *, typed: str, who: str | None) -> None:
     """Have a worker ask a call's probe."""
     # Whether a call has one is known by its class, and else by its tool, which is the project's.
-    with open_desk(settings, load_graphs(settings)) as desk:
+    with open_project(settings, load_graphs(settings)) as desk:
         person = desk.person(who)
 
         async def change() -> Gate:
             return await desk.runtime.look_up(await desk.gate(typed), by=person)
 
         left = asyncio.run(change())
+    key = (left.effect_key or "")[: rendering.KEY_CHARS]
     output.answer(
-        {"gate": words.of_gate(left)},
+        {"gate": rendering.of_gate(left)},
         f"gate {left.id}: a worker looks up with its next beat what became of the call, and what it"
-        f" finds answers; `penstock effects {(left.effect_key or '')[: words.KEY_CHARS]}` shows it",
+        f" finds answers; `penstock effects {key}` shows it",
     )
 
 
@@ -95,7 +96,7 @@ def break_glass(
     settings: Settings, output: Output, *, typed: str, reason: str, who: str | None
 ) -> None:
     """Approve alone."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         person = desk.person(who)
 
         async def change() -> Gate:
@@ -105,11 +106,11 @@ def break_glass(
             )
 
         left = asyncio.run(change())
-    output.answer({"gate": words.of_gate(left)}, *gate_words.decided(left, person))
+    output.answer({"gate": rendering.of_gate(left)}, *rendering.decision_outcome(left, person))
 
 
 async def _vote(
-    desk: Desk, gate: Gate, person: str, *, what: str, value: str | None, reason: str | None
+    desk: Project, gate: Gate, person: str, *, what: str, value: str | None, reason: str | None
 ) -> Gate:
     """Do at a gate that asks for an approval what was typed.
 

@@ -5,10 +5,11 @@ import asyncio
 from penstock.checkpoints import runs as run_rows
 from penstock.contracts.run import Run
 from penstock.runs.settings import Settings
-from penstock.ui.cli import texts, words
-from penstock.ui.cli.desk import open_desk
+from penstock.ui import text
+from penstock.ui.cli import rendering
 from penstock.ui.cli.output import Output, table
 from penstock.ui.cli.which import Which
+from penstock.ui.project import open_project
 
 
 def runs(
@@ -16,7 +17,7 @@ def runs(
 ) -> None:
     """List the tenant's runs, newest first."""
     wanted = which.of(settings.tenant)
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
 
         async def find() -> list[Run]:
             below = None if before is None else (await desk.run(before)).id
@@ -27,7 +28,7 @@ def runs(
 
         found = asyncio.run(find())
     output.answer(
-        {"runs": [words.of_run(run) for run in found]},
+        {"runs": [rendering.of_run(run) for run in found]},
         table(
             "run",
             "status",
@@ -40,13 +41,13 @@ def runs(
             rows=[
                 (
                     run.id,
-                    words.run_status_text(run),
+                    rendering.run_status_text(run),
                     run.graph,
                     # A run that has its thread for itself shares its id with it.
                     "" if run.thread_id == run.id else run.thread_id,
                     ", ".join(run.tags),
                     str(run.epoch),
-                    texts.instant(run.created_at),
+                    text.instant(run.created_at),
                     "" if run.failure is None else run.failure.code,
                 )
                 for run in found

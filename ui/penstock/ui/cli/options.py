@@ -33,6 +33,6 @@ As = Annotated[
 
 def settings() -> "Settings":
     """Read the settings from the environment."""
-    from penstock.ui.cli.desk import read_settings  # noqa: PLC0415  (LangGraph is slow)
+    from penstock.ui.project import read_settings  # noqa: PLC0415  (LangGraph is slow)
 
     return read_settings()

@@ -15,9 +15,10 @@ from penstock.policies import read_source
 from penstock.runs import policing
 from penstock.runs.settings import Settings
 from penstock.runs.whatif import Redecided
-from penstock.ui.cli import policy_words, texts
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk, read_people
+from penstock.ui.cli import policy_words
 from penstock.ui.cli.output import Output, table
+from penstock.ui.project import Project, load_graphs, open_project, read_people
+from penstock.ui.text import instant
 
 
 def check(settings: Settings, output: Output, *, folder: Path | None, graph: str | None) -> None:
@@ -37,7 +38,7 @@ def load(
     settings: Settings, output: Output, *, graph: str, folder: Path | None, who: str | None
 ) -> None:
     """Load a policy, which decides from now on."""
-    with open_desk(settings, load_graphs(settings)) as desk:
+    with open_project(settings, load_graphs(settings)) as desk:
         person = desk.person(who)
         version, is_new = asyncio.run(desk.policing.load(graph, folder, by=person))
     if is_new:
@@ -68,7 +69,7 @@ def replace(
     else:
         source = read_source(folder)
 
-    async def act(desk: Desk) -> PolicyVersion:
+    async def act(desk: Project) -> PolicyVersion:
         known = await desk.policing.versions(graph)
         seen = next((each for each in known if each.name == instead_of), None)
         if seen is None:
@@ -77,7 +78,7 @@ def replace(
         person = desk.person(who)
         return await desk.policing.replace(graph, source, seen=seen.source.digest, by=person)
 
-    with open_desk(settings, catalog) as desk:
+    with open_project(settings, catalog) as desk:
         version = asyncio.run(act(desk))
     said = f"policy {version.name} decides from now on, in place of {instead_of}"
     output.answer({"policy": _of_version(version)}, said)
@@ -85,7 +86,7 @@ def replace(
 
 def use(settings: Settings, output: Output, *, name: str, who: str | None) -> None:
     """Have another version decide."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         person = desk.person(who)
         version = asyncio.run(desk.policing.use(name, by=person))
     output.answer({"policy": _of_version(version)}, f"policy {version.name} decides from now on")
@@ -93,7 +94,7 @@ def use(settings: Settings, output: Output, *, name: str, who: str | None) -> No
 
 def show(settings: Settings, output: Output, *, graph: str, number: int | None) -> None:
     """Show the versions of a graph's policy, and the text of one."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         versions = asyncio.run(desk.policing.versions(graph))
     shown = [each for each in versions if number in {None, each.number}]
     shown = [each for each in shown if number is not None or each.is_active]
@@ -104,7 +105,7 @@ def show(settings: Settings, output: Output, *, graph: str, number: int | None) 
         (
             each.name,
             "decides" if each.is_active else "",
-            texts.instant(each.loaded_at),
+            instant(each.loaded_at),
             each.loaded_by,
             each.source.digest[:12],
         )
@@ -125,11 +126,11 @@ def show(settings: Settings, output: Output, *, graph: str, number: int | None) 
 def explain(settings: Settings, output: Output, *, typed: str, call: str | None) -> None:
     """Say what was decided about the calls of a run."""
 
-    async def find(desk: Desk) -> Sequence[Decided]:
+    async def find(desk: Project) -> Sequence[Decided]:
         found = await desk.policing.explain((await desk.run(typed)).id)
         return [each for each in found if each.effect_key.startswith(call or "")]
 
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         found = asyncio.run(find(desk))
     output.answer(
         {"decisions": to_jsonable_python(found)},
@@ -150,7 +151,7 @@ def what_if(
     catalog = load_graphs(settings)
     start = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
 
-    async def find(desk: Desk) -> Sequence[Redecided]:
+    async def find(desk: Project) -> Sequence[Redecided]:
         return [
             each
             for name in _names(catalog, graph)
@@ -159,7 +160,7 @@ def what_if(
             )
         ]
 
-    with open_desk(settings, catalog) as desk:
+    with open_project(settings, catalog) as desk:
         found = asyncio.run(find(desk))
     output.answer(policy_words.of_what_if(found), *policy_words.what_if(found))
 

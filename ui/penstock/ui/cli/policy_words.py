@@ -11,7 +11,7 @@ from penstock.contracts.policy import Decided, Decision, PolicySetName
 from penstock.policies import CompiledPolicy, builtin_policy
 from penstock.runs.policing import ABOUT_BUILTIN
 from penstock.runs.whatif import Redecided
-from penstock.ui.cli import texts
+from penstock.ui import text
 from penstock.ui.cli.output import table
 
 KEY_CHARS = 12
@@ -50,7 +50,7 @@ def explained(decided: Decided) -> Sequence[str]:
     request, decision = decided.request, decided.decision
     principal = request.principal
     lines = [
-        f"{texts.instant(decided.at)}  {request.tool}  {decision.verdict}",
+        f"{text.instant(decided.at)}  {request.tool}  {decision.verdict}",
         f"  call {decided.effect_key[:KEY_CHARS]}, policy {decided.policy_digest[:KEY_CHARS]}",
         f"  {decision.message}",
         f"  because of: {', '.join(decision.reasons) or 'nothing permits it'}",
@@ -115,7 +115,7 @@ def what_if(found: Sequence[Redecided]) -> Sequence[Any]:
             _name(each.before.decision),
             _name(each.after),
             ", ".join(each.after.reasons) or "nothing permits it",
-            texts.short(json.dumps(each.before.request.args, ensure_ascii=False)),
+            text.short(json.dumps(each.before.request.args, ensure_ascii=False)),
             "" if each.is_certain else "?",
         )
         for each in changed

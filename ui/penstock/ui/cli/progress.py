@@ -11,7 +11,7 @@ from rich.text import Text
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.run import ENDED, LIVE, Run, RunStatus
 from penstock.runs import Runtime
-from penstock.ui.cli import texts
+from penstock.ui import text
 from penstock.ui.cli.output import Output
 
 POLL_S = 0.1
@@ -49,7 +49,7 @@ class Progress:
                 if is_watched:
                     if look % _NODES_EVERY == 0 and run.status is RunStatus.RUNNING:
                         nodes = await self._nodes()
-                    elapsed = texts.age((self._clock.now() - began).total_seconds())
+                    elapsed = text.age((self._clock.now() - began).total_seconds())
                     live.update(Text(live_line(said, nodes, elapsed=elapsed)), refresh=True)
                 elif said != last:
                     self._output.note(said)

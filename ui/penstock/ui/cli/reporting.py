@@ -6,9 +6,9 @@ from pathlib import Path
 
 from penstock.contracts.errors import ProjectExists
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import load_graphs, open_desk
-from penstock.ui.cli.dossier import dossier, written
 from penstock.ui.cli.output import Output
+from penstock.ui.project import load_graphs, open_project
+from penstock.ui.run_export import document_text, run_document
 
 
 def export(settings: Settings, output: Output, *, typed: str, file: Path | None) -> None:
@@ -19,14 +19,14 @@ def export(settings: Settings, output: Output, *, typed: str, file: Path | None)
         ProjectExists: there is such a file, or it cannot be written.
     """
     catalog = load_graphs(settings)
-    with open_desk(settings, catalog) as desk:
+    with open_project(settings, catalog) as desk:
         run = asyncio.run(desk.run(typed))
         graph = catalog.get(run.graph)
-        told = desk.store.read_blocking(lambda connection: dossier(connection, run, graph))
+        told = desk.store.read_blocking(lambda connection: run_document(connection, run, graph))
     if file is None:
-        output.answer(told, written(told))
+        output.answer(told, document_text(told))
         return
-    text = written(told)
+    text = document_text(told)
     _write(file, text)
     cut = [f"cut: {each}" for each in told["cut"]]
     output.answer(

@@ -12,10 +12,11 @@ from penstock.contracts.gate import Gate
 from penstock.contracts.run import LIVE, Run, RunMode, RunStatus
 from penstock.contracts.step import Step
 from penstock.runs.settings import Settings
-from penstock.ui.cli import gate_words, texts, words
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.ui import text
+from penstock.ui.cli import rendering
 from penstock.ui.cli.effecting import listed
 from penstock.ui.cli.output import Output, dump, table
+from penstock.ui.project import Project, load_graphs, open_project
 
 EFFECT_ROWS = 200
 """So many tool calls of a run are shown, the last ones; `penstock effects` has more."""
@@ -23,14 +24,14 @@ EFFECT_ROWS = 200
 
 def show(settings: Settings, output: Output, *, typed: str) -> None:
     """Show all that the store knows of a run."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         run, gates, steps, effects, events = asyncio.run(_look(desk, typed))
     data: dict[str, Any] = {
-        "run": words.of_run(run),
-        "gates": [words.of_gate(gate) for gate in gates],
-        "steps": [words.of_step(step) for step in steps],
-        "effects": [words.of_effect(effect) for effect in effects],
-        "history": [words.of_event(event) for event in events],
+        "run": rendering.of_run(run),
+        "gates": [rendering.of_gate(gate) for gate in gates],
+        "steps": [rendering.of_step(step) for step in steps],
+        "effects": [rendering.of_effect(effect) for effect in effects],
+        "history": [rendering.of_event(event) for event in events],
         "result": None,
         "result_missing": None,
     }
@@ -39,7 +40,10 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
     data["session"] = None if links is None else links.session(run.thread_id)
     said: list[Any] = [_header(run, trace=data["trace"], session=data["session"])]
     if gates:
-        rows = [(gate.id, gate.status, gate_words.asked(gate), gate.answer or "") for gate in gates]
+        rows = [
+            (gate.id, gate.status, rendering.question_text(gate), gate.answer or "")
+            for gate in gates
+        ]
         said += ["", table("gate", "status", "question", "answer", rows=rows)]
     if steps:
         said += [
@@ -58,7 +62,7 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
     if effects:
         said += ["", listed(effects)]
     history = [
-        (texts.instant(event.at), event.action, event.actor, _detail(event.detail))
+        (text.instant(event.at), event.action, event.actor, _detail(event.detail))
         for event in events
     ]
     said += ["", table("at", "what", "who", "detail", rows=history)]
@@ -70,11 +74,11 @@ def show(settings: Settings, output: Output, *, typed: str) -> None:
             # The rest is worth showing where the project's graphs are not at hand.
             data["result_missing"] = str(error)
             said += ["", f"the result cannot be shown: {error}"]
-    output.answer(data, *said, *gate_words.about_gates(gates), *words.about_failure(run))
+    output.answer(data, *said, *rendering.open_gate_hints(gates), *rendering.failure_hints(run))
 
 
 async def _look(
-    desk: Desk, typed: str
+    desk: Project, typed: str
 ) -> tuple[Run, Sequence[Gate], Sequence[Step], Sequence[Effect], Sequence[AuditEvent]]:
     run = await desk.run(typed)
     runtime = desk.runtime
@@ -85,11 +89,11 @@ async def _look(
 
 def _result(settings: Settings, run: Run) -> Any:
     catalog = load_graphs(settings)
-    with open_desk(settings, catalog) as desk:
+    with open_project(settings, catalog) as desk:
         return asyncio.run(result(desk, run))
 
 
-async def result(desk: Desk, run: Run) -> Any:
+async def result(desk: Project, run: Run) -> Any:
     """Return what a run that succeeded left on its thread.
 
     Raises:
@@ -108,14 +112,14 @@ def _header(run: Run, *, trace: str | None, session: str | None) -> Any:
     failure = run.failure
     rows = {
         "run": run.id,
-        "status": words.status_text(run.status),
+        "status": rendering.status_text(run.status),
         "graph": f"{run.graph}, version {run.graph_version}",
         "thread": run.thread_id,
         "child of": run.parent_id,
         "key": run.key,
         "tags": ", ".join(run.tags),
         "tenant": run.tenant,
-        "input": texts.short(run.input),
+        "input": text.short(run.input),
         "mode": run.mode if run.mode is not RunMode.LIVE else None,
         "epoch": str(run.epoch),
         "worker": run.worker_id,
@@ -125,11 +129,11 @@ def _header(run: Run, *, trace: str | None, session: str | None) -> Any:
         else None,
         "deadline": None
         if run.deadline_at is None or run.status not in LIVE
-        else texts.instant(run.deadline_at),
+        else text.instant(run.deadline_at),
         "trace": trace,
         "session": session,
-        "created": texts.instant(run.created_at),
-        "ended": texts.instant(run.ended_at),
+        "created": text.instant(run.created_at),
+        "ended": text.instant(run.ended_at),
         "failure": None if failure is None else f"{failure.code}: {failure.message}",
     }
     shown = table("", "", rows=[(name, value) for name, value in rows.items() if value])
@@ -140,7 +144,7 @@ def _header(run: Run, *, trace: str | None, session: str | None) -> Any:
 def _who(by: str | None, at: datetime | None, reason: str | None) -> str | None:
     if by is None:
         return None
-    return f"{by}, {texts.instant(at)}{'' if reason is None else f': {reason}'}"
+    return f"{by}, {text.instant(at)}{'' if reason is None else f': {reason}'}"
 
 
 def _steps(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
@@ -148,12 +152,12 @@ def _steps(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
         (
             step.node,
             step.kind,
-            words.status_text(step.status),
+            rendering.status_text(step.status),
             str(step.epoch),
-            texts.instant(step.started_at),
+            text.instant(step.started_at),
             ""
             if step.ended_at is None
-            else texts.age((step.ended_at - step.started_at).total_seconds()),
+            else text.age((step.ended_at - step.started_at).total_seconds()),
         )
         for step in steps
     ]

@@ -10,9 +10,9 @@ from penstock.checkpoints import spending
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.spend import MEASURED, Measure, SpendBy, SpendFilter, Used
 from penstock.runs.settings import Settings
-from penstock.ui.cli import measures
-from penstock.ui.cli.desk import open_desk
+from penstock.ui import measures
 from penstock.ui.cli.output import Output, table
+from penstock.ui.project import open_project
 
 _FORMULA = tuple("=+-@\t\r")
 
@@ -28,7 +28,7 @@ def spend(
 ) -> None:
     """Show what the runs of a tenant have used, beginning with a day of UTC."""
     wanted = SpendFilter(tenant=tenant or settings.tenant, since=first_day(day_count), graph=graph)
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         found = desk.store.read_blocking(lambda connection: spending.by_day(connection, wanted))
     keys = sorted({_key(each, by) for each in found})
     counted = measures_of(found)
@@ -45,12 +45,15 @@ def spend(
         output.answer(data, f"no run of tenant `{wanted.tenant}` has used anything since then")
         return
     rows = [
-        (name, *(measures.told(each, used[each]) if each in used else "" for each in counted))
+        (
+            name,
+            *(measures.amount_text(each, used[each]) if each in used else "" for each in counted),
+        )
         for name, used in [*sums.items(), ("in all", whole)]
     ]
     drawn = table(
         "day (UTC)" if by is SpendBy.DAY else "graph",
-        *(measures.name(each) for each in counted),
+        *(measures.measure_name(each) for each in counted),
         rows=rows,
     )
     output.answer(data, drawn)
@@ -93,7 +96,7 @@ def as_csv(found: Sequence[Used]) -> str:
                 measure.unit,
                 measure.currency or "",
                 each.amount,
-                measures.told(measure, each.amount),
+                measures.amount_text(measure, each.amount),
             ]
         )
     return written.getvalue()

@@ -16,15 +16,15 @@ from penstock.graphs import Catalog, Graph
 from penstock.runs.policing import ABOUT_BUILTIN
 from penstock.runs.settings import Settings
 from penstock.traces import Tracing
-from penstock.ui.cli import gate_words, words
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk
+from penstock.ui.cli import rendering
 from penstock.ui.cli.exits import Exit
-from penstock.ui.cli.exporting import open_tracing
 from penstock.ui.cli.given import read_json
 from penstock.ui.cli.output import Output, dump
 from penstock.ui.cli.progress import Progress
 from penstock.ui.cli.showing import result
-from penstock.ui.cli.signals import KILLED, stopped_by_signals
+from penstock.ui.project import Project, load_graphs, open_project
+from penstock.ui.signals import KILLED, stopped_by_signals
+from penstock.ui.telemetry import open_tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def start(
         known.budget.tightened(budget)
     except ValueError as error:
         raise InvalidInput(str(error)) from None
-    with open_desk(settings, catalog) as desk:
+    with open_project(settings, catalog) as desk:
 
         async def begin() -> int:
             above = None if parent is None else await desk.run(parent)
@@ -82,7 +82,7 @@ def start(
             )
             if waiting is None:
                 output.answer(
-                    {"run": words.of_run(run)},
+                    {"run": rendering.of_run(run)},
                     f"run {run.id} is {run.status}",
                     f"next: penstock show {run.id} (a `penstock worker` drives it)",
                 )
@@ -93,7 +93,7 @@ def start(
 
 
 async def _see_through(
-    desk: Desk, graph: Graph, run: Run, output: Output, *, waiting: Waiting
+    desk: Project, graph: Graph, run: Run, output: Output, *, waiting: Waiting
 ) -> int:
     """Wait until the run is over or waits itself; say what came of it."""
     heard: list[int] = []
@@ -124,7 +124,7 @@ async def _see_through(
 
 
 async def _drive_until(
-    watching: "asyncio.Task[Run]", desk: Desk, graph: Graph, tracing: Tracing
+    watching: "asyncio.Task[Run]", desk: Project, graph: Graph, tracing: Tracing
 ) -> None:
     """Be a worker for one graph until the watch is over, or the worker fails.
 
@@ -145,7 +145,7 @@ async def _drive_until(
 
 
 async def _watch(
-    desk: Desk, graph: Graph, run: Run, output: Output, *, timeout_s: float | None
+    desk: Project, graph: Graph, run: Run, output: Output, *, timeout_s: float | None
 ) -> Run:
     """Show how the run comes on until it is over, waits, or the time is up."""
     compiled = graph.compile(desk.checkpointer)
@@ -162,11 +162,11 @@ async def _watch(
         return await desk.runtime.get(run.id)
 
 
-async def _tell(desk: Desk, run: Run, output: Output) -> Exit:
+async def _tell(desk: Project, run: Run, output: Output) -> Exit:
     gates: list[Gate] = list(await desk.runtime.gates(run.id))
     data: dict[str, Any] = {
-        "run": words.of_run(run),
-        "gates": [words.of_gate(gate) for gate in gates],
+        "run": rendering.of_run(run),
+        "gates": [rendering.of_gate(gate) for gate in gates],
         "result": None,
         "result_missing": None,
     }
@@ -183,10 +183,10 @@ async def _tell(desk: Desk, run: Run, output: Output) -> Exit:
             return Exit.OK
         case RunStatus.FAILED | RunStatus.CANCELLED:
             why = "" if run.failure is None else f" ({run.failure.code}): {run.failure.message}"
-            output.answer(data, head + why, *words.about_failure(run))
+            output.answer(data, head + why, *rendering.failure_hints(run))
             return Exit.NOT_SUCCEEDED
         case RunStatus.WAITING:
-            output.answer(data, head, *gate_words.about_gates(gates))
+            output.answer(data, head, *rendering.open_gate_hints(gates))
             return Exit.NOT_OVER
         case RunStatus.QUEUED | RunStatus.RUNNING:
             output.answer(data, f"{head}: the time was up", f"next: penstock show {run.id}")

@@ -5,8 +5,8 @@ from sqlalchemy import make_url
 from penstock.checkpoints import migrate as bring_up_to_date
 from penstock.checkpoints.migration import HEAD
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import usable_url
 from penstock.ui.cli.output import Output
+from penstock.ui.project import store_url_errors
 
 
 def migrate(settings: Settings, output: Output) -> None:
@@ -26,7 +26,7 @@ def make_store(settings: Settings) -> str | None:
         StoreError: it cannot be opened or written.
         InvalidSettings: the URL is not one of a store.
     """
-    with usable_url():
+    with store_url_errors():
         return bring_up_to_date(settings.store_url)
 
 

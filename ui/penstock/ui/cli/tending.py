@@ -7,9 +7,10 @@ from penstock.checkpoints import workers as known
 from penstock.contracts.run import Run
 from penstock.contracts.worker import KnownWorker, WorkerState
 from penstock.runs.settings import Settings
-from penstock.ui.cli import texts, words
-from penstock.ui.cli.desk import open_desk
+from penstock.ui import text
+from penstock.ui.cli import rendering
 from penstock.ui.cli.output import Output, table
+from penstock.ui.project import open_project
 
 _RUN_ROWS = 1000
 
@@ -18,7 +19,7 @@ Held = Mapping[str, Sequence[Run]]
 
 def workers(settings: Settings, output: Output) -> None:
     """List the workers, and the queued runs that none of them takes."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         found = desk.tending.workers()
         driven, waiting = desk.store.read_blocking(
             lambda connection: (
@@ -37,7 +38,7 @@ def workers(settings: Settings, output: Output) -> None:
     output.answer(
         {
             "workers": [
-                {**words.of_worker(each), "runs": [run.id for run in held[each.id]]}
+                {**rendering.of_worker(each), "runs": [run.id for run in held[each.id]]}
                 for each in found
             ],
             "nobody_takes": [
@@ -62,9 +63,9 @@ def workers(settings: Settings, output: Output) -> None:
 
 def drain(settings: Settings, output: Output, *, typed: str) -> None:
     """Have a worker drain."""
-    with open_desk(settings) as desk:
+    with open_project(settings) as desk:
         left = desk.tending.drain(desk.worker_id(typed), by=desk.person(), tenant=settings.tenant)
-    output.answer({"worker": words.of_worker(left)}, _said(left), "next: penstock workers")
+    output.answer({"worker": rendering.of_worker(left)}, _said(left), "next: penstock workers")
 
 
 def _said(worker: KnownWorker) -> str:
@@ -73,7 +74,7 @@ def _said(worker: KnownWorker) -> str:
             return f"worker {worker.id} had ended already"
         case WorkerState.GONE | WorkerState.LATE:
             return (
-                f"worker {worker.id} is not heard of since {texts.age(worker.silent_s)}; it drains"
+                f"worker {worker.id} is not heard of since {text.age(worker.silent_s)}; it drains"
                 " should it come back"
             )
         case _:
@@ -89,12 +90,12 @@ def _listed(found: Sequence[KnownWorker], held: Held) -> Any:
         rows=[
             (
                 each.id,
-                words.status_text(each.state),
-                f"{texts.age(each.silent_s)} ago",
+                rendering.status_text(each.state),
+                f"{text.age(each.silent_s)} ago",
                 f"{each.lease_s:g}s",
                 f"{len(held[each.id])}/{each.slot_count}",
                 ", ".join(name for name, _ in each.graphs),
-                texts.instant(each.started_at),
+                text.instant(each.started_at),
                 each.version,
             )
             for each in found

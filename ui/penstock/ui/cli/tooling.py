@@ -10,8 +10,8 @@ from penstock.contracts.errors import UnknownTool
 from penstock.contracts.tool import Cost, ToolContract
 from penstock.graphs import Graph
 from penstock.runs.settings import Settings
-from penstock.ui.cli.desk import load_graphs
 from penstock.ui.cli.output import Output, dump, table
+from penstock.ui.project import load_graphs
 
 _MICROS = 1_000_000
 

@@ -15,11 +15,11 @@ from penstock.runs.settings import Settings
 from penstock.traces import Tracing
 from penstock.traces.logs import labels
 from penstock.traces.names import STEP_ID
-from penstock.ui.cli.desk import Desk, load_graphs, open_desk
 from penstock.ui.cli.exits import Exit
-from penstock.ui.cli.exporting import metrics_sent, open_tracing
 from penstock.ui.cli.output import Output
-from penstock.ui.cli.signals import stopped_by_signals
+from penstock.ui.project import Project, load_graphs, open_project
+from penstock.ui.signals import stopped_by_signals
+from penstock.ui.telemetry import open_metrics, open_tracing
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +33,9 @@ def work(settings: Settings, output: Output) -> Exit:
     # What nodes print must not mix with the answer.
     with (
         logging_to_stderr(as_json=output.as_json or settings.log_json),
-        open_desk(settings, catalog) as desk,
+        open_project(settings, catalog) as desk,
         open_tracing(settings) as tracing,
-        metrics_sent(desk),
+        open_metrics(desk),
         redirect_stdout(sys.stderr),
     ):
         worker_id = asyncio.run(_work(desk, tracing))
@@ -43,7 +43,7 @@ def work(settings: Settings, output: Output) -> Exit:
     return Exit.OK
 
 
-async def _work(desk: Desk, tracing: Tracing) -> str:
+async def _work(desk: Project, tracing: Tracing) -> str:
     worker = desk.worker(tracing)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(desk.settings.worker_slot_count * _NODE_THREADS))

@@ -4,7 +4,7 @@ import streamlit as st
 
 from penstock.contracts.budget import Money, Standing, Statement, Unit
 from penstock.contracts.spend import Measure
-from penstock.ui.cli import measures
+from penstock.ui import measures
 
 
 def budget(statement: Statement) -> None:
@@ -17,7 +17,7 @@ def budget(statement: Statement) -> None:
     for column, each in zip(columns, [*capped, *used], strict=False):
         with column:
             held = f", {amount(each, each.held)} held" if each.held else ""
-            name = measures.name(Measure(unit=each.unit))
+            name = measures.measure_name(Measure(unit=each.unit))
             if each.cap is None:
                 st.caption(f"**{name}**: {amount(each, each.spent)}{held}, no cap")
                 continue
@@ -28,9 +28,9 @@ def budget(statement: Statement) -> None:
 
 def amount(standing: Standing, number: int) -> str:
     """Return an amount of a unit as people write it."""
-    return measures.told(Measure(unit=standing.unit, currency=standing.currency), number)
+    return measures.amount_text(Measure(unit=standing.unit, currency=standing.currency), number)
 
 
 def money(amount: Money) -> str:
     """Return money as people write it."""
-    return measures.told(Measure(unit=Unit.MONEY, currency=amount.currency), amount.micros)
+    return measures.amount_text(Measure(unit=Unit.MONEY, currency=amount.currency), amount.micros)

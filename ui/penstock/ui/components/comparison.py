@@ -19,8 +19,7 @@ from penstock.contracts.run import Run
 from penstock.contracts.spend import Measure
 from penstock.contracts.step import Step
 from penstock.graphs.masking import Masking
-from penstock.ui import front, places
-from penstock.ui.cli import measures, texts
+from penstock.ui import front, measures, places, text
 from penstock.ui.components.bars import amount
 from penstock.ui.components.changes import changes
 from penstock.ui.components.drawing import drawing
@@ -113,7 +112,7 @@ def _offered(story: Story) -> dict[str, str]:
         for each in those:
             if each.id != run.id and each.id not in found:
                 state = MARKS[each.status].name.lower()
-                made = texts.instant(each.created_at)
+                made = text.instant(each.created_at)
                 found[each.id] = f"{each.id[:13]} · {kind} · {state} · {made}"
     return found
 
@@ -147,11 +146,11 @@ def _told(story: Story) -> dict[str, str]:
         "version": plain(run.graph_version),
         "fingerprint": run.fingerprint[:8],
         "policy": ", ".join(sorted({each.policy_digest[:8] for each in story.decided})),
-        "took": "" if ended is None else texts.age((ended - run.created_at).total_seconds()),
+        "took": "" if ended is None else text.age((ended - run.created_at).total_seconds()),
     }
     standings: Sequence[Standing] = () if story.budget is None else story.budget.standings
     told |= {
-        measures.name(Measure(unit=each.unit)): plain(amount(each, each.spent))
+        measures.measure_name(Measure(unit=each.unit)): plain(amount(each, each.spent))
         for each in standings
     }
     return {name: value for name, value in told.items() if value}
@@ -189,7 +188,7 @@ def _cell(step: Step | None) -> str:
     if step is None:
         return "<td></td>"
     took = "" if step.ended_at is None else step.ended_at - step.started_at
-    length = f" · {texts.age(took.total_seconds())}" if took else ""
+    length = f" · {text.age(took.total_seconds())}" if took else ""
     sign = STEPS[step.status][1][0]
     return f'<td class="{step.status}">{sign} {escape(step.node.replace("|", " / "))}{length}</td>'
 

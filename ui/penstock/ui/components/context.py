@@ -11,8 +11,7 @@ from penstock.checkpoints import steps
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.run import Run
 from penstock.contracts.step import Step, StepStatus
-from penstock.ui import front, places
-from penstock.ui.cli import texts
+from penstock.ui import front, places, text
 from penstock.ui.components.words import instant, plain, short, spelled
 
 MESSAGES = 4
@@ -71,7 +70,7 @@ def step_line(step: Step) -> str:
     """Return a step in a line of Markdown."""
     took = ""
     if step.ended_at is not None:
-        took = f" · {texts.age((step.ended_at - step.started_at).total_seconds())}"
+        took = f" · {text.age((step.ended_at - step.started_at).total_seconds())}"
     error = f" · {plain(short(step.error))}" if step.error else ""
     return f"{STEP_ICONS[step.status]} {plain(step.node)} · {step.status}{took}{error}"
 

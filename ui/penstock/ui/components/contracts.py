@@ -12,7 +12,7 @@ from penstock.contracts.tool import (
     RetryAfter,
     ToolContract,
 )
-from penstock.ui.cli import texts
+from penstock.ui import text
 
 _MICROS = 1_000_000
 
@@ -33,7 +33,7 @@ def if_worker_dies(contract: ToolContract) -> str:
                 "What it had written was rolled back with the transaction: the call is made again."
             )
         case EffectClass.KEYED:
-            lives = texts.age(contract.key_lifetime_s or 0)
+            lives = text.age(contract.key_lifetime_s or 0)
             return (
                 "The service knows the call by its key: it is made again with the same key, which"
                 f" the service remembers for {lives}. After that it may have happened, and"
@@ -41,7 +41,7 @@ def if_worker_dies(contract: ToolContract) -> str:
             )
         case EffectClass.PROBE:
             return (
-                f"It may have happened. {texts.age(contract.margin_s)} after its deadline, when it"
+                f"It may have happened. {text.age(contract.margin_s)} after its deadline, when it"
                 " can no longer land, it is looked up; where that cannot tell, a person is asked."
             )
         case EffectClass.UNSAFE:
@@ -78,12 +78,12 @@ def terms(contract: ToolContract) -> Mapping[str, str]:
     """Return the terms of a contract, those that matter most first."""
     told = {
         "Who may call it": _list(contract.scopes, "whoever has", nothing="no scope is wanted"),
-        "An attempt may take": f"{texts.age(contract.timeout_s)}; what was sent may still land"
-        f" {texts.age(contract.margin_s)} after that",
+        "An attempt may take": f"{text.age(contract.timeout_s)}; what was sent may still land"
+        f" {text.age(contract.margin_s)} after that",
         "It is tried": _retry(contract),
         "A call costs at most": "nothing" if contract.cost is None else _cost(contract.cost),
         "It runs": _WHERE[contract.isolation],
-        "Its key lives": texts.age(contract.key_lifetime_s) if contract.key_lifetime_s else "",
+        "Its key lives": text.age(contract.key_lifetime_s) if contract.key_lifetime_s else "",
         "Its results carry": _taints(contract),
         "Its tags": ", ".join(sorted(contract.tags)),
         "Policies are told": "; ".join(
@@ -131,7 +131,7 @@ def _retry(contract: ToolContract) -> str:
     }
     return (
         f"{plan.attempt_limit} times at most, {after[plan.after]}, first after"
-        f" {texts.age(plan.first_wait_s)}"
+        f" {text.age(plan.first_wait_s)}"
     )
 
 

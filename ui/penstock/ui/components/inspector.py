@@ -11,8 +11,7 @@ from penstock.contracts.effect import Effect, EffectStatus
 from penstock.contracts.policy import Decided
 from penstock.contracts.step import Step, StepStatus
 from penstock.traces.ids import span_hex, step_span_id
-from penstock.ui import front, places
-from penstock.ui.cli import texts
+from penstock.ui import front, places, text
 from penstock.ui.components import asked
 from penstock.ui.components.drawing import drawing
 from penstock.ui.components.listing import Row, listing
@@ -57,7 +56,7 @@ def steps(story: Story, chosen: Chosen) -> None:
                 step.node.replace("|", " / "),
                 str(step.kind),
                 str(step.epoch),
-                texts.instant(step.started_at),
+                text.instant(step.started_at),
                 _took(step),
                 short(hide(step.error or "")),
             ],
@@ -197,7 +196,7 @@ def _listed(story: Story, effects: Sequence[Effect], chosen: Chosen) -> str:
                 short(effect.arguments),
                 short(hide(effect.error_message or effect.result or "")),
                 str(effect.attempt),
-                texts.instant(effect.first_started_at),
+                text.instant(effect.first_started_at),
             ],
         )
         for effect in effects
@@ -220,7 +219,7 @@ def _said(each: Decided) -> str:
 def _took(step: Step) -> str:
     if step.ended_at is None:
         return ""
-    return texts.age((step.ended_at - step.started_at).total_seconds())
+    return text.age((step.ended_at - step.started_at).total_seconds())
 
 
 def _times(count: int) -> str:

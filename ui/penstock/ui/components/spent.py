@@ -7,7 +7,7 @@ from typing import Any
 from penstock.contracts.budget import MICROS, Unit
 from penstock.contracts.spend import Measure, Used
 from penstock.policies.facts.money import PLACES, USUAL_PLACES
-from penstock.ui.cli import measures
+from penstock.ui import measures
 
 OTHERS = "others"
 """What graphs are called together for which there is no colour of their own."""
@@ -86,7 +86,7 @@ def picture(
             "tooltip": [
                 {"field": "day", "title": "day (UTC)"},
                 {"field": "name", "title": "graph"},
-                {"field": "said", "title": measures.name(measure)},
+                {"field": "said", "title": measures.measure_name(measure)},
             ],
         },
     }
@@ -103,7 +103,7 @@ def _bars(
             "name": each.graph,
             "place": places.get(each.graph, len(places)),
             "amount": each.amount,
-            "said": measures.told(measure, each.amount),
+            "said": measures.amount_text(measure, each.amount),
         }
         for each in found
     ]

@@ -12,7 +12,7 @@ from itertools import pairwise
 from penstock.contracts.effect import Effect
 from penstock.contracts.gate import Gate
 from penstock.contracts.step import Step, StepStatus
-from penstock.ui.cli import texts
+from penstock.ui import text
 from penstock.ui.components.drawing import pickable
 from penstock.ui.components.selection import CALL, STEP, Chosen
 from penstock.ui.components.words import instant
@@ -79,7 +79,7 @@ class Scale:
             if idle_s > 0:
                 width = min(idle_s / total_s, GAP)
                 if width == GAP:
-                    self.gaps.append((at + width / 2, texts.age(idle_s)))
+                    self.gaps.append((at + width / 2, text.age(idle_s)))
                 at += width
         self._knots.append((max(until, ends[-2][1] if busy else until), at))
         self.width = at or 1.0
@@ -108,7 +108,7 @@ def _joined(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, 
 
 def _bar(step: Step, end: datetime, scale: Scale, *, is_chosen: bool) -> str:
     ended = step.ended_at or end
-    took = texts.age((ended - step.started_at).total_seconds())
+    took = text.age((ended - step.started_at).total_seconds())
     said = (
         f"{_spelled(step.node)}, {step.status}, began {instant(step.started_at)}, took {took},"
         f" claim {step.epoch}"
@@ -129,7 +129,7 @@ def _call(effect: Effect, end: datetime, scale: Scale, *, is_chosen: bool) -> st
 
 def _band(gate: Gate, end: datetime, scale: Scale) -> str:
     closed = min(gate.closed_at or end, end)
-    took = texts.age(max((closed - gate.opened_at).total_seconds(), 0))
+    took = text.age(max((closed - gate.opened_at).total_seconds(), 0))
     said = f"waits at a gate: {gate.kind}, since {instant(gate.opened_at)}, for {took}"
     place = _placed(scale, gate.opened_at, closed)
     return f'<div class="band" style="{place}" title="{escape(said)}"></div>'

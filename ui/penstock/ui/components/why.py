@@ -8,8 +8,7 @@ from penstock.contracts.audit import AuditEvent
 from penstock.contracts.gate import GateStatus
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import LIVE, RunStatus
-from penstock.ui import front, places
-from penstock.ui.cli import texts
+from penstock.ui import front, places, text
 from penstock.ui.components import asked
 from penstock.ui.components.story import Story
 from penstock.ui.components.words import ago, instant, plain, sentence, short
@@ -85,7 +84,7 @@ def versions(story: Story) -> None:
         f"created {instant(run.created_at)}",
     ]
     if run.ended_at is not None:
-        took = texts.age((run.ended_at - run.created_at).total_seconds())
+        took = text.age((run.ended_at - run.created_at).total_seconds())
         told.append(f"took {took}")
     if run.lost_count:
         told.append(f"{run.lost_count} workers were lost with it")

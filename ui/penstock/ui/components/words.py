@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from penstock.ui.cli import texts
+from penstock.ui import text
 
 SHORT = 160
 
@@ -51,7 +51,7 @@ def spelled(value: Any) -> str:
 
 def age(at: datetime, now: datetime) -> str:
     """Say for how long something has been."""
-    return texts.age(max((now - at).total_seconds(), 1))
+    return text.age(max((now - at).total_seconds(), 1))
 
 
 def ago(at: datetime, now: datetime) -> str:
@@ -62,7 +62,7 @@ def ago(at: datetime, now: datetime) -> str:
 def left(at: datetime, now: datetime) -> str:
     """Say how long something still takes."""
     seconds = (at - now).total_seconds()
-    return "no time" if seconds <= 0 else texts.age(max(seconds, 1))
+    return "no time" if seconds <= 0 else text.age(max(seconds, 1))
 
 
 def instant(at: datetime | None) -> str:

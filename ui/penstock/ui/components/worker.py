@@ -8,8 +8,7 @@ import streamlit as st
 
 from penstock.contracts.run import Run
 from penstock.contracts.worker import KnownWorker, WorkerState
-from penstock.ui import front, places
-from penstock.ui.cli import texts
+from penstock.ui import front, places, text
 from penstock.ui.components.words import age, ago, badge, left, plain
 
 SHOWN = 8
@@ -59,7 +58,7 @@ def card(
             if action is not None:
                 action()
         share = min(worker.silent_s / worker.lease_s, 1.0)
-        silent = texts.age(worker.silent_s)
+        silent = text.age(worker.silent_s)
         st.progress(share, text=f"Last beat {silent} ago, of a lease of {worker.lease_s:g}s")
         if worker.drain_by is not None and worker.drain_at is not None:
             st.markdown(

@@ -13,12 +13,12 @@ from penstock.graphs import read_manifest
 from penstock.runs.settings import Settings
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.output import Output
-from penstock.ui.cli.signals import stopped_by_signals
 from penstock.ui.cli.storing import make_store, shown_url, told
 from penstock.ui.dev import environment, phoenix, ports
 from penstock.ui.dev.log import OWN, Log
 from penstock.ui.dev.part import Part
 from penstock.ui.dev.supervise import Supervisor
+from penstock.ui.signals import stopped_by_signals
 
 WORKER_STOP_S = 60.0
 """A worker that drains waits for the calls that are under way."""

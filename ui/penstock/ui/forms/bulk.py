@@ -14,10 +14,10 @@ from penstock.contracts.inbox import RunFilter
 from penstock.runs.bulk import MOST
 from penstock.runs.roles import Right
 from penstock.ui import front
-from penstock.ui.cli.bulk_words import WHY
 from penstock.ui.components.states import MARKS
 from penstock.ui.components.table import listed, shown
 from penstock.ui.components.words import plain
+from penstock.ui.text import EXCLUSIONS
 from penstock.ui.troubles import tell
 
 SURE = 100
@@ -231,11 +231,11 @@ def _tally(plan: Plan) -> None:
 
 def _left_out(plan: Plan) -> None:
     counts: dict[str, int] = {
-        WHY[why]: count for why, count in Counter(why for _, why in plan.left_out).items()
+        EXCLUSIONS[why]: count for why, count in Counter(why for _, why in plan.left_out).items()
     }
     impossible = Why.OVER if plan.deed is Deed.CANCEL else Why.NOT_FAILED
     for status, count in plan.over.items():
-        counts[f"{WHY[impossible]}: {status}"] = count
+        counts[f"{EXCLUSIONS[impossible]}: {status}"] = count
     st.markdown("**Left out**")
     if not counts:
         st.caption("None of the runs.")

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from penstock.ui import front
-from penstock.ui.cli.dossier import dossier, written
 from penstock.ui.components.story import Story
+from penstock.ui.run_export import document_text, run_document
 
 _NO_GRAPHS = (
     "The project's graphs are not at hand, and without them nobody knows which arguments are to be"
@@ -18,7 +18,7 @@ def button(story: Story) -> None:
 
     def text() -> str:
         known = front.desk().catalog.get(run.graph)
-        return written(front.read(lambda connection: dossier(connection, run, known)))
+        return document_text(front.read(lambda connection: run_document(connection, run, known)))
 
     st.download_button(
         "Export",

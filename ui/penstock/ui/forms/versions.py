@@ -6,8 +6,7 @@ import streamlit as st
 
 from penstock.contracts.policy import Activation, PolicySource, PolicyVersion
 from penstock.runs.roles import ADMINS, Right
-from penstock.ui import front, places
-from penstock.ui.cli import texts
+from penstock.ui import front, places, text
 from penstock.ui.components import cedar
 from penstock.ui.components.table import shown
 from penstock.ui.components.words import code, plain
@@ -21,7 +20,7 @@ def show(graph: str, versions: Sequence[PolicyVersion], activations: Sequence[Ac
         st.header("What decided when", anchor=False)
         shown(
             {
-                "since": [texts.instant(each.at) for each in activations],
+                "since": [text.instant(each.at) for each in activations],
                 "version": [
                     _decides(graph, each, number) for number, each in enumerate(activations)
                 ],
@@ -33,7 +32,7 @@ def show(graph: str, versions: Sequence[PolicyVersion], activations: Sequence[Ac
         shown(
             {
                 "version": [code(each.name) for each in versions],
-                "loaded": [texts.instant(each.loaded_at) for each in versions],
+                "loaded": [text.instant(each.loaded_at) for each in versions],
                 "by": [plain(each.loaded_by) for each in versions],
                 "digest": [each.source.digest[:12] for each in versions],
             },

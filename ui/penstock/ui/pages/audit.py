@@ -13,8 +13,7 @@ from penstock.checkpoints.audit import keys, searching
 from penstock.contracts.audit import GENESIS, ChainedEvent, rehashed
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.watch import EventFilter, FoundEvents
-from penstock.ui import front, places
-from penstock.ui.cli import texts
+from penstock.ui import front, places, text
 from penstock.ui.cli.auditing import lines, of_event
 from penstock.ui.components.chain import chain
 from penstock.ui.components.table import opened
@@ -183,7 +182,7 @@ def _kept() -> Mapping[str, str]:
 def _columns(events: Sequence[ChainedEvent]) -> Mapping[str, Sequence[Any]]:
     return {
         "#": [event.number for event in events],
-        "When": [texts.instant(event.at) for event in events],
+        "When": [text.instant(event.at) for event in events],
         "What": [event.action for event in events],
         "Who": [event.actor for event in events],
         "Run": [(event.run_id or "")[:13] for event in events],

@@ -13,8 +13,7 @@ from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import RunId
 from penstock.contracts.inbox import ListedRun, RunFilter
 from penstock.contracts.run import LIVE, Run, RunMode, RunStatus
-from penstock.ui import front, places
-from penstock.ui.cli import texts
+from penstock.ui import front, places, text
 from penstock.ui.components import asked, table
 from penstock.ui.components.bars import money
 from penstock.ui.components.states import MARKS
@@ -115,7 +114,7 @@ def _columns(listed: Sequence[ListedRun], now: datetime) -> Mapping[str, Sequenc
         "Tags": [list(each.run.tags) for each in listed],
         "Used": [_used(each) for each in listed],
         "Created": [
-            texts.age(max((now - each.run.created_at).total_seconds(), 1)) + " ago"
+            text.age(max((now - each.run.created_at).total_seconds(), 1)) + " ago"
             for each in listed
         ],
         "Took": [_took(each.run) for each in listed],
@@ -162,7 +161,7 @@ def _used(listed: ListedRun) -> str:
 def _took(run: Run) -> str:
     if run.ended_at is None:
         return ""
-    return texts.age((run.ended_at - run.created_at).total_seconds())
+    return text.age((run.ended_at - run.created_at).total_seconds())
 
 
 def _empty(*, is_filtered: bool) -> None:

@@ -20,8 +20,7 @@ from penstock.contracts.spend import (
     Used,
     read_measure,
 )
-from penstock.ui import front, places
-from penstock.ui.cli import measures, texts
+from penstock.ui import front, measures, places, text
 from penstock.ui.cli.spending import as_csv, first_day, measures_of, total
 from penstock.ui.components import bars, charts, spent
 from penstock.ui.components.table import figures, opened
@@ -134,7 +133,7 @@ def _filters(found: _Found, days: int, measure: Measure, wanted: SpendFilter) ->
             "Measure",
             known,
             index=known.index(measure),
-            format_func=measures.name,
+            format_func=measures.measure_name,
             key="spend-measure",
             label_visibility="collapsed",
             width=240,
@@ -165,12 +164,14 @@ def _sums(found: _Found) -> None:
     with st.container(horizontal=True, gap="large"):
         for measure in measures_of(found.used):
             st.metric(
-                measures.name(measure), measures.told(measure, sums[measure]), width="content"
+                measures.measure_name(measure),
+                measures.amount_text(measure, sums[measure]),
+                width="content",
             )
 
 
 def _picture(used: Sequence[Used], measure: Measure, wanted: SpendFilter) -> None:
-    st.header(f"By day: {measures.name(measure)}", anchor=False)
+    st.header(f"By day: {measures.measure_name(measure)}", anchor=False)
     if not used:
         st.caption("Nothing was used in this measure; the sums above say in which something was.")
         return
@@ -192,7 +193,7 @@ def _table(used: Sequence[Used], measure: Measure) -> Mapping[str, Sequence[str]
     days = sorted(by_day, reverse=True)
 
     def said(amount: int | None) -> str:
-        return "" if amount is None else measures.told(measure, amount)
+        return "" if amount is None else measures.amount_text(measure, amount)
 
     columns = {"Day (UTC)": ["In all", *(day.isoformat() for day in days)]}
     in_all = [sum(by_day[day].values()) for day in days]
@@ -232,14 +233,16 @@ def _empty(*, is_filtered: bool) -> None:
 def _dearest(found: Sequence[Dear], measure: Measure) -> None:
     st.header("The dearest runs", anchor=False)
     if not found:
-        st.caption(f"No run has used any of this: {measures.name(measure).lower()}.")
+        st.caption(f"No run has used any of this: {measures.measure_name(measure).lower()}.")
         return
     row = opened(
         {
             "Run": [each.run_id[:13] for each in found],
             "Graph": [each.graph for each in found],
             "For": [each.principal for each in found],
-            measures.name(measure): [measures.told(measure, each.amount) for each in found],
+            measures.measure_name(measure): [
+                measures.amount_text(measure, each.amount) for each in found
+            ],
         },
         key="spend-dearest",
     )
@@ -277,7 +280,9 @@ def _came_of(capped: Capped) -> str:
     if capped.gate_id is None:
         return short(f"ended: {capped.said}", 100)
     cap = (
-        "" if capped.unit is None else f" about {measures.name(Measure(unit=capped.unit)).lower()}"
+        ""
+        if capped.unit is None
+        else f" about {measures.measure_name(Measure(unit=capped.unit)).lower()}"
     )
     return f"gate{cap}: {capped.said}"
 
@@ -296,9 +301,7 @@ def _reserved(found: Sequence[Reserved]) -> None:
             "Call": [f"{each.hold.kind} {each.hold.name}" for each in shown],
             "Run": [each.hold.run_id[:13] for each in shown],
             "Graph": [each.graph for each in shown],
-            "Since": [
-                f"{texts.age(max((now - each.at).total_seconds(), 1))} ago" for each in shown
-            ],
+            "Since": [f"{text.age(max((now - each.at).total_seconds(), 1))} ago" for each in shown],
             "At most": [_at_most(each.hold.worst) for each in shown],
         },
         key="spend-reserved",
@@ -315,7 +318,7 @@ def _at_most(worst: Amounts) -> str:
         parts.append(f"{worst.tokens:,} tokens")
     if worst.money is not None:
         money = Measure(unit=Unit.MONEY, currency=worst.money.currency)
-        parts.append(measures.told(money, worst.money.micros))
+        parts.append(measures.amount_text(money, worst.money.micros))
     if worst.tool_spend is not None:
         parts.append(f"{_spelled(worst.tool_spend)} by the tool")
     if worst.tool_calls:
@@ -325,4 +328,4 @@ def _at_most(worst: Amounts) -> str:
 
 def _spelled(spend: Spend) -> str:
     measure = Measure(unit=Unit.TOOL_SPEND, currency=spend.currency)
-    return measures.told(measure, spend.minor)
+    return measures.amount_text(measure, spend.minor)

@@ -6,9 +6,9 @@ from penstock.contracts.budget import Unit
 from penstock.contracts.policy import Spend
 from penstock.contracts.spend import Measure
 from penstock.policies.facts.money import spell
-from penstock.ui.cli import texts
+from penstock.ui import text
 
-_NAMES = {
+_MEASURE_NAMES = {
     Unit.TOKENS: "Tokens",
     Unit.MONEY: "Money for models",
     Unit.TOOL_CALLS: "Tool calls",
@@ -18,13 +18,13 @@ _NAMES = {
 _MICRO_PLACES = 6
 
 
-def name(measure: Measure) -> str:
+def measure_name(measure: Measure) -> str:
     """Return what a measure is called."""
-    called = _NAMES.get(measure.unit, str(measure.unit).replace("_", " ").capitalize())
+    called = _MEASURE_NAMES.get(measure.unit, str(measure.unit).replace("_", " ").capitalize())
     return called if measure.currency is None else f"{called}, {measure.currency}"
 
 
-def told(measure: Measure, amount: int) -> str:
+def amount_text(measure: Measure, amount: int) -> str:
     """Return an amount as people write it. Money is exact: no part of it is rounded away."""
     match measure.unit:
         case Unit.MONEY:
@@ -32,7 +32,7 @@ def told(measure: Measure, amount: int) -> str:
         case Unit.TOOL_SPEND if measure.currency:
             return spell(Spend(minor=amount, currency=measure.currency))
         case Unit.WALL_MS:
-            return texts.age(amount / 1000)
+            return text.age(amount / 1000)
         case _:
             return f"{amount:,}"
 

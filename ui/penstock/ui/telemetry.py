@@ -11,7 +11,7 @@ from penstock.contracts.errors import InvalidSettings
 from penstock.contracts.gauges import Gauges
 from penstock.runs.settings import Otlp, Settings
 from penstock.traces import Tracing
-from penstock.ui.cli.desk import Desk
+from penstock.ui.project import Project
 
 
 @contextlib.contextmanager
@@ -36,7 +36,7 @@ def open_tracing(settings: Settings) -> Generator[Tracing]:
 
 
 @contextlib.contextmanager
-def metrics_sent(desk: Desk) -> Generator[None]:
+def open_metrics(desk: Project) -> Generator[None]:
     """Export how the store stands to where the standard variables say, if they ask for it.
 
     Raises:

@@ -17,7 +17,7 @@ from penstock.contracts.errors import PenstockError
 from penstock.contracts.run import Run
 from penstock.graphs import Graph
 from penstock.graphs.masking import Masking
-from penstock.ui.cli import budgeting, gate_words, words
+from penstock.ui.cli import budgeting, rendering
 from penstock.ui.cli.output import dump
 
 FORMAT = "penstock.run/1"
@@ -31,7 +31,7 @@ STATES_BYTES = 8_000_000
 T = TypeVar("T")
 
 
-def dossier(connection: Connection, run: Run, graph: Graph) -> dict[str, Any]:
+def run_document(connection: Connection, run: Run, graph: Graph) -> dict[str, Any]:
     """Return the document, which says itself where it was cut."""
     cut: list[str] = []
 
@@ -48,21 +48,23 @@ def dossier(connection: Connection, run: Run, graph: Graph) -> dict[str, Any]:
         cut.append(f"states: of the newest {len(known):,} of {len(points):,} or more checkpoints")
     told: dict[str, Any] = {
         "format": FORMAT,
-        "run": words.of_run(run),
+        "run": rendering.of_run(run),
         "steps": [
-            words.of_step(each) for each in newest("steps", steps.of_run(connection, run.id))
+            rendering.of_step(each) for each in newest("steps", steps.of_run(connection, run.id))
         ],
         "effects": [
             {
-                **words.of_effect(ledger.get(connection, each.key)),
-                "story": [words.of_report(line) for line in ledger.reports(connection, each.key)],
+                **rendering.of_effect(ledger.get(connection, each.key)),
+                "story": [
+                    rendering.of_report(line) for line in ledger.reports(connection, each.key)
+                ],
             }
             for each in newest("effects", effects)
         ],
         "gates": [
             {
-                **words.of_gate(each),
-                "votes": [gate_words.of_vote(vote) for vote in gates.votes_of(connection, each.id)],
+                **rendering.of_gate(each),
+                "votes": [rendering.of_vote(vote) for vote in gates.votes_of(connection, each.id)],
             }
             for each in newest("gates", gates.of_run(connection, run.id))
         ],
@@ -76,7 +78,7 @@ def dossier(connection: Connection, run: Run, graph: Graph) -> dict[str, Any]:
             for each in newest("holds", budgets.holds(connection, run.id))
         ],
         "history": [
-            words.of_event(each) for each in newest("history", audit.of_run(connection, run.id))
+            rendering.of_event(each) for each in newest("history", audit.of_run(connection, run.id))
         ],
         "checkpoints": [
             {
@@ -96,7 +98,7 @@ def dossier(connection: Connection, run: Run, graph: Graph) -> dict[str, Any]:
     return {**masked, "cut": cut}
 
 
-def written(told: dict[str, Any]) -> str:
+def document_text(told: dict[str, Any]) -> str:
     """Return the document as text."""
     return dump(told)
 

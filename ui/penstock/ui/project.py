@@ -51,7 +51,7 @@ _PREFIX_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Project:
     """An open store and what acts on it."""
 
     settings: Settings
@@ -83,8 +83,8 @@ class Desk:
             day_budget=self.settings.budget_of_day(),
             shipment=self.settings.shipment(),
             retention=self.settings.retention(),
-            elsewhere=elsewhere_of(self.settings),
-            phoenix=phoenix_of(self.settings),
+            elsewhere=erasure_targets(self.settings),
+            phoenix=phoenix_client(self.settings),
         )
 
     def person(self, named: str | None = None) -> str:
@@ -217,7 +217,7 @@ def load_graphs(settings: Settings) -> Catalog:
 
 
 @contextlib.contextmanager
-def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[Desk]:
+def open_project(settings: Settings, catalog: Catalog | None = None) -> Generator[Project]:
     """Open the store and make ready to act on it; without a catalog no runs can be started.
 
     Raises:
@@ -227,7 +227,7 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
         InvalidSettings: the URL is not one of a store.
     """
     known = catalog if catalog is not None else Catalog.of()
-    with usable_url():
+    with store_url_errors():
         file = store_file(settings)
         if file is not None and not os.path.lexists(file):
             msg = f"there is no store at `{settings.store_url}` yet; make one with a migration"
@@ -242,9 +242,9 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
             known,
             engine=engine,
             people=people,
-            elsewhere=elsewhere_of(settings),
+            elsewhere=erasure_targets(settings),
         )
-        yield Desk(
+        yield Project(
             settings=settings,
             store=store,
             checkpointer=checkpointer,
@@ -262,7 +262,7 @@ def open_desk(settings: Settings, catalog: Catalog | None = None) -> Generator[D
         )
 
 
-def phoenix_of(settings: Settings) -> "Phoenix | None":
+def phoenix_client(settings: Settings) -> "Phoenix | None":
     """Return what writes to the Phoenix that is known; None if none is."""
     if settings.phoenix_url is None:
         return None
@@ -289,7 +289,7 @@ def store_file(settings: Settings) -> str | None:
 
 
 @contextlib.contextmanager
-def usable_url() -> Generator[None]:
+def store_url_errors() -> Generator[None]:
     """Turn what the URL of a store may be blamed for into errors of Penstock."""
     name = f"`{PREFIX}STORE_URL`"
     try:
@@ -307,7 +307,7 @@ def usable_url() -> Generator[None]:
         raise StoreBroken(msg) from error
 
 
-def elsewhere_of(settings: Settings) -> "Sequence[Phoenix]":
+def erasure_targets(settings: Settings) -> "Sequence[Phoenix]":
     """Return where else runs are forgotten that the store forgets."""
-    phoenix = phoenix_of(settings)
+    phoenix = phoenix_client(settings)
     return [] if phoenix is None else [phoenix]

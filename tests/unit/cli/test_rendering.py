@@ -9,10 +9,9 @@ import pytest
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, RunId, ThreadId, WorkerId
 from penstock.contracts.run import Run, RunMode, RunStatus
-from penstock.ui.cli.gate_words import asked
 from penstock.ui.cli.progress import live_line, state_line
-from penstock.ui.cli.sample import sample
-from penstock.ui.cli.texts import age, short
+from penstock.ui.cli.rendering import question_text, sample_value
+from penstock.ui.text import age, short
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 QUEUED = Run(
@@ -86,7 +85,7 @@ def test_what_a_gate_asks_is_told_without_what_is_around_it(question: str, told:
         effect_key=None,
         wakes_at=None,
     )
-    assert asked(gate) == told
+    assert question_text(gate) == told
 
 
 def test_the_state_of_a_run_names_its_worker_or_what_it_waits_for() -> None:
@@ -124,4 +123,4 @@ def test_the_state_of_a_run_names_its_worker_or_what_it_waits_for() -> None:
     ],
 )
 def test_a_sample_answer_has_the_form_of_the_schema(schema: Any, shown: object) -> None:
-    assert sample(schema) == shown
+    assert sample_value(schema) == shown

@@ -1,8 +1,21 @@
-"""Instants, lengths of time and long texts as people read them."""
+"""Instants, lengths of time and long texts as people read them, and reasons in words."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from penstock.contracts.bulk import Why
+
 _SHORT = 80
+
+EXCLUSIONS: Mapping[Why, str] = {
+    Why.OVER: "over already",
+    Why.STOPPING: "to be cancelled already",
+    Why.NOT_FAILED: "not failed",
+    Why.FOR_GOOD: "failed for good, so that a redrive cannot help",
+    Why.IN_DOUBT: "with a call in doubt; decide its gate, or redrive the run alone",
+    Why.NOT_YOURS: "not yours to steer",
+}
+"""What a run is that is left out where many are acted on."""
 
 
 def instant(at: datetime | None) -> str:

@@ -9,8 +9,8 @@ import pytest
 from penstock.checkpoints import Store, forgetting
 from penstock.contracts.run import Run
 from penstock.graphs import Graph
-from penstock.ui.cli import dossier as module
-from penstock.ui.cli.dossier import dossier, written
+from penstock.ui import run_export as module
+from penstock.ui.run_export import document_text, run_document
 from support.helping import IBAN, helping
 from support.runs import NOW
 from support.shops import Shop
@@ -21,13 +21,13 @@ async def helped(store: Store, graph: Graph) -> Run:
 
 
 def made(store: Store, run: Run, graph: Graph) -> dict[str, Any]:
-    return store.read_blocking(lambda tx: dossier(tx, run, graph))
+    return store.read_blocking(lambda tx: run_document(tx, run, graph))
 
 
 async def test_what_contracts_mark_is_nowhere_in_it(store: Store) -> None:
     graph = helping()
     told = made(store, await helped(store, graph), graph)
-    assert IBAN not in written(told)
+    assert IBAN not in document_text(told)
     assert told["run"]["input"] == {"ticket": "Pay A-1 to [hidden]"}
     assert len(told["checkpoints"]) == 9
     assert told["checkpoints"][-1]["state"]["values"]["note"] == "checked"
@@ -45,7 +45,7 @@ async def test_states_that_are_too_large_are_left_out_the_oldest_first(
     assert not held[0]
     assert held[-1]
     assert told["cut"] == [f"states: of the newest {sum(held)} of 9 or more checkpoints"]
-    assert IBAN not in written(told)
+    assert IBAN not in document_text(told)
 
 
 async def test_more_rows_than_anybody_reads_are_cut_and_it_says_so(
