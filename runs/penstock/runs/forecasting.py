@@ -13,7 +13,7 @@ from penstock.checkpoints import Store, decisions, ledger, states
 from penstock.contracts.effect import NOT_DONE, Effect, EffectStatus
 from penstock.contracts.fork import Fate, Forecast, Foreseen
 from penstock.contracts.ids import IdempotencyKey, ThreadId
-from penstock.contracts.outcome import MessageCall, NodeCall, Origin
+from penstock.contracts.outcome import MessageCall, NodeCall
 from penstock.contracts.run import RunMode
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Graph
@@ -80,7 +80,7 @@ def _keys(
 ) -> Collection[IdempotencyKey]:
     """Return the keys of calls that may come again as the same calls right after the place."""
     contracts = [tool.contract for tool in graph.tools.values()]
-    origins: list[Origin] = [call for found in values.values() for call in _unanswered(found)]
+    origins: list[MessageCall | NodeCall] = [call for found in values.values() for call in _unanswered(found)]
     origins += [
         NodeCall(task_id=task, index=index) for task in tasks for index in range(LIKE_CALLS)
     ]
