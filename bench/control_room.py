@@ -43,7 +43,7 @@ from penstock.contracts.run import RunStatus
 from penstock.contracts.spend import Measure, SpendFilter
 from penstock.contracts.step import StepKind, StepStatus
 from penstock.contracts.watch import EventFilter
-from penstock.runs.verifying import SLICE_ROWS
+from penstock.runs.audit import SLICE_ROWS
 
 RUN_COUNT, OPEN_COUNT, CLOSED_COUNT = 100_000, 5_000, 20_000
 ROUNDS = 10

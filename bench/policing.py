@@ -40,7 +40,7 @@ from penstock.contracts.policy import (
 from penstock.contracts.run import RunStatus
 from penstock.contracts.tool import ToolContract
 from penstock.policies import compile_policy, make_source, read_rules, read_sheet, write_sheet
-from penstock.runs.whatif import redecide
+from penstock.runs.policies import redecide
 
 DECISION_COUNT, CALLS_A_RUN, TOOL_COUNT, RULE_COUNT = 100_000, 4, 10, 500
 TRIED_COUNT = 2_000

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from penstock.contracts.run import RunStatus
-from penstock.runs import Tending
+from penstock.runs import Fleet
 from support.browsers import Windows
 from support.rooms import Room, open_room
 
@@ -42,5 +42,5 @@ async def test_worker_is_had_to_drain_and_the_queue_is_said_to_be_nobodys(
     await expect(page.get_by_text("Nobody will take 1 queued run of asking")).to_be_visible()
     await room.runtime.cancel(run.id, by="olga")
     await expect(page.get_by_text("Ended in the last day (1)")).to_be_visible()
-    (worker,) = Tending(room.store).workers()
+    (worker,) = Fleet(room.store).workers()
     assert worker.drain_by == "olga"

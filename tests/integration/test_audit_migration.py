@@ -15,7 +15,7 @@ from penstock.checkpoints.audit.verifying import unguarded
 from penstock.contracts.audit import GENESIS, ChainedEvent, mac
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import ENDED, Fence, RunStatus
-from penstock.runs.auditing import Auditing
+from penstock.runs.audit import Auditor
 from support import chains
 from support.runs import NOW, Runs
 
@@ -196,7 +196,7 @@ def chain(store: Store, tenant: str) -> Sequence[ChainedEvent]:
 
 
 def test_nothing_is_wrong_with_a_store_that_was_migrated(migrated: Store) -> None:
-    found = Auditing(migrated).verify()
+    found = Auditor(migrated).verify()
     assert found.is_sound, [str(fault) for fault in found.faults]
     assert {each.tenant: each.number for each in found.chains} == {
         tenant: len([each for each in old_events() if each["tenant"] == tenant])
@@ -269,14 +269,14 @@ def test_a_run_of_before_is_driven_on_and_the_chain_tells_of_it(migrated: Store)
     runs = Runs(migrated)
     fence = runs.claim(Fence(run_id=run_id("acme", RunStatus.QUEUED), epoch=0))
     runs.move(fence, RunStatus.SUCCEEDED)
-    assert Auditing(migrated).verify().is_sound
+    assert Auditor(migrated).verify().is_sound
 
 
 def test_what_is_changed_after_the_migration_is_found(
     migrated: Store, empty_database_url: str
 ) -> None:
     chains.tamper(empty_database_url, chains.change(4, actor="mallory"))
-    found = Auditing(migrated).verify(tenant="acme")
+    found = Auditor(migrated).verify(tenant="acme")
     assert [(fault.number, fault.what) for fault in found.faults] == [
         (4, "its text or its place was changed after it was written")
     ]

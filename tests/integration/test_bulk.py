@@ -234,7 +234,7 @@ async def test_a_parent_and_its_children_are_cancelled_together(desk: Desk) -> N
 async def test_a_plan_says_that_there_is_more_than_it_looks_at(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_module, "MOST", 2)
+    monkeypatch.setattr(bulk_module, "MAX_RUN_COUNT", 2)
     started = [await desk.start() for _ in range(3)]
     plan = await desk.plan(Deed.CANCEL)
     assert (ids(plan), plan.has_more) == ([run.id for run in started[:0:-1]], True)

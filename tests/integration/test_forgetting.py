@@ -13,7 +13,7 @@ from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import IllegalTransition, UnknownRun
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import RunStatus
-from penstock.runs.forgetting import forget
+from penstock.runs.retention import forget
 from support import chains
 from support.databases import migrated_sqlite
 from support.graphs import chat, on_thread

@@ -26,7 +26,7 @@ from penstock.graphs import declare
 from penstock.nodes import tool
 from penstock.nodes.calls import claim, past
 from penstock.nodes.calls.call import ToolCall
-from penstock.runs import Auditing, Pace
+from penstock.runs import Auditor, Pace
 from support.helping import IBAN, NAME, Ticket, helping
 from support.people import Staff
 from support.runs import lose
@@ -455,7 +455,7 @@ async def test_fork_and_origin_tell_of_each_other(store: Store) -> None:
     (event,) = await store.read(lambda tx: audit.last(tx, "default", run_id=run.id, limit=1))
     assert "edits_mac" in event.detail
     assert '"cents":9' not in event.detail
-    assert Auditing(store).verify().is_sound
+    assert Auditor(store).verify().is_sound
 
 
 async def test_states_of_the_origin_are_not_in_the_fork(store: Store, saver: Checkpointer) -> None:

@@ -43,7 +43,7 @@ from penstock.nodes.calls.call import ToolCall
 from penstock.nodes.calls.claim import StaleDecision, claim
 from penstock.nodes.calls.known import outcome_of
 from penstock.policies import read_source
-from penstock.runs.sweeping import sweep
+from penstock.runs.sweep import sweep_once
 from support.allowing import COUNCIL
 from support.council import Asked, Council, pay
 from support.databases import migrated_sqlite
@@ -455,7 +455,7 @@ class GateMachine(RuleBasedStateMachine):
         """Time passes, and a worker looks after everything."""
         self.clock.move(3600 * hours)
         worker = WorkerId("sweeper")
-        self.write(lambda tx: sweep(tx, lost_limit=99, at=self.clock.now, actor=worker))
+        self.write(lambda tx: sweep_once(tx, lost_limit=99, at=self.clock.now, actor=worker))
 
     def activate(self, name: str) -> None:
         """Have a policy decide."""

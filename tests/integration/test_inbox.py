@@ -19,7 +19,7 @@ from penstock.contracts.ids import GateId
 from penstock.contracts.inbox import GateFilter, RunFilter, Seat, Shelf, Viewer
 from penstock.contracts.run import Fence, RunStatus
 from penstock.policies import OpenDirectory
-from penstock.runs.viewing import viewer_of
+from penstock.runs.authorization import viewer_of
 from support.approvals import open_approval, pass_time, reject
 from support.people import Staff
 from support.runs import NOW, Runs

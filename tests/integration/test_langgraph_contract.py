@@ -17,8 +17,8 @@ from penstock.checkpoints.saver.retention import DELTA_COUNTERS
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Fence
 from penstock.nodes.models.tries import Tries
-from penstock.runs.hearing import RUNTIME_KEY, STREAM_KEY
-from penstock.runs.questions import STRICT_RESUME_KEY
+from penstock.runs.interrupts import STRICT_RESUME_KEY
+from penstock.runs.segment import RUNTIME_KEY, STREAM_KEY
 from penstock.traces import SegmentTrace
 from support.graphs import delta_chat, on_thread
 

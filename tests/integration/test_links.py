@@ -15,7 +15,7 @@ from penstock.checkpoints.schema import gate_votes, used_links
 from penstock.contracts.errors import InvalidLink, UnknownGate
 from penstock.contracts.gate import Gate
 from penstock.contracts.ids import GateId
-from penstock.runs.links import Links
+from penstock.runs.links import GateLinks
 from penstock.runs.settings import Settings
 from support.approvals import open_approval, reject
 from support.runs import Runs
@@ -23,10 +23,10 @@ from support.runs import Runs
 SECRET = SecretStr("a secret of at least thirty-two characters")
 PAGE = "https://penstock.example/room"
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
-LINKS = Links(SECRET, ui_url=f"{PAGE}/")
+LINKS = GateLinks(SECRET, ui_url=f"{PAGE}/")
 
 
-def token_to(gate_id: GateId, *, links: Links = LINKS, until: datetime = LATER) -> str:
+def token_to(gate_id: GateId, *, links: GateLinks = LINKS, until: datetime = LATER) -> str:
     url = links.sign(gate_id, group="finance", until=until)
     page, token = url.split("/?link=")
     assert page == PAGE
@@ -106,7 +106,7 @@ def _other_gate(gate_id: GateId) -> str:
     return f"{other.rsplit('.', 1)[0]}.{mine.rsplit('.', 1)[1]}"
 
 
-FOREIGN = Links(SecretStr("another secret, which is as long as it has to be"), ui_url=PAGE)
+FOREIGN = GateLinks(SecretStr("another secret, which is as long as it has to be"), ui_url=PAGE)
 PAST = datetime(2026, 1, 1, tzinfo=UTC)
 
 REFUSALS = [
@@ -161,7 +161,7 @@ def test_a_link_is_good_up_to_its_last_moment_by_the_databases_clock(
 
 def test_a_short_secret_signs_nothing() -> None:
     with pytest.raises(ValueError, match="5 characters cannot sign"):
-        Links(SecretStr("short"), ui_url=PAGE)
+        GateLinks(SecretStr("short"), ui_url=PAGE)
 
 
 def test_without_a_page_or_a_secret_there_are_no_links() -> None:

@@ -12,7 +12,7 @@ import penstock.checkpoints
 from penstock.checkpoints import Store
 from penstock.checkpoints.statements import Prepared, raw
 from penstock.contracts.ids import WorkerId
-from penstock.runs.sweeping import sweep
+from penstock.runs.sweep import sweep_once
 from support.databases import migrated_sqlite
 from support.runs import NOW
 
@@ -62,7 +62,7 @@ def test_an_index_leads_to_what_is_swept_with_each_beat(empty: Store) -> None:
         def take(_c: Any, _cursor: Any, statement: str, params: Any, *_: Any) -> None:
             asked.append((statement, params))
 
-        sweep(connection, lost_limit=3, at=NOW, actor=WorkerId("w"))
+        sweep_once(connection, lost_limit=3, at=NOW, actor=WorkerId("w"))
         event.remove(connection, "before_cursor_execute", take)
         assert len(asked) >= 3
         return [

@@ -14,8 +14,8 @@ from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog
 from penstock.policies import Directory
-from penstock.runs import Policing, Runtime
-from penstock.runs.roles import Right, has_right
+from penstock.runs import Policies, Runtime
+from penstock.runs.authorization import Right, has_right
 from support.ledgers import Book, new_effect
 from support.policies import sets
 from support.runs import NOW
@@ -122,7 +122,7 @@ async def test_redrive_is_an_operators(runtime: Runtime) -> None:
 
 @pytest.mark.parametrize("person", ["ada", "fay", "olga", "vera", "abe", "nobody"])
 async def test_only_admins_change_policies(store: Store, people: Directory, person: str) -> None:
-    policing = Policing(store, Catalog.of(GRAPH), people=people)
+    policing = Policies(store, Catalog.of(GRAPH), people=people)
     await policing.load(GRAPH.name, by="alma")
     with pytest.raises(NotAllowed, match="may not change policies"):
         await policing.load(GRAPH.name, by=person)
@@ -135,7 +135,7 @@ async def test_only_admins_change_policies(store: Store, people: Directory, pers
 
 
 async def test_admin_replaces_a_policy_that_is_sound(store: Store, people: Directory) -> None:
-    policing = Policing(store, Catalog.of(GRAPH), people=people)
+    policing = Policies(store, Catalog.of(GRAPH), people=people)
     seen, _ = await policing.load(GRAPH.name, by="alma")
     broken = sets(allow='@id("all") permit (principal, action, resorce);')
     with pytest.raises(InvalidPolicy, match=r"allow/allow.cedar:1: "):

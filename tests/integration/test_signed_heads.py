@@ -14,8 +14,13 @@ import pytest
 from penstock.checkpoints import Store
 from penstock.contracts.audit import Head
 from penstock.contracts.errors import InvalidAuditKey
-from penstock.runs.heads import HeadReader, Signer, make_key
-from penstock.runs.shipping import Shipment, Shipper
+from penstock.runs.signed_heads import (
+    HeadExport,
+    HeadSigner,
+    HeadVerifier,
+    SignedHeadService,
+    make_key,
+)
 from support import chains
 from support.runs import NOW
 
@@ -39,14 +44,16 @@ def key(tmp_path: Path) -> Path:
 
 def shipper(
     store: Store, key: Path, target: str, clock: FixedClock, *, every_count: int = 100
-) -> Shipper:
-    shipment = Shipment(signer=Signer(key), target=target, every_s=60.0, every_count=every_count)
-    return Shipper(store, shipment, clock)
+) -> SignedHeadService:
+    shipment = HeadExport(
+        signer=HeadSigner(key), target=target, every_s=60.0, every_count=every_count
+    )
+    return SignedHeadService(store, shipment, clock)
 
 
 def read(key: Path, lines: Sequence[str]) -> tuple[list[int], list[str]]:
     """Return the numbers of the heads on lines, and what is wrong with others."""
-    found, wrong = HeadReader(key).read(lines, name="heads")
+    found, wrong = HeadVerifier(key).read(lines, name="heads")
     return [each.head.number for each in found], [str(fault) for fault in wrong]
 
 
@@ -172,7 +179,7 @@ HEADS = [Head(tenant="acme", number=number, hash=str(number) * 64) for number in
 
 
 def lines(key: Path) -> list[str]:
-    return [Signer(key).sign(head, NOW) for head in HEADS]
+    return [HeadSigner(key).sign(head, NOW) for head in HEADS]
 
 
 @pytest.mark.parametrize("name", ["tenant", "number", "hash", "at", "key", "penstock"])
@@ -211,8 +218,8 @@ def test_the_public_half_is_enough_to_read(key: Path) -> None:
 def test_what_is_no_key_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "no.key"
     file.write_text(content)
-    for reader in (Signer, HeadReader):
+    for reader in (HeadSigner, HeadVerifier):
         with pytest.raises(InvalidAuditKey, match="holds no key that can be read"):
             reader(file)
     with pytest.raises(InvalidAuditKey, match="cannot be read: No such file"):
-        Signer(tmp_path / "nowhere")
+        HeadSigner(tmp_path / "nowhere")

@@ -23,8 +23,7 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.run import FailureCode, Run, RunStatus
 from penstock.contracts.signals import BudgetExhausted
 from penstock.graphs import declare
-from penstock.runs.allowance import Allowance, Executed
-from penstock.runs.segment import Segment
+from penstock.runs.segment import Allowance, Executed, Segment
 from support.runs import NOW, Runs
 from support.shops import Shop, chain_of
 from support.spenders import own_account

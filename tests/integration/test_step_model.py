@@ -25,8 +25,7 @@ from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import RunStatus
 from penstock.contracts.signals import BudgetExhausted
 from penstock.contracts.step import Step, StepKind, StepStatus
-from penstock.runs.allowance import allowance_of
-from penstock.runs.segment import Segment
+from penstock.runs.segment import Segment, allowance_of
 from support.databases import migrated_sqlite
 from support.runs import NOW, Runs
 from support.spenders import own_account

@@ -20,7 +20,7 @@ from penstock.contracts.run import FailureCode, Run, RunStatus
 from penstock.contracts.worker import KnownWorker, NewWorker, WorkerState
 from penstock.graphs import Catalog
 from penstock.policies import Directory
-from penstock.runs import Tending, Worker
+from penstock.runs import Fleet, Worker
 from support.allowing import OPEN
 from support.runs import NOW, Runs, lose
 from support.shops import QUICK, Shop, chain_of
@@ -97,7 +97,7 @@ def begun(shop: Shop) -> tuple[Worker, "asyncio.Task[None]"]:
 
 
 def known(store: Store) -> list[KnownWorker]:
-    return list(Tending(store).workers())
+    return list(Fleet(store).workers())
 
 
 def show(store: Store, worker: NewWorker = ME) -> str | None:
@@ -173,7 +173,7 @@ def test_nobody_but_a_worker_itself_says_that_it_lives(store: Store, runs: Runs)
     silent(store, 60.0)
     before = {each.id: each.seen_at for each in known(store)}
     fence = runs.start("thread-1")
-    Tending(store).drain(ME.id, by="olga", tenant="acme")
+    Fleet(store).drain(ME.id, by="olga", tenant="acme")
     store.write_blocking(lambda tx: leases.beat(tx, ME.id, [fence.run_id], lease_s=5.0))
     store.write_blocking(lambda tx: leases.sweep(tx, lost_limit=3, at=NOW, actor="worker"))
     store.write_blocking(lambda tx: workers.purge(tx, limit=10))
@@ -211,7 +211,7 @@ async def test_worker_that_drains_ends_when_its_runs_have_ended_and_takes_nothin
     driven = await shop.runtime.start("chain", {}, actor="ann")
     worker, working = begun(shop)
     await until(lambda: bool(held.entered))
-    Tending(store).drain(worker.id, by="olga", tenant="default")
+    Fleet(store).drain(worker.id, by="olga", tenant="default")
     await until(lambda: worker.is_draining)
     queued = await shop.runtime.start("chain", {}, actor="ann")
     assert known(store)[0].drain_by == "olga"
@@ -234,7 +234,7 @@ async def test_worker_that_drains_takes_nothing_more_though_it_has_room(store: S
     async with shop.worker(LASTING) as worker:
         await until(lambda: bool(held.entered))
         assert worker.free_count == LASTING.slots - 1
-        Tending(store).drain(worker.id, by="olga", tenant="default")
+        Fleet(store).drain(worker.id, by="olga", tenant="default")
         await until(lambda: worker.is_draining)
         assert worker.free_count == 0
         held.go_on.set()
@@ -246,7 +246,7 @@ async def test_worker_that_drains_parks_what_comes_to_a_gate(store: Store) -> No
     run = await shop.runtime.start("chain", {}, actor="ann")
     async with shop.worker(LASTING) as worker:
         await until(lambda: bool(held.entered))
-        Tending(store).drain(worker.id, by="olga", tenant="default")
+        Fleet(store).drain(worker.id, by="olga", tenant="default")
         await until(lambda: worker.is_draining)
         held.go_on.set()
         assert (await shop.until(run, RunStatus.WAITING)).epoch == 1
@@ -258,7 +258,7 @@ async def test_worker_that_drains_gives_its_runs_back_at_a_signal(store: Store) 
     run = await shop.runtime.start("chain", {}, actor="ann")
     async with shop.worker(LASTING) as worker:
         await until(lambda: bool(held.entered))
-        Tending(store).drain(worker.id, by="olga", tenant="default")
+        Fleet(store).drain(worker.id, by="olga", tenant="default")
         await until(lambda: worker.is_draining)
     # The shop's worker was told to give back what it drives.
     assert (await shop.runtime.get(run.id)).status is RunStatus.QUEUED
@@ -274,7 +274,7 @@ async def test_drain_under_load_loses_no_run(store: Store) -> None:
     first, draining = begun(shop)
     other, working = begun(shop)
     await until(lambda: len(known(store)) == 2)
-    Tending(store).drain(first.id, by="olga", tenant="default")
+    Fleet(store).drain(first.id, by="olga", tenant="default")
     async with asyncio.timeout(SOON_S):
         await draining
         ended = [await shop.until(run, *RunStatus) for run in queued]
@@ -297,7 +297,7 @@ def test_who_is_no_operator_has_no_worker_drain(
 ) -> None:
     show(store)
     with pytest.raises(NotAllowed, match="may not have workers drain"):
-        Tending(store, people=people).drain(ME.id, by=person, tenant="default")
+        Fleet(store, people=people).drain(ME.id, by=person, tenant="default")
     assert show(store) is None
     assert known(store)[0].drain_by is None
 
@@ -307,7 +307,7 @@ def test_operators_have_a_worker_drain_and_the_audit_tells_of_it(
     store: Store, people: Directory, person: str
 ) -> None:
     show(store)
-    Tending(store, people=people).drain(ME.id, by=person, tenant="default")
+    Fleet(store, people=people).drain(ME.id, by=person, tenant="default")
     assert show(store) == person
     (event,) = store.read_blocking(lambda tx: audit.last(tx, "default", limit=9))
     assert (event.action, event.actor) == ("worker.drain_asked", person)
@@ -316,8 +316,8 @@ def test_operators_have_a_worker_drain_and_the_audit_tells_of_it(
 
 def test_second_request_to_drain_changes_nothing(store: Store) -> None:
     show(store)
-    first = Tending(store).drain(ME.id, by="olga", tenant="default")
-    again = Tending(store).drain(ME.id, by="alma", tenant="default")
+    first = Fleet(store).drain(ME.id, by="olga", tenant="default")
+    again = Fleet(store).drain(ME.id, by="alma", tenant="default")
     assert (again.drain_by, again.drain_at) == ("olga", first.drain_at)
     assert len(store.read_blocking(lambda tx: audit.last(tx, "default", limit=9))) == 1
 
@@ -327,9 +327,9 @@ def test_worker_that_has_ended_is_asked_nothing_and_one_that_is_unknown_is_said_
 ) -> None:
     show(store)
     store.write_blocking(lambda tx: workers.end(tx, ME.id))
-    assert Tending(store).drain(ME.id, by="olga", tenant="default").drain_by is None
+    assert Fleet(store).drain(ME.id, by="olga", tenant="default").drain_by is None
     with pytest.raises(UnknownWorker):
-        Tending(store).drain(WorkerId("nobody"), by="olga", tenant="default")
+        Fleet(store).drain(WorkerId("nobody"), by="olga", tenant="default")
     assert store.read_blocking(lambda tx: audit.last(tx, "default", limit=9)) == []
 
 

@@ -136,25 +136,25 @@ MUTANTS = [
     ),
     Mutant(
         "an old head may be put in again",
-        at="HeadReader.read",
+        at="HeadVerifier.read",
         old="signed.head.number < before.head.number",
         new="signed.head.number < 0",
         killed_by=[f"{HEADS}::test_an_old_head_that_is_put_in_again_is_found"],
     ),
     Mutant(
         "a head may be signed by anybody",
-        at="HeadReader._read",
+        at="HeadVerifier._read",
         old="self._key.verify(signature, canonical(wanted).encode())",
         new="",
         killed_by=[f"{HEADS}::test_a_head_that_was_edited_is_found"],
     ),
     Mutant(
         "a head that could not be written out is never written out",
-        at="Shipper._put",
-        old="await asyncio.to_thread(put, shipment.target, lines)",
+        at="SignedHeadService._put",
+        old="await asyncio.to_thread(write_lines, shipment.target, lines)",
         new="""
             with contextlib.suppress(OSError):
-                await asyncio.to_thread(put, shipment.target, lines)
+                await asyncio.to_thread(write_lines, shipment.target, lines)
         """,
         killed_by=[f"{HEADS}::test_what_could_not_be_written_out_is_written_out_later"],
     ),

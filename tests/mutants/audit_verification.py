@@ -4,7 +4,7 @@ from support.mutants import Mutant
 
 DOCTOR = "tests/integration/cli/test_audit.py"
 TAMPERING = "tests/integration/test_audit_tampering.py"
-VERIFYING = "tests/integration/test_verifying.py"
+VERIFYING = "tests/integration/test_chain_verification.py"
 
 MUTANTS = [
     Mutant(
@@ -219,28 +219,28 @@ MUTANTS = [
     ),
     Mutant(
         "who may not look verifies",
-        at="Verifying.__init__",
+        at="ChainVerification.__init__",
         old="require(people, Right.LOOK, by, tenant)",
         new="",
         killed_by=[f"{VERIFYING}::test_who_may_not_look_verifies_nothing[sqlite]"],
     ),
     Mutant(
         "a row that was verified may be another",
-        at="Verifying._begin",
+        at="ChainVerification._begin",
         old="there.hash == noted.hash == rehashed(there)",
         new="there.hash == rehashed(there)",
         killed_by=[f"{VERIFYING}::test_row_that_was_verified_must_be_the_same[sqlite]"],
     ),
     Mutant(
         "what was wrong is passed over",
-        at="Verifying._begin",
+        at="ChainVerification._begin",
         old="noted.fault is not None",
         new="",
         killed_by=[f"{VERIFYING}::test_after_a_fault_all_is_looked_at[sqlite]"],
     ),
     Mutant(
         "a look ends with its first slice",
-        at="Verifying._look",
+        at="ChainVerification._look",
         old="return False",
         new="pass",
         killed_by=[f"{VERIFYING}::test_slices_find_what_one_look_finds[sqlite]"],

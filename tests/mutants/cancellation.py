@@ -15,7 +15,7 @@ MUTANTS = [
     ),
     Mutant(
         "a cancelled run waits for its calls",
-        at="Driving.stop",
+        at="DrivenRun.stop",
         old="why in _HALTING",
         new="why in _HALTING and not why.name",
         killed_by=[f"{CANCELLING}::test_a_running_async_tool_is_stopped_and_in_doubt"],
@@ -45,7 +45,7 @@ MUTANTS = [
     ),
     Mutant(
         "nobody asks about a call whose worker died and whose run was cancelled",
-        at="leave_calls",
+        at="put_calls_in_doubt",
         old="run.status is RunStatus.CANCELLED",
         new="run.status is RunStatus.CANCELLED and not run.id",
         killed_by=[f"{CANCELLING}::test_a_call_of_a_queued_run_is_in_doubt_when_that_is_cancelled"],

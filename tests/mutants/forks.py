@@ -103,7 +103,7 @@ MUTANTS = [
     ),
     Mutant(
         "a run that was forgotten is forked",
-        at="find_place",
+        at="find_fork_point",
         old="""
             if forgetting.is_forgotten(connection, run.id):
                 return ()
@@ -113,7 +113,7 @@ MUTANTS = [
     ),
     Mutant(
         "a run is forked under another graph",
-        at="find_place",
+        at="find_fork_point",
         old="str(graph.fingerprint) != run.fingerprint",
         new="not run.fingerprint",
         killed_by=[f"{FORKS}::test_run_whose_graph_has_another_shape_is_not_forked"],

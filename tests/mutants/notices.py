@@ -4,7 +4,7 @@ from support.mutants import Mutant
 
 APPROVALS = "tests/integration/nodes/test_approvals.py"
 EFFECTS = "tests/integration/nodes/test_effects.py"
-ANNOTATING = "tests/integration/test_annotating.py"
+ANNOTATING = "tests/integration/test_phoenix_annotations.py"
 ANNOTATIONS = "tests/integration/test_annotations.py"
 LINKS = "tests/integration/test_links.py"
 NOTICES = "tests/integration/test_notices.py"
@@ -26,7 +26,7 @@ MUTANTS = [
     ),
     Mutant(
         "anybody can sign a link",
-        at="Links._read",
+        at="GateLinks._read",
         old="self._serializer.loads(token)",
         new="self._serializer.loads_unsafe(token)[1]",
         killed_by=[LINKS],
@@ -109,14 +109,14 @@ MUTANTS = [
     ),
     Mutant(
         "words are told of a graph whose traces show digests",
-        at="Annotating._note",
+        at="AnnotationService._note",
         old="self._content(run) is not TraceContent.DIGESTS",
         new="bool(self._content(run))",
         killed_by=[f"{ANNOTATING}::test_where_traces_show_digests_no_words_are_told"],
     ),
     Mutant(
         "a Phoenix that is down uses all attempts up",
-        at="Annotating.tell_due",
+        at="AnnotationService.tell_due",
         old="await self._put_back(taken[number:])",
         new="",
         killed_by=[f"{ANNOTATING}::test_nobody_there_costs_no_attempt"],

@@ -7,7 +7,7 @@ VERSIONS = "tests/integration/test_policy_versions.py"
 ROLES = "tests/integration/test_roles.py"
 PAGES = "tests/integration/ui/test_policies.py"
 SHEET = "tests/unit/policies/test_sheet.py"
-WHAT_IF = "tests/unit/test_whatif.py"
+WHAT_IF = "tests/unit/test_what_if.py"
 
 MUTANTS = [
     Mutant(
@@ -26,28 +26,28 @@ MUTANTS = [
     ),
     Mutant(
         "whoever comes replaces a policy",
-        at="Policing.replace",
+        at="Policies.replace",
         old="require(self._people, Right.RULE, by, self._tenant)",
         new="",
         killed_by=[f"{ROLES}::test_only_admins_change_policies"],
     ),
     Mutant(
         "whoever comes loads a policy",
-        at="Policing.load",
+        at="Policies.load",
         old="require(self._people, Right.RULE, by, self._tenant)",
         new="",
         killed_by=[f"{ROLES}::test_only_admins_change_policies"],
     ),
     Mutant(
         "whoever comes says which version decides",
-        at="Policing.use",
+        at="Policies.use",
         old="require(self._people, Right.RULE, by, self._tenant)",
         new="",
         killed_by=[f"{ROLES}::test_only_admins_change_policies"],
     ),
     Mutant(
         "a candidate that does not fit its tools decides",
-        at="Policing.replace",
+        at="Policies.replace",
         old="self.compiled(graph, candidate)",
         new="",
         killed_by=[f"{ROLES}::test_admin_replaces_a_policy_that_is_sound"],
@@ -95,7 +95,7 @@ MUTANTS = [
     ),
     Mutant(
         "a call that cannot be decided anew is called denied",
-        at="Redecided.is_changed",
+        at="Redecision.is_changed",
         old="""
             if self.why_not is not None:
                 return False

@@ -4,7 +4,7 @@ from support.mutants import Mutant
 
 FORGET = "tests/integration/cli/test_forgetting.py"
 FORGETTING = "tests/integration/test_forgetting.py"
-KEEPING = "tests/integration/test_keeping.py"
+KEEPING = "tests/integration/test_retention.py"
 
 MUTANTS = [
     Mutant(
@@ -86,14 +86,14 @@ MUTANTS = [
     ),
     Mutant(
         "a run that was passed over is never looked for again",
-        at="Keeper._forget",
+        at="RetentionService._forget",
         old="at - self._looked_at >= WHOLE_LOOK",
         new="",
         killed_by=[f"{KEEPING}::test_what_a_look_has_passed_over_is_found_within_an_hour"],
     ),
     Mutant(
         "a look leaves out what became due since the last one",
-        at="Keeper._forget",
+        at="RetentionService._forget",
         old="self._forgotten_to = before",
         new="self._forgotten_to = at",
         killed_by=[f"{KEEPING}::test_each_look_goes_on_where_the_last_one_ended"],

@@ -105,7 +105,7 @@ MUTANTS = [
     ),
     Mutant(
         "a node that does not let itself be stopped keeps its run for ever",
-        at="Beats.beat",
+        at="Heartbeat.beat",
         old="not driving.is_stubborn",
         new="",
         killed_by=[

@@ -9,7 +9,7 @@ WORKERS = "tests/integration/test_workers.py"
 MUTANTS = [
     Mutant(
         "whoever comes has workers drain",
-        at="Tending.drain",
+        at="Fleet.drain",
         old="require(self._people, Right.TEND, by, tenant)",
         new="",
         killed_by=[f"{WORKERS}::test_who_is_no_operator_has_no_worker_drain"],
@@ -76,7 +76,7 @@ MUTANTS = [
     ),
     Mutant(
         "a worker that cannot show itself fails",
-        at="Beats._hear",
+        at="Heartbeat._hear",
         old="return",
         new="",
         killed_by=[f"{WORKERS}::test_worker_that_cannot_show_itself_works_all_the_same"],

@@ -33,7 +33,7 @@ from penstock.nodes.stages.approve import Approve
 from penstock.nodes.stages.authorize import Authorize
 from penstock.nodes.stages.recall import Recall
 from penstock.policies import read_source
-from penstock.runs import Approvals, Runtime, policing
+from penstock.runs import Approvals, Runtime, policies
 from support.allowing import COUNCIL
 from support.people import Staff
 from support.shops import chain_of
@@ -96,10 +96,10 @@ class Council:
         self.runtime = Runtime(
             store, Checkpointer(store), catalog, people=self.staff, clock=self.clock
         )
-        self.rulebook: Rulebook = policing.rulebook_of(self.graph, self.staff)
+        self.rulebook: Rulebook = policies.rulebook_of(self.graph, self.staff)
         source = read_source(COUNCIL)
         store.write_blocking(
-            lambda tx: policing.load(
+            lambda tx: policies.load(
                 tx, self.graph, source, self.staff, at=self.clock.now(), by="test"
             )
         )

@@ -1,35 +1,34 @@
 """The life of a run: starting it, driving it, deciding its gates, ending it."""
 
 from penstock.runs.approvals import Approvals
-from penstock.runs.auditing import Auditing
+from penstock.runs.audit import Auditor
 from penstock.runs.blocking import (
     BlockingApprovals,
     BlockingBulk,
-    BlockingPolicing,
+    BlockingPolicies,
     BlockingRuntime,
 )
 from penstock.runs.bulk import Bulk
-from penstock.runs.engine import Engine
-from penstock.runs.local import LocalEngine
+from penstock.runs.engine import Engine, LocalEngine
+from penstock.runs.fleet import Fleet
 from penstock.runs.pace import Pace
-from penstock.runs.policing import Policing
+from penstock.runs.policies import Policies
 from penstock.runs.runtime import Runtime
-from penstock.runs.tending import Tending
 from penstock.runs.worker import Worker
 
 __all__ = [
     "Approvals",
-    "Auditing",
+    "Auditor",
     "BlockingApprovals",
     "BlockingBulk",
-    "BlockingPolicing",
+    "BlockingPolicies",
     "BlockingRuntime",
     "Bulk",
     "Engine",
+    "Fleet",
     "LocalEngine",
     "Pace",
-    "Policing",
+    "Policies",
     "Runtime",
-    "Tending",
     "Worker",
 ]

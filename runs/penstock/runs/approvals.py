@@ -18,9 +18,8 @@ from penstock.nodes import Tool
 from penstock.nodes.calls.deciding import Deciding
 from penstock.nodes.gates.editing import check_edit, edit
 from penstock.policies import OpenDirectory, People
-from penstock.runs.engine import Engine
-from penstock.runs.local import LocalEngine
-from penstock.runs.policing import rulebook_of
+from penstock.runs.engine import Engine, LocalEngine
+from penstock.runs.policies import rulebook_of
 
 
 class _Cast(Protocol):

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from penstock.runs.approvals import Approvals
 from penstock.runs.bulk import Bulk
-from penstock.runs.policing import Policing
+from penstock.runs.policies import Policies
 from penstock.runs.runtime import Runtime
 
 P = ParamSpec("P")
@@ -113,13 +113,13 @@ class BlockingBulk(_Blocking[Bulk]):
     carry_out = _blocking(Bulk.carry_out)
 
 
-class BlockingPolicing(_Blocking[Policing]):
-    """The methods of `Policing`, as `BlockingRuntime` has those of `Runtime`."""
+class BlockingPolicies(_Blocking[Policies]):
+    """The methods of `Policies`, as `BlockingRuntime` has those of `Runtime`."""
 
-    load = _blocking(Policing.load)
-    replace = _blocking(Policing.replace)
-    use = _blocking(Policing.use)
-    versions = _blocking(Policing.versions)
-    explain = _blocking(Policing.explain)
-    what_if = _blocking(Policing.what_if)
-    unpoliced = _blocking(Policing.unpoliced)
+    load = _blocking(Policies.load)
+    replace = _blocking(Policies.replace)
+    use = _blocking(Policies.use)
+    versions = _blocking(Policies.versions)
+    explain = _blocking(Policies.explain)
+    what_if = _blocking(Policies.what_if)
+    unpoliced = _blocking(Policies.unpoliced)

@@ -14,13 +14,13 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.inbox import RunFilter
 from penstock.contracts.run import ENDED, Run, RunStatus
 from penstock.policies import OpenDirectory, People
-from penstock.runs.roles import may_steer
+from penstock.runs.authorization import may_steer
 from penstock.runs.runtime import Runtime
 
-MOST = 10_000
+MAX_RUN_COUNT = 10_000
 """So many runs are acted on at once at most, the newest."""
 
-AT_ONCE = 50
+BATCH_SIZE = 50
 """So many share a commit."""
 
 
@@ -66,21 +66,24 @@ class Bulk:
         found: Sequence[Seen] = ()
         if looked_at:
             narrowed = replace(wanted, statuses=tuple(looked_at))
-            found = runs.look_over(connection, narrowed, ids=ids, before=before, limit=MOST + 1)
+            found = runs.look_over(
+                connection, narrowed, ids=ids, before=before, limit=MAX_RUN_COUNT + 1
+            )
         over: Mapping[RunStatus, int] = {}
         if asked - looked_at:
             rest = replace(wanted, statuses=tuple(asked - looked_at))
             over = runs.counts(connection, rest, before=before)
         doubted = ledger.doubted_runs(connection, tenant=wanted.tenant)
         judged = [
-            (seen, self._why_not(deed, seen, by, wanted.tenant, doubted)) for seen in found[:MOST]
+            (seen, self._why_not(deed, seen, by, wanted.tenant, doubted))
+            for seen in found[:MAX_RUN_COUNT]
         ]
         return Plan(
             deed=deed,
             targets=[seen for seen, why in judged if why is None],
             left_out=[(seen, why) for seen, why in judged if why is not None],
             over={status: number for status, number in over.items() if number},
-            has_more=len(found) > MOST,
+            has_more=len(found) > MAX_RUN_COUNT,
         )
 
     async def carry_out(
@@ -92,8 +95,8 @@ class Bulk:
         in the middle has done it to some, and may begin again.
         """
         ends: list[End] = []
-        for first in range(0, len(targets), AT_ONCE):
-            portion = targets[first : first + AT_ONCE]
+        for first in range(0, len(targets), BATCH_SIZE):
+            portion = targets[first : first + BATCH_SIZE]
             ends += await asyncio.gather(
                 *(self._act(deed, seen, by=by, reason=reason) for seen in portion)
             )

@@ -1,7 +1,10 @@
-"""One segment of a run: from a claim to its gates or its end."""
+"""One segment of a run: from a claim to its gates or its end.
+
+What the trace of a segment is told of the time before it.
+"""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +14,19 @@ from langgraph.types import StateSnapshot
 from pydantic_core import from_json
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Store, budgets, fenced, gates, runs
+from penstock.checkpoints import Checkpointer, Store, audit, budgets, fenced, gates, runs, steps
+from penstock.contracts.audit import AuditEvent
 from penstock.contracts.budget import CALL_UNITS, Budget
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import (
     StoreError,
     ThreadBusy,
 )
-from penstock.contracts.gate import GateKind
+from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import GateId, WorkerId
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
 from penstock.contracts.signals import BudgetExhausted, GateAwaited, GateExpired
+from penstock.contracts.step import Step
 from penstock.graphs import Graph
 from penstock.nodes import with_calls
 from penstock.nodes.calls.acting import Acting
@@ -36,30 +41,17 @@ from penstock.nodes.models.tries import Tries
 from penstock.nodes.run_calls import RunCalls
 from penstock.nodes.stragglers import Stragglers
 from penstock.policies import People
-from penstock.runs import failing
-from penstock.runs.cancelled import leave_calls
-from penstock.runs.hearing import heard
-from penstock.runs.policing import rulebook_of
-from penstock.runs.questions import STRICT_RESUME_KEY, answers, interrupts, questions, waits
-from penstock.runs.segment import Segment
-from penstock.runs.telling import tell_before
+from penstock.runs import failures
+from penstock.runs.interrupts import STRICT_RESUME_KEY, interrupts, questions, resume_command, waits
+from penstock.runs.lifecycle import put_calls_in_doubt
+from penstock.runs.policies import rulebook_of
+from penstock.runs.segment import Segment, with_events
+from penstock.traces import SegmentTrace
+
+_Told = tuple[Sequence[AuditEvent], Sequence[Gate], Sequence[Step]]
 
 STEP_LIMIT = 1_000_000_000
 """LangGraph's recursion limit of a run: none, because its budget has a cap on steps."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Came:
-    """How far a segment has come."""
-
-    state: StateSnapshot | None = None
-    """Where it stands; None where it has come to its end."""
-    waits_for: Collection[GateId] = ()
-    """The gates of its calls, and of its budget."""
-    is_awaited: bool = False
-    """Whether it was left where it stood, because it waits for what is said of its budget."""
-    is_again: bool = False
-    """Whether it was left because of a cap that somebody has raised meanwhile."""
 
 
 class Driver:
@@ -126,7 +118,7 @@ class Driver:
                 # What a node makes of being stopped is not why its run ends.
                 raise asyncio.CancelledError from error
             segment.write_running()
-            return await self._fail(run, failing.failure(error))
+            return await self._fail(run, failures.failure_of(error))
         except GateExpired as signal:
             segment.write_running()
             expired = Failure(code=FailureCode.GATE_EXPIRED, message=str(signal), redrivable=True)
@@ -134,7 +126,7 @@ class Driver:
         except BudgetExhausted as signal:
             segment.write_running()
             return await self._fail(
-                run, failing.exhausted(str(signal), signal.error.shortfall.kind)
+                run, failures.budget_failure(str(signal), signal.error.shortfall.kind)
             )
         state = came.state
         if state is None:
@@ -159,7 +151,7 @@ class Driver:
         run, compiled = acting.run, self._compiled(graph)
         if run.epoch > 1:
             self._store.post(lambda connection: budgets.take_over(connection, run.fence))
-        await tell_before(self._store, run, segment.trace)
+        await trace_past(self._store, run, segment.trace)
         meter, retrievals = Meter(acting), Retrievals(segment.trace)
         deciding = Deciding(
             run, self._rulebook(graph), self._people, self._clock, taints=graph.taints
@@ -180,8 +172,8 @@ class Driver:
             return _Came(state=state)
         else:
             theirs = await self._store.read(lambda connection: gates.of_run(connection, run.id))
-            given = answers(run.id, state, theirs)
-        listening = heard(config, compiled, segment)
+            given = resume_command(run.id, state, theirs)
+        listening = with_events(config, compiled, segment)
         waits_for: set[GateId] = set()
         asked: Verdict | None = None
         try:
@@ -257,7 +249,7 @@ class Driver:
             parked = runs.park(
                 connection, run.fence, asked, others=others, at=at, actor=self._worker
             )
-            return leave_calls(connection, parked, at=at, actor=self._worker)
+            return put_calls_in_doubt(connection, parked, at=at, actor=self._worker)
 
         return await self._store.write(park)
 
@@ -286,6 +278,35 @@ class Driver:
             return runs.move(connection, run.fence, to, at=at, actor=self._worker, failure=failure)
 
         return await self._store.write(change)
+
+
+async def trace_past(store: Store, run: Run, trace: SegmentTrace) -> None:
+    """Have a trace write down what was before its segment: who called, waiting, what was lost."""
+    if not trace.is_on:
+        return
+
+    def look(connection: Connection) -> _Told:
+        return (
+            audit.of_run(connection, run.id),
+            gates.of_run(connection, run.id),
+            steps.of_run(connection, run.id),
+        )
+
+    trace.goes_on(*await store.read(look))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Came:
+    """How far a segment has come."""
+
+    state: StateSnapshot | None = None
+    """Where it stands; None where it has come to its end."""
+    waits_for: Collection[GateId] = ()
+    """The gates of its calls, and of its budget."""
+    is_awaited: bool = False
+    """Whether it was left where it stood, because it waits for what is said of its budget."""
+    is_again: bool = False
+    """Whether it was left because of a cap that somebody has raised meanwhile."""
 
 
 def _config(run: Run) -> RunnableConfig:

@@ -43,7 +43,7 @@ class _Pointer(BaseModel):
     """Seconds since the epoch."""
 
 
-class Links:
+class GateLinks:
     """Signs links to the gates of one page, and reads those that come back."""
 
     def __init__(self, secret: SecretStr, *, ui_url: str) -> None:

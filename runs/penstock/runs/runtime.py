@@ -21,16 +21,14 @@ from penstock.contracts.run import NewRun, Run, RunMode, RunStatus, WhenBusy
 from penstock.contracts.tag import read_tags
 from penstock.graphs import Catalog, validate_input
 from penstock.policies import OpenDirectory, People
-from penstock.runs.cancelled import cancel
-from penstock.runs.engine import Engine
-from penstock.runs.forecasting import forecast
-from penstock.runs.forgetting import Forgets, forget
-from penstock.runs.forking import find_place, new_fork, read_edited, write_fork
-from penstock.runs.local import LocalEngine
-from penstock.runs.looking import Looking
-from penstock.runs.lookups import require_probe
-from penstock.runs.questions import check_answer, read_doubt, require_answerer
-from penstock.runs.roles import Right, require, require_steering
+from penstock.runs.answers import require_probe
+from penstock.runs.authorization import Right, require, require_steering
+from penstock.runs.engine import Engine, LocalEngine
+from penstock.runs.forks import edited_channels, find_fork_point, forecast, new_fork, write_fork
+from penstock.runs.interrupts import check_answer, read_doubt, require_answerer
+from penstock.runs.lifecycle import cancel
+from penstock.runs.queries import Queries
+from penstock.runs.retention import ErasureTarget, forget
 from penstock.traces.callers import is_traceparent
 
 TENANT = "default"
@@ -39,7 +37,7 @@ TENANT = "default"
 _TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-class Runtime(Looking):
+class Runtime(Queries):
     """Starts runs of the graphs it knows and acts on them; workers drive them.
 
     It needs no worker in its process. One that is there and shares the `engine` is told of what is
@@ -55,7 +53,7 @@ class Runtime(Looking):
         engine: Engine | None = None,
         clock: Clock | None = None,
         people: People | None = None,
-        elsewhere: Sequence[Forgets] = (),
+        elsewhere: Sequence[ErasureTarget] = (),
     ) -> None:
         """Act on the runs of `store`; without `people`, whoever comes may answer everything.
 
@@ -180,10 +178,10 @@ class Runtime(Looking):
         """
         source = await self.get(run_id)
         graph = self._catalog.get(source.graph)
-        place = await find_place(self._store, self._checkpointer, graph, source, checkpoint_id)
+        place = await find_fork_point(self._store, self._checkpointer, graph, source, checkpoint_id)
         at = self._clock.now()
         new = new_fork(place, graph, new_run_id(at), mode=mode, principal=by)
-        edited = await read_edited(self._store, graph, place, edits or {}, new.id)
+        edited = await edited_channels(self._store, graph, place, edits or {}, new.id)
         told = to_json(edits or {}).decode()
 
         def change(connection: Connection) -> Run:
@@ -215,7 +213,7 @@ class Runtime(Looking):
         """
         source = await self.get(run_id)
         graph = self._catalog.get(source.graph)
-        place = await find_place(self._store, self._checkpointer, graph, source, checkpoint_id)
+        place = await find_fork_point(self._store, self._checkpointer, graph, source, checkpoint_id)
         return await forecast(self._store, graph, place, mode=mode, is_edited=is_edited)
 
     async def decide(self, gate_id: GateId, answer: Any, *, by: str) -> Gate:

@@ -1,24 +1,95 @@
-"""What is heard of a run while it is driven: its steps, and that it comes on at all."""
+"""What is heard of a run while it is driven: its steps, and that it comes on at all.
 
+What a segment may still use of its run's steps and time.
+
+How a segment hears of all that happens in its graph: as a parent graph hears of a child.
+
+LangGraph's public way, a stream of subgraphs and of what nodes write, executes every node in a
+task of its own, beside one that waits for the stream. That is a fifth of the work of a short run.
+"""
+
+import asyncio
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from penstock.checkpoints import Store, steps
-from penstock.contracts.budget import AccountKind, Shortfall, Unit, run_account
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel.protocol import StreamProtocol
+from langgraph.runtime import Runtime
+from sqlalchemy import Connection
+
+from penstock.checkpoints import Store, budgets, steps
+from penstock.contracts.budget import AccountKind, Shortfall, Standing, Unit, run_account
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.run import Run
 from penstock.contracts.signals import BudgetExhausted
 from penstock.contracts.step import Step, StepKind, StepStatus
-from penstock.runs.allowance import Allowance
 from penstock.traces import SegmentTrace
 
 ERROR_CHARS = 2_000
 """What is kept of the error of a step."""
+
+STREAM_KEY = "__pregel_stream"
+"""Under which a parent graph's stream is handed to its subgraphs; a contract test holds it."""
+
+RUNTIME_KEY = "__pregel_runtime"
+"""Under which a parent graph's runtime is; a contract test holds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """What was executed of a run before a segment."""
+
+    count: int = 0
+    """Steps that came to an end."""
+    succeeded: Collection[str] = frozenset()
+    """Their tasks, where they did so with success: LangGraph tells of some of them again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """The caps of a run on steps and time, and what was used of them before a segment."""
+
+    run: Run
+    steps: int | None = None
+    """The cap on steps; None for no cap."""
+    executed: Executed = Executed()
+    time: Standing | None = None
+    """How the run stands in time; None for no cap."""
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncGenerator[None]:
+        """Leave what is done within this when the time is over.
+
+        Raises:
+            BudgetExhausted: it is over.
+        """
+        left = None if self.time is None else self.time.left
+        limit = asyncio.timeout(None if left is None else left / 1000)
+        try:
+            async with limit:
+                yield
+        except Exception as error:
+            # A node may make something else of being stopped.
+            if self.time is None or not limit.expired():
+                raise
+            raise BudgetExhausted(OverBudget(self._short(self.time), self.run.graph)) from error
+
+    def _short(self, time: Standing) -> Shortfall:
+        return Shortfall(
+            account=run_account(self.run.id),
+            kind=AccountKind.RUN,
+            unit=Unit.WALL_MS,
+            left=0,
+            wanted=1,
+            currency=None,
+            cap=time.cap,
+        )
 
 
 class Segment:
@@ -161,6 +232,50 @@ class Segment:
         if noted:
             # Nobody waits: it is in the commit of the checkpoint that follows, or of the state.
             self._store.post(lambda connection: steps.record(connection, noted))
+
+
+def allowance_of(connection: Connection, run: Run) -> Allowance:
+    """Return what is left of a run's steps and time, as it was claimed."""
+    driven = budgets.driven(connection, run.id)
+    # Of a run that is claimed for the first time nothing was executed.
+    done = steps.succeeded(connection, run.id) if run.epoch > 1 else frozenset[str]()
+    if not driven:
+        return Allowance(run=run, executed=Executed(succeeded=done))
+    executed, time = driven[Unit.STEPS], driven[Unit.WALL_MS]
+    return Allowance(
+        run=run,
+        steps=executed.cap,
+        executed=Executed(count=executed.spent, succeeded=done),
+        time=None if time.cap is None else time,
+    )
+
+
+def with_events(config: RunnableConfig, compiled: Any, segment: Segment) -> RunnableConfig:
+    """Return `config` for an execution of `compiled` of which `segment` hears, subgraphs and all.
+
+    It hears in the loop that this is called in, whatever thread something happens in. Only whether
+    a step may begin it is asked at once, before LangGraph begins it.
+    """
+    loop, home = asyncio.get_running_loop(), threading.get_ident()
+
+    def tell(told: tuple[Any, ...]) -> None:
+        _, mode, event = told
+        segment.admit(mode, event)
+        if threading.get_ident() != home:
+            loop.call_soon_threadsafe(segment.hear, *told)
+        elif mode == "tasks" and "result" in event:
+            # Not at once: LangGraph tells that a task has ended before its writes are handed in,
+            # which the loop does next, and a step must not be durable without them.
+            loop.call_soon(segment.hear, *told)
+        else:
+            segment.hear(*told)
+
+    # LangGraph takes a graph's store from here too, once there is a runtime.
+    runtime: Runtime[Any] = Runtime(
+        store=compiled.store, stream_writer=lambda _: segment.hear((), "custom", None)
+    )
+    keys = {STREAM_KEY: StreamProtocol(tell, {"tasks"}), RUNTIME_KEY: runtime}
+    return {**config, "configurable": {**config.get("configurable", {}), **keys}}
 
 
 def _ended(step: Step, told: Mapping[str, Any], *, at: datetime) -> Step:

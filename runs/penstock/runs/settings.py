@@ -13,12 +13,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from penstock.contracts.amounts import read_budget
 from penstock.contracts.budget import Budget
-from penstock.runs.heads import Signer
-from penstock.runs.keeping import Retention
-from penstock.runs.links import SECRET_LENGTH, Links
+from penstock.runs.links import SECRET_LENGTH, GateLinks
 from penstock.runs.pace import Pace
+from penstock.runs.retention import Retention
 from penstock.runs.runtime import TENANT
-from penstock.runs.shipping import Shipment
+from penstock.runs.signed_heads import HeadExport, HeadSigner
 from penstock.traces.phoenix import Links as PhoenixLinks
 from penstock.traces.protocol import Protocol
 
@@ -189,7 +188,7 @@ class Settings(BaseSettings):
             lost_limit=self.worker_lost_limit_count,
         )
 
-    def shipment(self) -> Shipment | None:
+    def shipment(self) -> HeadExport | None:
         """Return how signed heads are written out; None where the key or the place is not known.
 
         Raises:
@@ -197,8 +196,8 @@ class Settings(BaseSettings):
         """
         if self.audit_key is None or self.audit_heads is None:
             return None
-        return Shipment(
-            signer=Signer(self.audit_key),
+        return HeadExport(
+            signer=HeadSigner(self.audit_key),
             target=self.audit_heads,
             every_s=self.audit_heads_every_s,
             every_count=self.audit_heads_every_count,
@@ -217,8 +216,8 @@ class Settings(BaseSettings):
         url = self.phoenix_public_url or self.phoenix_url
         return None if url is None else PhoenixLinks(url=url)
 
-    def links(self) -> Links | None:
+    def links(self) -> GateLinks | None:
         """Return what signs links to gates; None where the page or the secret is not known."""
         if self.ui_url is None or self.link_secret is None:
             return None
-        return Links(self.link_secret, ui_url=self.ui_url)
+        return GateLinks(self.link_secret, ui_url=self.ui_url)

@@ -22,24 +22,26 @@ from penstock.graphs import Catalog
 from penstock.nodes.calls.halt import Halt
 from penstock.nodes.isolation import NotStarted, Pool
 from penstock.policies import OpenDirectory, People
-from penstock.runs import policing
-from penstock.runs.allowance import Allowance, allowance_of
-from penstock.runs.annotating import Annotating, Tells
-from penstock.runs.beats import Beats
-from penstock.runs.cancelled import leave_calls
+from penstock.runs import policies
 from penstock.runs.driver import Driver
-from penstock.runs.driving import Driving, Why, lateness, silence
-from penstock.runs.engine import Engine
-from penstock.runs.forgetting import Forgets
-from penstock.runs.introducing import introduce
-from penstock.runs.keeping import Keeper, Retention
-from penstock.runs.links import Links
-from penstock.runs.local import LocalEngine
-from penstock.runs.notifier import Channels, Notifier
+from penstock.runs.engine import Engine, LocalEngine
+from penstock.runs.fleet import describe_worker
+from penstock.runs.heartbeat import (
+    DrivenRun,
+    Heartbeat,
+    StopReason,
+    deadline_failure,
+    progress_failure,
+)
+from penstock.runs.lifecycle import put_calls_in_doubt
+from penstock.runs.links import GateLinks
+from penstock.runs.notifications import Channels, NotificationService
 from penstock.runs.pace import Pace
-from penstock.runs.segment import Segment
-from penstock.runs.shipping import Shipment, Shipper
-from penstock.runs.sweeping import Swept, sweep
+from penstock.runs.phoenix import AnnotationService, AnnotationTarget
+from penstock.runs.retention import ErasureTarget, Retention, RetentionService
+from penstock.runs.segment import Allowance, Segment, allowance_of
+from penstock.runs.signed_heads import HeadExport, SignedHeadService
+from penstock.runs.sweep import Swept, sweep_once
 from penstock.traces import Tracing
 from penstock.traces.logs import speak_of
 
@@ -73,13 +75,13 @@ class Worker:
         people: People | None = None,
         policy: Path | None = None,
         channels: Channels | None = None,
-        links: Links | None = None,
+        links: GateLinks | None = None,
         day_budget: Budget | None = None,
         tracing: Tracing | None = None,
-        shipment: Shipment | None = None,
+        shipment: HeadExport | None = None,
         retention: Retention | None = None,
-        elsewhere: Sequence[Forgets] = (),
-        phoenix: Tells | None = None,
+        elsewhere: Sequence[ErasureTarget] = (),
+        phoenix: AnnotationTarget | None = None,
     ) -> None:
         """Make a worker for the graphs of `catalog`; `work` starts it.
 
@@ -96,13 +98,13 @@ class Worker:
         self._engine = engine or LocalEngine()
         self._pace = pace or Pace()
         self._clock = clock or SystemClock()
-        self._driving: dict[RunId, Driving] = {}
+        self._driving: dict[RunId, DrivenRun] = {}
         self._draining = threading.Event()
         self._giving_back = threading.Event()
-        me = introduce(catalog, self._pace)
+        me = describe_worker(catalog, self._pace)
         self.id: WorkerId = me.id
         """Its name in leases and audit events."""
-        self._beats = Beats(store, me, self._pace, self._driving, drain=self.finish)
+        self._beats = Heartbeat(store, me, self._pace, self._driving, drain=self.finish)
         self._pool = Pool(
             # A traced call would wait for this import in each process.
             preload=_isolated(catalog) if tracing is None else [*_isolated(catalog), HANDING_ON],
@@ -120,17 +122,19 @@ class Worker:
             people=self._people,
             day_budget=day_budget,
         )
-        self._tellers: list[Notifier | Annotating] = []
+        self._tellers: list[NotificationService | AnnotationService] = []
         if channels is not None:
-            self._tellers.append(Notifier(store, channels, self._clock, links=links))
+            self._tellers.append(NotificationService(store, channels, self._clock, links=links))
         if phoenix is not None:
-            self._tellers.append(Annotating(store, phoenix, self._clock, self._content))
+            self._tellers.append(AnnotationService(store, phoenix, self._clock, self._content))
         self._keeper = (
             None
             if retention is None
-            else Keeper(store, retention, self._clock, self.id, elsewhere=elsewhere)
+            else RetentionService(store, retention, self._clock, self.id, elsewhere=elsewhere)
         )
-        self._shipper = None if shipment is None else Shipper(store, shipment, self._clock)
+        self._shipper = (
+            None if shipment is None else SignedHeadService(store, shipment, self._clock)
+        )
 
     async def work(self) -> None:
         """Work until `drain` is called and what is driven has stopped.
@@ -163,7 +167,7 @@ class Worker:
                     if self._keeper is not None:
                         self._keeper.stop()
                     for driving in list(self._driving.values()):
-                        driving.stop(Why.DRAINED)
+                        driving.stop(StopReason.DRAINED)
                     await asyncio.gather(*(one.task for one in list(self._driving.values())))
                     sweeping.cancel()
                     if self._shipper is not None:
@@ -198,17 +202,17 @@ class Worker:
 
     async def _load_policies(self) -> None:
         for graph in self._catalog:
-            source = policing.source_of(graph, self._policy)
+            source = policies.source_of(graph, self._policy)
             await self._store.write(
-                lambda connection, graph=graph, source=source: policing.load(
+                lambda connection, graph=graph, source=source: policies.load(
                     connection, graph, source, self._people, at=self._clock.now(), by=self.id
                 )
             )
         found = await self._store.read(
-            lambda connection: policing.unpoliced(connection, self._catalog, default=self._policy)
+            lambda connection: policies.unpoliced(connection, self._catalog, default=self._policy)
         )
         for name in found:
-            log.info("graph %s has %s", name, policing.ABOUT_BUILTIN)
+            log.info("graph %s has %s", name, policies.ABOUT_BUILTIN)
 
     async def _warm_up(self) -> None:
         """Start the processes for tools, so that the first call need not wait for them."""
@@ -269,7 +273,7 @@ class Worker:
                 self._store, self._clock, run, graph.kinds, allowance=allowance, trace=trace
             )
             halt = Halt()
-            driving = self._driving[run.id] = Driving(
+            driving = self._driving[run.id] = DrivenRun(
                 fence=run.fence,
                 segment=segment,
                 progress_s=graph.progress_s or self._pace.progress_s,
@@ -289,7 +293,7 @@ class Worker:
 
     async def _sweep(self) -> None:
         def change(connection: Connection) -> Swept:
-            swept = sweep(
+            swept = sweep_once(
                 connection,
                 lost_limit=self._pace.lost_limit,
                 at=self._clock.now(),
@@ -354,17 +358,17 @@ class Worker:
 
     async def _let_go(self, run: Run) -> None:
         driving = self._driving[run.id]
-        if driving.why is Why.LOST:
+        if driving.why is StopReason.LOST:
             await self._tell_lost(run)
             return
         driving.segment.write_running()
         to, failure = RunStatus.QUEUED, None
-        if driving.why is Why.CANCELLED:
+        if driving.why is StopReason.CANCELLED:
             to = RunStatus.CANCELLED
-        elif driving.why is Why.SILENT:
-            to, failure = RunStatus.FAILED, silence(driving)
-        elif driving.why is Why.LATE:
-            to, failure = RunStatus.FAILED, lateness(driving, run.deadline_s)
+        elif driving.why is StopReason.SILENT:
+            to, failure = RunStatus.FAILED, progress_failure(driving)
+        elif driving.why is StopReason.LATE:
+            to, failure = RunStatus.FAILED, deadline_failure(driving, run.deadline_s)
         at = self._clock.now()
 
         def change(connection: Connection) -> Run:
@@ -377,7 +381,7 @@ class Worker:
             goal = RunStatus.CANCELLED if is_unwanted else to
             budgets.drove(connection, run, until=at)
             moved = runs.move(connection, run.fence, goal, at=at, actor=self.id, failure=failure)
-            left = leave_calls(connection, moved, at=at, actor=self.id)
+            left = put_calls_in_doubt(connection, moved, at=at, actor=self.id)
             self._enqueue(connection, moved)
             return left
 

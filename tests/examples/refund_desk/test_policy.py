@@ -12,8 +12,8 @@ from desk.tools import noted, to_sender
 from penstock.contracts.policy import Principal, Request, Verdict
 from penstock.graphs import Catalog
 from penstock.policies import Directory, OpenDirectory
-from penstock.runs import Policing
-from penstock.runs.policing import check
+from penstock.runs import Policies
+from penstock.runs.policies import check
 from support.checkout import ROOT
 from support.refund_desk import approve, desk, work
 from world import World
@@ -154,7 +154,7 @@ async def test_a_lower_limit_tried_out_names_the_payments_that_would_newly_ask(
         await work(ticket, approve)
     assert world.evidence.problems() == []
     with desk() as office:
-        policing = Policing(office.store, Catalog.of(graph))
+        policing = Policies(office.store, Catalog.of(graph))
         told = await policing.what_if(graph.name, candidate, tenant="default", since=None)
     newly = [each for each in told if each.is_changed]
     assert {each.before.request.args["cents"] for each in newly} == {42_50, 80_00}

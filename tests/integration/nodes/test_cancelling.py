@@ -22,7 +22,7 @@ from penstock.nodes import Retryable, RetryPlan, Tool, tool
 from penstock.nodes.calls.halt import Halt
 from penstock.nodes.stages.execute import Execute
 from penstock.nodes.tools.terms import EffectName
-from penstock.runs import beats, driving
+from penstock.runs import heartbeat
 from support import isolated
 from support.ledgers import new_effect
 from support.pools import Note, Watched
@@ -380,7 +380,7 @@ async def test_the_doubt_of_a_cancelled_run_can_be_decided(store: Store) -> None
 async def test_a_node_that_does_not_let_itself_be_stopped_does_not_keep_its_run(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driving, "STUBBORN_S", 0.5)
+    monkeypatch.setattr(heartbeat, "STUBBORN_S", 0.5)
     entered, let_go = asyncio.Event(), asyncio.Event()
 
     async def hold_on(_: State) -> State:
@@ -406,7 +406,7 @@ async def test_a_node_that_does_not_let_itself_be_stopped_does_not_keep_its_run(
 async def test_a_node_that_blocks_the_loop_is_told_of(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(beats, "BLOCKED_S", 0.1)
+    monkeypatch.setattr(heartbeat, "BLOCKED_S", 0.1)
 
     async def block(_: State) -> State:
         ends_s = time.monotonic() + SOON_S

@@ -17,7 +17,7 @@ from penstock.contracts.audit import AuditEvent, ChainedEvent, rehashed
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import RunStatus
 from penstock.contracts.watch import EventFilter
-from penstock.runs.heads import Signer, make_key
+from penstock.runs.signed_heads import HeadSigner, make_key
 from penstock.ui.cli.app import app
 from penstock.ui.cli.auditing import lines
 from penstock.ui.project import Project
@@ -226,7 +226,7 @@ def test_chain_is_held_against_signed_heads_where_they_are_at_hand(
     assert head is not None
     make_key(tmp_path / "audit.key")
     heads = tmp_path / "heads.jsonl"
-    heads.write_text(f"{Signer(tmp_path / 'audit.key').sign(head, NOW)}\n")
+    heads.write_text(f"{HeadSigner(tmp_path / 'audit.key').sign(head, NOW)}\n")
     with open_pages(sqlite_url, audit_heads=str(heads), audit_key=tmp_path / "audit.key.pub"):
         assert "Signed heads agree up to #3" in verify_all()
         chains.tamper(sqlite_url, lambda connection: chains.rewrite(connection, actor="mallory"))

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from langgraph.types import Interrupt
 
 from penstock.nodes.gates.forms import answer_schema, review_schema
-from penstock.runs.misfit import where_and_why
+from penstock.runs.answers import first_mismatch
 
 REFUND = {"name": "refund", "args": {"order": "A1", "cents": 500}, "description": "Money."}
 MAIL = {"name": "mail", "args": {"to": "ann"}}
@@ -29,7 +29,7 @@ def misfit(question: object, answer: object) -> tuple[str, str] | None:
     schema: Any = review_schema(question)
     Draft202012Validator.check_schema(schema)
     validator: Any = Draft202012Validator(schema)
-    return where_and_why(validator.iter_errors(answer))
+    return first_mismatch(validator.iter_errors(answer))
 
 
 TWO = batch((REFUND, ALL), (MAIL, ["approve", "reject"]))

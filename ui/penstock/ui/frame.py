@@ -8,7 +8,7 @@ from penstock.checkpoints import gates, ledger
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import OPERATORS
 from penstock.contracts.inbox import GateFilter, Shelf
-from penstock.runs.roles import ADMINS, Right
+from penstock.runs.authorization import ADMINS, Right
 from penstock.runs.settings import LoginBy
 from penstock.ui import front, looks, places
 from penstock.ui.components.words import plain, sentence

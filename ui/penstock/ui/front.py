@@ -11,10 +11,9 @@ from sqlalchemy import Connection
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import NotAllowed, UnknownPerson
 from penstock.contracts.inbox import Viewer
-from penstock.runs import BlockingApprovals, BlockingBulk, BlockingPolicing, BlockingRuntime
-from penstock.runs.roles import Right, has_right
+from penstock.runs import BlockingApprovals, BlockingBulk, BlockingPolicies, BlockingRuntime
+from penstock.runs.authorization import Right, has_right, viewer_of
 from penstock.runs.settings import LoginBy
-from penstock.runs.viewing import viewer_of
 from penstock.ui.claims import login_of
 from penstock.ui.project import Project
 from penstock.ui.recent import Recent
@@ -104,9 +103,9 @@ def approvals() -> BlockingApprovals:
     return BlockingApprovals(desk().approvals)
 
 
-def policing() -> BlockingPolicing:
+def policing() -> BlockingPolicies:
     """Return what acts on policies, for a `with`."""
-    return BlockingPolicing(desk().policing)
+    return BlockingPolicies(desk().policing)
 
 
 def logged_in() -> str | None:

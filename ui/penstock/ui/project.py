@@ -31,13 +31,13 @@ from penstock.graphs import Catalog, read_manifest
 from penstock.policies import Directory, OpenDirectory, People
 from penstock.runs import (
     Approvals,
-    Auditing,
+    Auditor,
     Bulk,
     Engine,
+    Fleet,
     LocalEngine,
-    Policing,
+    Policies,
     Runtime,
-    Tending,
     Worker,
 )
 from penstock.runs.settings import PREFIX, Settings
@@ -63,9 +63,9 @@ class Project:
     runtime: Runtime
     bulk: Bulk
     approvals: Approvals
-    policing: Policing
-    auditing: Auditing
-    tending: Tending
+    policing: Policies
+    auditing: Auditor
+    tending: Fleet
 
     def worker(self, tracing: Tracing, catalog: Catalog | None = None) -> Worker:
         """Return a worker for the graphs of `catalog`, or all; it hears of what is queued here."""
@@ -254,11 +254,11 @@ def open_project(settings: Settings, catalog: Catalog | None = None) -> Generato
             runtime=runtime,
             bulk=Bulk(store, runtime, people=people),
             approvals=Approvals(store, known, engine=engine, people=people),
-            policing=Policing(
+            policing=Policies(
                 store, known, people=people, default=settings.policy, tenant=settings.tenant
             ),
-            auditing=Auditing(store),
-            tending=Tending(store, people=people),
+            auditing=Auditor(store),
+            tending=Fleet(store, people=people),
         )
 
 

@@ -21,9 +21,9 @@ from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import StoreError
 from penstock.contracts.ids import RunId
 from penstock.contracts.watch import EventFilter
-from penstock.runs.auditing import Findings, Meter
-from penstock.runs.heads import make_key
+from penstock.runs.audit import Findings, Progress
 from penstock.runs.settings import Settings
+from penstock.runs.signed_heads import make_key
 from penstock.ui import text
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.output import Output, table
@@ -232,7 +232,7 @@ def _of_fault(fault: Fault) -> dict[str, Any]:
 
 
 @contextmanager
-def _metering(output: Output) -> Generator[Meter]:
+def _metering(output: Output) -> Generator[Progress]:
     """Give what shows how far it has come: live on a terminal, else a line now and then."""
     if output.is_watched:
         with Console(stderr=True).status("") as status:

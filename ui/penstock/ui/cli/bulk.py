@@ -8,8 +8,8 @@ from typing import Any
 from penstock.contracts.bulk import Deed, End, Outcome, Plan, Seen, Why
 from penstock.contracts.errors import NotAllowed, TooManyRuns
 from penstock.contracts.run import RunStatus
-from penstock.runs.bulk import AT_ONCE
-from penstock.runs.bulk import MOST as MOST_AT_ALL
+from penstock.runs.bulk import BATCH_SIZE
+from penstock.runs.bulk import MAX_RUN_COUNT as MOST_AT_ALL
 from penstock.runs.settings import Settings
 from penstock.ui import text
 from penstock.ui.cli import rendering
@@ -54,8 +54,8 @@ def act(
                     " was changed. Look at them with `--dry-run`, and say `--yes` if they are meant"
                 )
             ends: list[End] = []
-            for first in range(0, len(targets), AT_ONCE):
-                portion = targets[first : first + AT_ONCE]
+            for first in range(0, len(targets), BATCH_SIZE):
+                portion = targets[first : first + BATCH_SIZE]
                 ends += await desk.bulk.carry_out(deed, portion, by=who, reason=reason)
                 output.note(f"{len(ends)} of {len(targets)}")
             output.answer(*_done(plan, ends))

@@ -12,9 +12,9 @@ from penstock.contracts.errors import UnknownPolicy
 from penstock.contracts.policy import Decided, PolicyVersion
 from penstock.graphs import Catalog
 from penstock.policies import read_source
-from penstock.runs import policing
+from penstock.runs import policies
+from penstock.runs.policies import Redecision
 from penstock.runs.settings import Settings
-from penstock.runs.whatif import Redecided
 from penstock.ui.cli import policy_words
 from penstock.ui.cli.output import Output, table
 from penstock.ui.project import Project, load_graphs, open_project, read_people
@@ -25,7 +25,7 @@ def check(settings: Settings, output: Output, *, folder: Path | None, graph: str
     """Make policies ready for the tools that they speak of; no store is needed."""
     catalog, people = load_graphs(settings), read_people(settings)
     found = {
-        name: policing.check(catalog.get(name), folder, default=settings.policy, people=people)
+        name: policies.check(catalog.get(name), folder, default=settings.policy, people=people)
         for name in _names(catalog, graph)
     }
     output.answer(
@@ -65,7 +65,7 @@ def replace(
     """Have a policy decide in place of one version, and of no other."""
     catalog = load_graphs(settings)
     if folder is None:
-        source = policing.source_of(catalog.get(graph), settings.policy)
+        source = policies.source_of(catalog.get(graph), settings.policy)
     else:
         source = read_source(folder)
 
@@ -151,7 +151,7 @@ def what_if(
     catalog = load_graphs(settings)
     start = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
 
-    async def find(desk: Project) -> Sequence[Redecided]:
+    async def find(desk: Project) -> Sequence[Redecision]:
         return [
             each
             for name in _names(catalog, graph)

@@ -9,8 +9,7 @@ from pydantic_core import to_jsonable_python
 
 from penstock.contracts.policy import Decided, Decision, PolicySetName
 from penstock.policies import CompiledPolicy, builtin_policy
-from penstock.runs.policing import ABOUT_BUILTIN
-from penstock.runs.whatif import Redecided
+from penstock.runs.policies import ABOUT_BUILTIN, Redecision
 from penstock.ui import text
 from penstock.ui.cli.output import table
 
@@ -65,7 +64,7 @@ def explained(decided: Decided) -> Sequence[str]:
     return lines
 
 
-def of_what_if(found: Sequence[Redecided]) -> dict[str, Any]:
+def of_what_if(found: Sequence[Redecision]) -> dict[str, Any]:
     """Return what a candidate would change as JSON has it."""
     changed = [each for each in found if each.is_changed]
     counts = Counter(
@@ -94,7 +93,7 @@ def of_what_if(found: Sequence[Redecided]) -> dict[str, Any]:
     }
 
 
-def what_if(found: Sequence[Redecided]) -> Sequence[Any]:
+def what_if(found: Sequence[Redecision]) -> Sequence[Any]:
     """Say what a candidate would change: counts, then call by call."""
     changed = [each for each in found if each.is_changed]
     if not found:

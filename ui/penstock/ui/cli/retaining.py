@@ -3,7 +3,7 @@
 from typing import Any
 
 from penstock.contracts.clock import SystemClock
-from penstock.runs.keeping import find_old
+from penstock.runs.retention import find_expired
 from penstock.runs.settings import Settings
 from penstock.ui.cli.output import Output
 from penstock.ui.project import open_project
@@ -13,7 +13,9 @@ def show(settings: Settings, output: Output) -> None:
     """Show how long what is kept, and how much is older now; nothing is taken away."""
     retention, at = settings.retention(), SystemClock().now()
     with open_project(settings) as desk:
-        old = desk.store.read_blocking(lambda connection: find_old(connection, retention, at=at))
+        old = desk.store.read_blocking(
+            lambda connection: find_expired(connection, retention, at=at)
+        )
     data: dict[str, Any] = {
         "runs_days": settings.retention_runs_days,
         "audit_days": settings.retention_audit_days,

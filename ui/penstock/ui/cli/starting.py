@@ -13,7 +13,7 @@ from penstock.contracts.errors import InvalidInput, PenstockError
 from penstock.contracts.gate import Gate
 from penstock.contracts.run import Run, RunMode, RunStatus, WhenBusy
 from penstock.graphs import Catalog, Graph
-from penstock.runs.policing import ABOUT_BUILTIN
+from penstock.runs.policies import ABOUT_BUILTIN
 from penstock.runs.settings import Settings
 from penstock.traces import Tracing
 from penstock.ui.cli import rendering

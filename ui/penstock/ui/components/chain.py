@@ -12,7 +12,7 @@ from penstock.checkpoints.audit.verifying import torn, unguarded
 from penstock.contracts.audit import Head
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.watch import Watch
-from penstock.runs.verifying import Stage, Verdict, Verifying, signed_heads
+from penstock.runs.audit import ChainVerification, Stage, Verdict, last_signed_heads
 from penstock.ui import front
 from penstock.ui.components.words import ago, badge, instant, plain, sentence
 
@@ -76,13 +76,13 @@ def _headless(connection: Connection, tenant: str) -> Head | None:
     return Head(tenant=tenant, number=last[0].number, hash="") if last else None
 
 
-def _under_way() -> Verifying | None:
-    found = cast("Verifying | None", st.session_state.get(_KEY))
+def _under_way() -> ChainVerification | None:
+    found = cast("ChainVerification | None", st.session_state.get(_KEY))
     # Of another tenant or person it says nothing.
     return found if found is not None and found.is_of(front.tenant(), front.person()) else None
 
 
-def _state(standing: _Standing, verifying: Verifying | None) -> None:
+def _state(standing: _Standing, verifying: ChainVerification | None) -> None:
     head, now = cast("Head", standing.head), front.now()
     noted = None if standing.watch is None else standing.watch.verification
     verdict = None if verifying is None else verifying.verdict
@@ -193,7 +193,7 @@ def _buttons(standing: _Standing) -> None:
 def _begin(*, is_whole: bool) -> None:
     desk = front.desk()
     settings, tenant = desk.settings, front.tenant()
-    st.session_state[_KEY] = Verifying(
+    st.session_state[_KEY] = ChainVerification(
         desk.store,
         desk.people,
         SystemClock(),
@@ -201,12 +201,12 @@ def _begin(*, is_whole: bool) -> None:
         by=front.person(),
         with_="in the control room",
         is_whole=is_whole,
-        signed=signed_heads(settings.audit_heads, settings.audit_key, tenant=tenant),
+        signed=last_signed_heads(settings.audit_heads, settings.audit_key, tenant=tenant),
     )
     st.rerun()
 
 
-def _slice(verifying: Verifying) -> None:
+def _slice(verifying: ChainVerification) -> None:
     """Look at a slice more, and show how far it has come."""
     verifying.go_on()
     if verifying.verdict is not None:

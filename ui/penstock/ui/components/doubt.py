@@ -9,7 +9,7 @@ import streamlit as st
 from penstock.contracts.effect import Effect, EffectStatus, Report, ReportKind
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.tool import EffectClass
-from penstock.runs.lookups import has_probe
+from penstock.runs.answers import has_probe
 from penstock.ui import front
 from penstock.ui.components.table import shown
 from penstock.ui.components.values import values

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.contracts.policy import Verdict
-from penstock.runs.whatif import Redecided
+from penstock.runs.policies import Redecision
 
 SAME, STRICTER, LOOSER = "the same", "stricter", "looser"
 NAMES: Mapping[Verdict, str] = {
@@ -58,7 +58,7 @@ class Outcome:
         return sum(number for (was, now), number in self.counts.items() if way(was, now) == wanted)
 
 
-def outcome(found: Sequence[Redecided]) -> Outcome:
+def outcome(found: Sequence[Redecision]) -> Outcome:
     """Return what came of calls."""
     anew = [each for each in found if not each.why_not]
     return Outcome(
@@ -134,5 +134,5 @@ def _cell(before: Verdict, after: Verdict, count: int, others: int) -> dict[str,
     }
 
 
-def _stays(each: Redecided) -> bool:
+def _stays(each: Redecision) -> bool:
     return each.before.decision.verdict is each.after.verdict

@@ -9,7 +9,7 @@ import streamlit as st
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import BREAK_GLASS, Channel, Gate, GateStatus
 from penstock.contracts.inbox import Listed, Viewer
-from penstock.runs.roles import Right
+from penstock.runs.authorization import Right
 from penstock.ui import front, places
 from penstock.ui.components import asked
 from penstock.ui.components.table import shown

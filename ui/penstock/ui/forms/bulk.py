@@ -11,8 +11,8 @@ from penstock.contracts.bulk import Deed, End, Outcome, Plan, Seen, Why
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId
 from penstock.contracts.inbox import RunFilter
-from penstock.runs.bulk import MOST
-from penstock.runs.roles import Right
+from penstock.runs.authorization import Right
+from penstock.runs.bulk import MAX_RUN_COUNT
 from penstock.ui import front
 from penstock.ui.components.states import MARKS
 from penstock.ui.components.table import listed, shown
@@ -132,7 +132,8 @@ def _review(plan: Plan) -> None:
         _left_out(plan)
     if plan.has_more:
         st.warning(
-            f"More than {MOST:,} fit. These are the newest; do it again for the others afterwards.",
+            f"More than {MAX_RUN_COUNT:,} fit. These are the newest; do it again for the others"
+            " afterwards.",
             icon=":material/stacks:",
         )
     if not count:

@@ -9,8 +9,8 @@ import streamlit as st
 from penstock.contracts.errors import InvalidPolicy, PenstockError
 from penstock.contracts.policy import Decision, PolicySource, PolicyVersion
 from penstock.policies import builtin_policy, read_sheet, write_sheet
-from penstock.runs.roles import Right
-from penstock.runs.whatif import Redecided
+from penstock.runs.authorization import Right
+from penstock.runs.policies import Redecision
 from penstock.ui import front, places
 from penstock.ui.components import cedar, charts
 from penstock.ui.components.findings import problems
@@ -38,7 +38,7 @@ class _Tried:
     wrong: str | None = None
     """What keeps it from being used, a problem a line."""
     outcome: Outcome = field(default_factory=lambda: outcome(()))
-    changed: Sequence[Redecided] = ()
+    changed: Sequence[Redecision] = ()
     """The newest of those that would have come to something else, the newest first."""
     left_out: Mapping[str, Collection[str]] = field(default_factory=dict[str, Collection[str]])
     """Why calls could not be decided anew, with the tools they are of, one for each call."""
@@ -271,7 +271,7 @@ def _named(decision: Decision) -> str:
     )
 
 
-def _arguments(each: Redecided) -> str:
+def _arguments(each: Redecision) -> str:
     told = each.before.request.args.items()
     return short(" · ".join(f"{name} {short(spelled(value), 40)}" for name, value in told), 120)
 

@@ -8,7 +8,7 @@ import streamlit as st
 from penstock.contracts.effect import Doubt, Effect
 from penstock.contracts.gate import Gate
 from penstock.contracts.run import LIVE, Run
-from penstock.runs.lookups import has_probe
+from penstock.runs.answers import has_probe
 from penstock.ui import front
 from penstock.ui.components import doubt
 from penstock.ui.components.words import left

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from penstock.contracts.worker import KnownWorker
-from penstock.runs.roles import Right
+from penstock.runs.authorization import Right
 from penstock.ui import front
 from penstock.ui.components.words import plain
 from penstock.ui.forms.sending import send

@@ -14,7 +14,7 @@ from penstock.contracts.fork import Fate, Forecast
 from penstock.contracts.run import Run, RunMode
 from penstock.graphs import Graph
 from penstock.graphs.schema import state_schema
-from penstock.runs.roles import Right
+from penstock.runs.authorization import Right
 from penstock.traces.hiding import HIDDEN
 from penstock.ui import front, places
 from penstock.ui.components.history import named, points

@@ -11,7 +11,7 @@ from penstock.contracts.budget import Budget
 from penstock.contracts.errors import InvalidInput
 from penstock.contracts.run import Run, RunMode
 from penstock.graphs import Graph, input_schema
-from penstock.runs.roles import Right
+from penstock.runs.authorization import Right
 from penstock.ui import front, places
 from penstock.ui.components.words import sentence
 from penstock.ui.forms import sending

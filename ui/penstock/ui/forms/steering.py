@@ -3,7 +3,7 @@
 import streamlit as st
 
 from penstock.contracts.run import LIVE, Run, RunStatus
-from penstock.runs.roles import Right
+from penstock.runs.authorization import Right
 from penstock.ui import front, places
 from penstock.ui.components.story import Story
 from penstock.ui.forms import export, forking

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from penstock.contracts.policy import Activation, PolicySource, PolicyVersion
-from penstock.runs.roles import ADMINS, Right
+from penstock.runs.authorization import ADMINS, Right
 from penstock.ui import front, places, text
 from penstock.ui.components import cedar
 from penstock.ui.components.table import shown

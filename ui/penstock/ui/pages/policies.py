@@ -13,7 +13,7 @@ from penstock.contracts.policy import (
     Tally,
 )
 from penstock.policies import Mode, builtin_policy, read_rules
-from penstock.runs.policing import ABOUT_BUILTIN
+from penstock.runs.policies import ABOUT_BUILTIN
 from penstock.ui import front, places
 from penstock.ui.components import cedar, rules
 from penstock.ui.components.findings import findings

@@ -2,7 +2,7 @@
 
 from penstock.contracts.ids import RunId
 from penstock.contracts.policy import Verdict
-from penstock.runs.whatif import redecide
+from penstock.runs.policies import redecide
 from support.decided import decided
 from support.policies import compiled
 

@@ -11,7 +11,7 @@ from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.policy import OnExpiry
 from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
-from penstock.runs.cancelled import leave_calls
+from penstock.runs.lifecycle import put_calls_in_doubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +24,10 @@ class Swept:
     """Runs that waited at a gate and are to go on, or have failed there."""
 
 
-def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: WorkerId) -> Swept:
+def sweep_once(connection: Connection, *, lost_limit: int, at: datetime, actor: WorkerId) -> Swept:
     """Look after everything once, so much of each as one transaction should hold."""
     lost = [
-        leave_calls(connection, run, at=at, actor=actor)
+        put_calls_in_doubt(connection, run, at=at, actor=actor)
         for run in leases.sweep(connection, lost_limit=lost_limit, at=at, actor=actor)
     ]
     gates.escalate(connection, limit=leases.SWEEP_LIMIT, at=at, actor=actor)

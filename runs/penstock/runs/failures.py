@@ -9,16 +9,16 @@ from penstock.contracts.run import Failure, FailureCode
 from penstock.nodes.stages.afford import FOR_TODAY
 
 
-def failure(error: Exception) -> Failure:
+def failure_of(error: Exception) -> Failure:
     """Return how a run fails whose graph raised `error`."""
     found = f"{type(error).__name__}: {error}"
     if isinstance(error, UnstorableValue):
         return Failure(code=FailureCode.UNSTORABLE, message=str(error), redrivable=True)
     if isinstance(error, ToolRefused) and error.outcome.stage is Stage.BUDGET:
         whose = AccountKind.DAY if error.outcome.code == FOR_TODAY else AccountKind.RUN
-        return exhausted(str(error), whose)
+        return budget_failure(str(error), whose)
     if isinstance(error, OverBudget):
-        return exhausted(str(error), error.shortfall.kind)
+        return budget_failure(str(error), error.shortfall.kind)
     if isinstance(error, ToolRefused | ToolFailed):
         return Failure(
             code=FailureCode.TOOL_FAILED,
@@ -48,7 +48,7 @@ def failure(error: Exception) -> Failure:
     )
 
 
-def exhausted(message: str, whose: AccountKind) -> Failure:
+def budget_failure(message: str, whose: AccountKind) -> Failure:
     """Return how a run fails that has used up a budget, its own or that of the day."""
     return Failure(
         code=FailureCode.BUDGET_EXHAUSTED,

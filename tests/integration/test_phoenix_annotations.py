@@ -15,7 +15,7 @@ from penstock.contracts.errors import PhoenixUnreachable
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Failure, FailureCode, Fence, RunStatus
 from penstock.contracts.trace import TraceContent
-from penstock.runs.annotating import Annotating
+from penstock.runs.phoenix import AnnotationService
 from penstock.traces import gate_span_id, span_hex
 from penstock.traces.phoenix import Annotator, Note
 from support.approvals import open_approval, reject
@@ -56,12 +56,12 @@ def reader() -> Reader:
 
 
 @pytest.fixture
-def annotating(store: Store, reader: Reader) -> Annotating:
+def annotating(store: Store, reader: Reader) -> AnnotationService:
     return make(store, reader, TraceContent.REDACTED)
 
 
-def make(store: Store, reader: Reader, content: TraceContent) -> Annotating:
-    return Annotating(store, reader, Later(), lambda _: content)
+def make(store: Store, reader: Reader, content: TraceContent) -> AnnotationService:
+    return AnnotationService(store, reader, Later(), lambda _: content)
 
 
 def rejected(store: Store, runs: Runs) -> Fence:
@@ -102,7 +102,7 @@ def be_due(store: Store) -> None:
 
 
 async def test_a_decision_is_told_of_the_span_of_its_gate(
-    store: Store, runs: Runs, annotating: Annotating, reader: Reader
+    store: Store, runs: Runs, annotating: AnnotationService, reader: Reader
 ) -> None:
     fence = rejected(store, runs)
     assert await annotating.tell_due() == 1
@@ -122,7 +122,7 @@ async def test_a_decision_is_told_of_the_span_of_its_gate(
 
 
 async def test_an_end_is_told_of_the_trace_of_its_run(
-    store: Store, runs: Runs, annotating: Annotating, reader: Reader
+    store: Store, runs: Runs, annotating: AnnotationService, reader: Reader
 ) -> None:
     fence = failed(store, runs, "the shop is closed")
     await annotating.tell_due()
@@ -133,7 +133,7 @@ async def test_an_end_is_told_of_the_trace_of_its_run(
 
 
 async def test_secrets_in_words_are_not_told(
-    store: Store, runs: Runs, annotating: Annotating, reader: Reader
+    store: Store, runs: Runs, annotating: AnnotationService, reader: Reader
 ) -> None:
     failed(store, runs, "refused: password=hunter2hunter2 of ann@example.com")
     await annotating.tell_due()
@@ -153,7 +153,7 @@ async def test_where_traces_show_digests_no_words_are_told(
 
 
 async def test_a_run_that_was_redriven_since_is_not_said_to_have_ended(
-    store: Store, runs: Runs, annotating: Annotating, reader: Reader
+    store: Store, runs: Runs, annotating: AnnotationService, reader: Reader
 ) -> None:
     fence = failed(store, runs, "the shop is closed")
     reader.answers = ["it is not there"]
@@ -166,7 +166,7 @@ async def test_a_run_that_was_redriven_since_is_not_said_to_have_ended(
 
 
 async def test_a_span_that_comes_late_is_told_of_later(
-    store: Store, runs: Runs, annotating: Annotating, reader: Reader
+    store: Store, runs: Runs, annotating: AnnotationService, reader: Reader
 ) -> None:
     rejected(store, runs)
     reader.answers = ["it is not there"]
@@ -179,7 +179,7 @@ async def test_a_span_that_comes_late_is_told_of_later(
 
 
 async def test_nobody_there_costs_no_attempt(
-    store: Store, runs: Runs, annotating: Annotating, reader: Reader
+    store: Store, runs: Runs, annotating: AnnotationService, reader: Reader
 ) -> None:
     rejected(store, runs)
     for _ in range(3):
@@ -197,13 +197,13 @@ async def test_nobody_there_costs_no_attempt(
 async def test_it_works_until_it_is_stopped_and_says_a_trouble_once(
     store: Store,
     runs: Runs,
-    annotating: Annotating,
+    annotating: AnnotationService,
     reader: Reader,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("penstock.runs.annotating.TROUBLE_S", 0.05)
-    caplog.set_level(logging.WARNING, logger="penstock.runs.annotating")
+    monkeypatch.setattr("penstock.runs.phoenix.TROUBLE_S", 0.05)
+    caplog.set_level(logging.WARNING, logger="penstock.runs.phoenix")
     rejected(store, runs)
     reader.answers = [GONE, GONE, ValueError("what")]
     working = asyncio.create_task(annotating.work(every_s=0.01))

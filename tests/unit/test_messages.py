@@ -10,7 +10,7 @@ import pytest
 from penstock.contracts.gate import Gate, GateKind, GateStatus, NoticeKind
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.policy import OnExpiry
-from penstock.runs.message import ARGUMENTS_LIMIT, compose
+from penstock.runs.messages import ARGUMENTS_LIMIT, compose
 from support.approvals import QUESTION
 from support.runs import NOW
 

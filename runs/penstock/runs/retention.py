@@ -2,6 +2,8 @@
 
 So are notices of gates that were closed long ago, and what is known of links that were used. Every
 worker looks after it, in portions that a transaction can hold.
+
+Forgetting runs: in the store first, then wherever else something was told of them.
 """
 
 import asyncio
@@ -10,33 +12,56 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, audit, forgetting, links, notices
 from penstock.checkpoints.audit.cutting import begins_before, count_before, cut
 from penstock.contracts.clock import Clock
+from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import IllegalTransition
-from penstock.contracts.ids import WorkerId
-from penstock.runs.forgetting import Forgets, forget_elsewhere
+from penstock.contracts.ids import RunId, WorkerId
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 60.0
 """Between two looks for what is old enough."""
+
 RUN_LIMIT = 20
 """So many runs are forgotten at a time."""
+
 WHOLE_LOOK = timedelta(hours=1)
 """Between two looks at all runs that are over; those between go on where the last one ended. A run
 with a call in doubt is passed over, and found by the next whole look after it is settled."""
+
 EVENT_LIMIT = 1000
 """So many events of a chain are taken away at a time."""
+
 NOTICE_LIMIT = 500
 """So many notices, and so many used links, are taken away at a time."""
+
 NOTICE_LOOK = timedelta(hours=1)
 """Between two looks for such; no index finds them."""
+
 NOTICE_LIFE = timedelta(days=30)
 """Notices and used links are kept for so long at least: longer than a link is good."""
+
+
+class ErasureTarget(Protocol):
+    """Another place that knows of runs, such as the traces, and can forget one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the report."""
+        ...
+
+    async def forget(self, run_id: RunId) -> Erased:
+        """Erase what it has of a run, whose 128 bits are its trace id; again, do no harm.
+
+        It may raise what it likes: the report says so, and the run can be forgotten again.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +80,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Old:
+class Expired:
     """What is older than it is to be kept."""
 
     run_count: int
@@ -63,7 +88,7 @@ class Old:
     """How many of each tenant's events; of those that have any."""
 
 
-class Keeper:
+class RetentionService:
     """Looks after the retention of one store, as one worker of perhaps many."""
 
     def __init__(
@@ -73,7 +98,7 @@ class Keeper:
         clock: Clock,
         worker: WorkerId,
         *,
-        elsewhere: Sequence[Forgets] = (),
+        elsewhere: Sequence[ErasureTarget] = (),
     ) -> None:
         """Keep what `retention` says; what is forgotten here is forgotten `elsewhere` too."""
         self._store = store
@@ -175,7 +200,39 @@ class Keeper:
         return count
 
 
-def find_old(connection: Connection, retention: Retention, *, at: datetime) -> Old:
+async def forget(
+    store: Store, elsewhere: Sequence[ErasureTarget], run_id: RunId, *, clock: Clock, by: str
+) -> Sequence[Erased]:
+    """Erase a run from the store, and then from everywhere else; return what came of each.
+
+    Raises:
+        IllegalTransition: it is not over, or people are still to decide what became of a call.
+        UnknownRun: there is no such run.
+    """
+    at = clock.now()
+    report = list(
+        await store.write(lambda connection: forgetting.forget(connection, run_id, at=at, actor=by))
+    )
+    kept = await store.scrub()
+    report.append(Erased(store="files of the store", count=0, kept=kept))
+    return [*report, *await forget_elsewhere(elsewhere, run_id)]
+
+
+async def forget_elsewhere(elsewhere: Sequence[ErasureTarget], run_id: RunId) -> Sequence[Erased]:
+    """Have other places forget a run; return what came of each."""
+    report: list[Erased] = []
+    for other in elsewhere:
+        try:
+            report.append(await other.forget(run_id))
+        except Exception as error:
+            # Whatever it is, the rest is erased, and whoever asked is told of this.
+            log.warning("run %s could not be forgotten by %s: %s", run_id, other.name, error)
+            kept = f"it could not be erased ({type(error).__name__}: {error}); forget the run again"
+            report.append(Erased(store=other.name, count=0, kept=kept))
+    return report
+
+
+def find_expired(connection: Connection, retention: Retention, *, at: datetime) -> Expired:
     """Return how much is older than it is to be kept; nothing is taken away."""
     run_count = 0
     if retention.runs is not None:
@@ -185,7 +242,7 @@ def find_old(connection: Connection, retention: Retention, *, at: datetime) -> O
         tenant: count_before(connection, tenant, before=before)
         for tenant in _old_chains(connection, before)
     }
-    return Old(run_count=run_count, events=events)
+    return Expired(run_count=run_count, events=events)
 
 
 def _old_chains(connection: Connection, before: datetime) -> Sequence[str]:

@@ -1,4 +1,7 @@
-"""Signs of life of a worker: its leases are prolonged, and what was asked of its runs is seen."""
+"""Signs of life of a worker: its leases are prolonged, and what was asked of its runs is seen.
+
+A run that a worker drives, and why it stops.
+"""
 
 import asyncio
 import contextlib
@@ -7,15 +10,22 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, leases, workers
 from penstock.contracts.errors import StoreError
 from penstock.contracts.ids import RunId
+from penstock.contracts.run import Failure, FailureCode, Fence
 from penstock.contracts.worker import NewWorker
-from penstock.runs.driving import Driving, Why
+from penstock.nodes.calls.halt import Halt
 from penstock.runs.pace import Pace
+from penstock.runs.segment import Segment
+
+STUBBORN_S = 15.0
+"""A run that should have stopped at once so long ago, and has not, is left to other workers."""
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +39,68 @@ _STUCK_BEATS = 5
 """A run that should have failed so many beats ago, and has not, is left to other workers."""
 
 
-class Beats:
+class StopReason(Enum):
+    """Why a worker stops driving a run."""
+
+    LOST = auto()
+    CANCELLED = auto()
+    DRAINED = auto()
+    SILENT = auto()
+    PAUSED = auto()
+    LATE = auto()
+
+
+_HALTING = {
+    StopReason.CANCELLED: "its run was cancelled",
+    StopReason.LATE: "the time of its run was over",
+}
+"""What cannot wait for the calls that are under way, and what these are told."""
+
+
+@dataclass(slots=True, kw_only=True)
+class DrivenRun:
+    """One of the runs of a worker."""
+
+    fence: Fence
+    segment: Segment
+    progress_s: float
+    halt: Halt
+    task: "asyncio.Task[None]"
+    why: StopReason | None = None
+    """Set before the task is cancelled."""
+    _timer: asyncio.TimerHandle | None = None
+    _halted_s: float | None = None
+
+    def stop(self, why: StopReason) -> None:
+        """Stop driving it; the first reason is the one that counts.
+
+        A run that is cancelled, or late, does not wait for its calls either, whatever came first.
+        """
+        if why in _HALTING:
+            self.halt.ask(_HALTING[why])
+            self._halted_s = self._halted_s or time.monotonic()
+        if self.why is None:
+            self.why = why
+            self.task.cancel()
+
+    @property
+    def ignores_stop(self) -> bool:
+        """Whether one of its nodes does not let itself be stopped. From any thread."""
+        halted_s = self._halted_s
+        return halted_s is not None and time.monotonic() - halted_s > STUBBORN_S
+
+    def end_after(self, left_s: float) -> None:
+        """Stop driving it as late when its time is over."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(max(left_s, 0.0), self.stop, StopReason.LATE)
+
+    def over(self) -> None:
+        """Forget its time: it is not driven any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class Heartbeat:
     """Shows that a worker lives, in a thread of its own, and hands what it learns to its loop."""
 
     def __init__(
@@ -37,7 +108,7 @@ class Beats:
         store: Store,
         worker: NewWorker,
         pace: Pace,
-        driving: Mapping[RunId, Driving],
+        driving: Mapping[RunId, DrivenRun],
         *,
         drain: Callable[[], None],
     ) -> None:
@@ -101,7 +172,7 @@ class Beats:
                 run_id: driving
                 for run_id, driving in tuple(self._driving.items())
                 if driving.segment.silent_s < driving.progress_s + grace_s
-                and not driving.is_stubborn
+                and not driving.ignores_stop
             }
             shown = None
             if now_s >= shows_s:
@@ -173,24 +244,56 @@ class Beats:
             if (one := known.get(driving.fence)) is not None and (why := _asked(one)) is not None:
                 loop.call_soon_threadsafe(driving.stop, why)
 
-    def _heed(self, driven: dict[RunId, Driving], held: Sequence[leases.Held]) -> None:
+    def _heed(self, driven: dict[RunId, DrivenRun], held: Sequence[leases.Held]) -> None:
         """Stop what was lost, is unwanted or has come to nothing since the last beat."""
         self._unheeded = None
         self._is_told = False
         known = {one.fence: one for one in held}
         for driving in driven.values():
             if driving.fence not in known:
-                driving.stop(Why.LOST)
+                driving.stop(StopReason.LOST)
             elif (why := _asked(known[driving.fence])) is not None:
                 driving.stop(why)
             elif driving.segment.silent_s > driving.progress_s:
-                driving.stop(Why.SILENT)
+                driving.stop(StopReason.SILENT)
             else:
                 driving.segment.write_running()
 
 
-def _asked(held: leases.Held) -> Why | None:
+def progress_failure(driving: DrivenRun) -> Failure:
+    """Return what a run fails with of which nothing is heard."""
+    nodes = _where(driving)
+    return Failure(
+        code=FailureCode.DEADLINE_EXCEEDED,
+        message=(
+            f"nothing was heard of {nodes} for {driving.progress_s:g} s; look at what it waits"
+            " for, give it a timeout of its own or the graph a longer `progress_s`, and redrive"
+            " the run"
+        ),
+        redrivable=True,
+    )
+
+
+def deadline_failure(driving: DrivenRun, deadline_s: float | None) -> Failure:
+    """Return what a run fails with whose time is over."""
+    allowed = "its deadline" if deadline_s is None else f"its deadline of {deadline_s:g} s"
+    return Failure(
+        code=FailureCode.DEADLINE_EXCEEDED,
+        message=(
+            f"{allowed} came in {_where(driving)}; look at what takes so long, and redrive the run:"
+            " it goes on from its last checkpoint, and its time begins anew. Where it is right that"
+            " it takes longer, give its graph or the next run a longer `deadline_s`"
+        ),
+        redrivable=True,
+    )
+
+
+def _where(driving: DrivenRun) -> str:
+    return ", ".join(f"`{node}`" for node in driving.segment.running) or "its graph"
+
+
+def _asked(held: leases.Held) -> StopReason | None:
     """Return what was asked of a run that is driven."""
     if held.cancel_by is not None:
-        return Why.CANCELLED
-    return Why.PAUSED if held.is_paused else None
+        return StopReason.CANCELLED
+    return StopReason.PAUSED if held.is_paused else None

@@ -21,10 +21,10 @@ def cancel(
     run = runs.cancel(connection, run_id, at=at, by=by, reason=reason)
     for child in runs.living_children(connection, run_id):
         cancel(connection, child, at=at, by=by, reason=reason)
-    return leave_calls(connection, run, at=at, actor=by)
+    return put_calls_in_doubt(connection, run, at=at, actor=by)
 
 
-def leave_calls(connection: Connection, run: Run, *, at: datetime, actor: str) -> Run:
+def put_calls_in_doubt(connection: Connection, run: Run, *, at: datetime, actor: str) -> Run:
     """Put in doubt what a run has begun and not settled, if it was cancelled; return the run.
 
     It belongs in the transaction of whatever may have cancelled it.

@@ -30,7 +30,7 @@ TROUBLE_S = 30.0
 """So long nothing is tried after nobody was there."""
 
 
-class Tells(Protocol):
+class AnnotationTarget(Protocol):
     """Where it is told: `penstock.traces.phoenix.Phoenix`."""
 
     async def tell(self, note: Note) -> str | None:
@@ -42,11 +42,15 @@ class Tells(Protocol):
         ...
 
 
-class Annotating:
+class AnnotationService:
     """Tells a Phoenix what happened in one store, as one worker of perhaps many."""
 
     def __init__(
-        self, store: Store, phoenix: Tells, clock: Clock, content: Callable[[Run], TraceContent]
+        self,
+        store: Store,
+        phoenix: AnnotationTarget,
+        clock: Clock,
+        content: Callable[[Run], TraceContent],
     ) -> None:
         """Tell `phoenix`; `content` says how much of texts the traces of a run's graph show."""
         self._store = store

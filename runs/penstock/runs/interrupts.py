@@ -20,7 +20,7 @@ from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import Run
 from penstock.nodes.gates.forms import answer_schema, as_json, question_json
 from penstock.policies import People
-from penstock.runs.misfit import where_and_why
+from penstock.runs.answers import first_mismatch
 
 STRICT_RESUME_KEY = "__pregel_strict_resume"
 """LangGraph's own key for a config; a contract test holds it."""
@@ -64,7 +64,9 @@ def _own_gates(known: Sequence[Gate]) -> frozenset[str]:
     )
 
 
-def answers(run_id: RunId, state: StateSnapshot, gates: Sequence[Gate]) -> Command[Any] | None:
+def resume_command(
+    run_id: RunId, state: StateSnapshot, gates: Sequence[Gate]
+) -> Command[Any] | None:
     """Return the command that delivers what was decided; none if nothing pending was."""
     decided: Mapping[GateId, str] = {
         gate.id: gate.answer
@@ -102,7 +104,7 @@ def check_answer(gate: Gate, answer: object) -> str:
     if gate.answer_schema is not None:
         schema = from_json(gate.answer_schema)
         validator: Any = validator_for(schema, default=Draft202012Validator)(schema)
-        misfit = where_and_why(validator.iter_errors(answer))
+        misfit = first_mismatch(validator.iter_errors(answer))
         if misfit is not None:
             where, why = misfit
             msg = f"gate `{gate.id}` was not decided: the answer does not fit at `{where}`: {why}"

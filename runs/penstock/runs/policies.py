@@ -1,6 +1,10 @@
-"""The policies of graphs: checked, loaded, changed while everything runs, and explained."""
+"""The policies of graphs: checked, loaded, changed while everything runs, and explained.
 
-from collections.abc import Iterable, Sequence
+What a candidate for a policy would have said of the calls that were decided about.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +14,7 @@ from penstock.checkpoints import Store, decisions, policies
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import UnknownPolicy
 from penstock.contracts.ids import RunId
-from penstock.contracts.policy import Decided, PolicySource, PolicyVersion
+from penstock.contracts.policy import Decided, Decision, PolicySource, PolicyVersion
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog, Graph
 from penstock.nodes.calls.rulebook import Rulebook
@@ -18,13 +22,21 @@ from penstock.policies import (
     CompiledPolicy,
     OpenDirectory,
     People,
+    Reason,
     builtin_policy,
     compile_policy,
     read_source,
 )
-from penstock.runs.roles import Right, require
+from penstock.runs.authorization import Right, require
 from penstock.runs.runtime import TENANT
-from penstock.runs.whatif import Redecided, redecide
+
+_NOT_ANEW: Mapping[str, str] = {
+    Reason.UNKNOWN_TOOL: "The graph has no such tool any more.",
+    Reason.UNFIT: (
+        "What was recorded does not fit the tool's contract of today: the candidate looks at an"
+        " argument or a fact that the call did not have."
+    ),
+}
 
 CALL_ROWS = 100_000
 """So many recorded calls are decided anew at most."""
@@ -36,7 +48,38 @@ ABOUT_BUILTIN = (
 """What people are told of a graph that has nothing else."""
 
 
-class Policing:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redecision:
+    """A call, what was said of it, and what the candidate says."""
+
+    before: Decided
+    after: Decision
+    is_certain: bool
+    """Whether the candidate says the same of everything that the run called before it.
+
+    From the first call of a run on that would have come to something else, nobody knows what the
+    run would have done: its model would have been told other things.
+    """
+
+    @property
+    def why_not(self) -> str | None:
+        """Why the call cannot be decided anew, as a sentence; None where it can.
+
+        What it would come to is not known then, and counts as no change.
+        """
+        found = _NOT_ANEW.keys() & set(self.after.reasons) - set(self.before.decision.reasons)
+        return _NOT_ANEW[min(found)] if found else None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the candidate says something else: another verdict, or other gates."""
+        if self.why_not is not None:
+            return False
+        was = self.before.decision
+        return (was.verdict, _asked(was)) != (self.after.verdict, _asked(self.after))
+
+
+class Policies:
     """What operators do with the policies of a project's graphs."""
 
     def __init__(
@@ -156,7 +199,7 @@ class Policing:
         tenant: str,
         since: datetime | None,
         limit: int = CALL_ROWS,
-    ) -> Sequence[Redecided]:
+    ) -> Sequence[Redecision]:
         """Return what a candidate says of the newest calls that were decided about, in their order.
 
         It is a folder, or the text itself.
@@ -181,6 +224,20 @@ class Policing:
 
     def _source(self, graph: Graph, folder: Path | None) -> PolicySource:
         return source_of(graph, self._default) if folder is None else read_source(folder)
+
+
+def redecide(recorded: Sequence[Decided], candidate: CompiledPolicy) -> Sequence[Redecision]:
+    """Decide anew about recorded calls, in the order in which they were decided about."""
+    changed_runs: set[str] = set()
+    found: list[Redecision] = []
+    for decided in recorded:
+        is_certain = decided.run_id not in changed_runs
+        after = candidate.decide(decided.request)
+        one = Redecision(before=decided, after=after, is_certain=is_certain)
+        if one.is_changed or one.why_not:
+            changed_runs.add(decided.run_id)
+        found.append(one)
+    return found
 
 
 def rulebook_of(graph: Graph, people: People) -> Rulebook:
@@ -255,6 +312,10 @@ def load(
     """
     compiled(graph, source, people)
     return policies.load(connection, graph.name, source, at=at, by=by)
+
+
+def _asked(decision: Decision) -> frozenset[tuple[str, int]]:
+    return frozenset((rule.group, rule.approval_count) for rule in decision.rules)
 
 
 def _parted(name: str) -> tuple[str, int]:

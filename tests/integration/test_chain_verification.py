@@ -15,9 +15,9 @@ from penstock.contracts.errors import NotAllowed
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.watch import EventFilter
 from penstock.policies import Directory, OpenDirectory, People
-from penstock.runs import verifying
-from penstock.runs.shipping import place_of
-from penstock.runs.verifying import Verdict, Verifying
+from penstock.runs import audit as runs_audit
+from penstock.runs.audit import ChainVerification, Verdict
+from penstock.runs.signed_heads import shown_target
 from support import chains
 from support.chains import change, remove
 from support.pages import people
@@ -26,9 +26,9 @@ from support.runs import NOW
 
 def begun(
     store: Store, *, is_whole: bool = False, by: str = "ann", known: People | None = None
-) -> Verifying:
+) -> ChainVerification:
     """Begin to verify the chain."""
-    return Verifying(
+    return ChainVerification(
         store,
         known or OpenDirectory(),
         SystemClock(),
@@ -51,7 +51,7 @@ def verdict(store: Store, *, is_whole: bool = False) -> tuple[Verdict, int]:
 def test_chain_is_looked_at_in_slices_that_end(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verifying, "SLICE_ROWS", 2)
+    monkeypatch.setattr(runs_audit, "SLICE_ROWS", 2)
     chains.tell(store, *"abcdefg")
     found, slices = verdict(store)
     assert (found.number, found.is_whole, found.faults) == (7, True, [])
@@ -64,7 +64,7 @@ def test_chain_is_looked_at_in_slices_that_end(
 def test_slices_find_what_one_look_finds(
     store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verifying, "SLICE_ROWS", 1)
+    monkeypatch.setattr(runs_audit, "SLICE_ROWS", 1)
     chains.tell(store, *"abcdefg")
     chains.tamper(database_url, remove(4), change(6, actor="mallory"))
     found, _ = verdict(store)
@@ -123,10 +123,10 @@ def test_who_verified_what_and_when_is_noted(store: Store) -> None:
 
 
 def test_where_heads_go_is_said_without_what_a_url_hides() -> None:
-    assert place_of("https://ann:secret@log.example.org:8443/a/secret?b=secret") == (
+    assert shown_target("https://ann:secret@log.example.org:8443/a/secret?b=secret") == (
         "https://log.example.org:8443"
     )
-    assert place_of("/var/heads.jsonl") == "/var/heads.jsonl"
+    assert shown_target("/var/heads.jsonl") == "/var/heads.jsonl"
 
 
 # ---- searching ----

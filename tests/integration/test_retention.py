@@ -16,9 +16,9 @@ from penstock.contracts.errors import InvalidLink
 from penstock.contracts.gate import Gate
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import RunStatus
-from penstock.runs import keeping
-from penstock.runs.keeping import NOTICE_LIFE, Keeper, Retention, find_old
-from penstock.runs.notifier import LINK_LIFE
+from penstock.runs import retention
+from penstock.runs.notifications import LINK_LIFE
+from penstock.runs.retention import NOTICE_LIFE, Retention, RetentionService, find_expired
 from support import chains
 from support.approvals import open_approval, reject
 from support.ledgers import Book
@@ -39,9 +39,9 @@ class FixedClock:
 
 def keeper(
     store: Store, *, after: timedelta, runs: timedelta | None = None, audit: timedelta = 999 * DAY
-) -> Keeper:
+) -> RetentionService:
     retention = Retention(runs=runs, audit=audit)
-    return Keeper(store, retention, FixedClock(NOW + after), WorkerId("keeper"))
+    return RetentionService(store, retention, FixedClock(NOW + after), WorkerId("keeper"))
 
 
 async def test_a_run_that_was_over_for_long_enough_is_forgotten(store: Store) -> None:
@@ -57,7 +57,9 @@ async def test_a_run_that_was_over_for_long_enough_is_forgotten(store: Store) ->
 
 async def test_what_a_look_has_passed_over_is_found_within_an_hour(store: Store) -> None:
     runs, clock = Runs(store), FixedClock(NOW + 31 * DAY)
-    keep = Keeper(store, Retention(runs=30 * DAY, audit=999 * DAY), clock, WorkerId("keeper"))
+    keep = RetentionService(
+        store, Retention(runs=30 * DAY, audit=999 * DAY), clock, WorkerId("keeper")
+    )
     assert await keep.keep_once() == 0
     runs.move(runs.start("t"), RunStatus.SUCCEEDED)
     assert await keep.keep_once() == 0
@@ -67,7 +69,9 @@ async def test_what_a_look_has_passed_over_is_found_within_an_hour(store: Store)
 
 async def test_each_look_goes_on_where_the_last_one_ended(store: Store) -> None:
     runs, clock = Runs(store), FixedClock(NOW + 30 * DAY - timedelta(minutes=1))
-    keep = Keeper(store, Retention(runs=30 * DAY, audit=999 * DAY), clock, WorkerId("keeper"))
+    keep = RetentionService(
+        store, Retention(runs=30 * DAY, audit=999 * DAY), clock, WorkerId("keeper")
+    )
     runs.move(runs.start("t"), RunStatus.SUCCEEDED)
     assert await keep.keep_once() == 0
     clock.at += timedelta(minutes=2)
@@ -110,7 +114,7 @@ async def test_a_run_that_is_not_over_is_kept(store: Store) -> None:
 async def test_old_events_are_taken_away_in_portions_and_the_chain_still_holds(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "EVENT_LIMIT", 2)
+    monkeypatch.setattr(retention, "EVENT_LIMIT", 2)
     chains.live_through(store)
     keep = keeper(store, after=200 * DAY, audit=199 * DAY)
     # Two events, and the notice of its gate.
@@ -151,7 +155,7 @@ async def test_the_last_event_of_a_chain_stays(store: Store) -> None:
 async def test_what_is_old_is_counted_and_left(store: Store) -> None:
     chains.live_through(store)
     retention = Retention(runs=DAY, audit=2 * DAY)
-    old = store.read_blocking(lambda tx: find_old(tx, retention, at=NOW + 3 * DAY))
+    old = store.read_blocking(lambda tx: find_expired(tx, retention, at=NOW + 3 * DAY))
     assert (old.run_count, dict(old.events)) == (1, {"acme": 10})
     assert len(store.read_blocking(chains.rows)) == 10
 
@@ -164,7 +168,7 @@ async def test_trouble_with_retention_ends_no_worker(
         raise LookupError("broken")
 
     keep = keeper(store, after=DAY, runs=DAY)
-    monkeypatch.setattr(keeping.forgetting, "due", fail)
+    monkeypatch.setattr(retention.forgetting, "due", fail)
     await keep.work(every_s=60.0)
     assert "what is old could not be taken away" in caplog.text
 
@@ -198,9 +202,11 @@ class Room:
         reject(self._store, gate, at=self._now)
         return gate
 
-    def keeper(self, *, after: timedelta, runs: timedelta | None = None) -> Keeper:
+    def keeper(self, *, after: timedelta, runs: timedelta | None = None) -> RetentionService:
         clock = FixedClock(self._now + after)
-        return Keeper(self._store, Retention(runs=runs, audit=999 * DAY), clock, WorkerId("keeper"))
+        return RetentionService(
+            self._store, Retention(runs=runs, audit=999 * DAY), clock, WorkerId("keeper")
+        )
 
     def left(self) -> tuple[set[str], set[str]]:
         """Return the gates of which there are notices, and used links."""
@@ -271,7 +277,7 @@ def test_a_link_is_no_longer_good_than_it_is_remembered() -> None:
 async def test_notices_and_links_go_in_portions_and_are_looked_for_once_an_hour(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "NOTICE_LIMIT", 2)
+    monkeypatch.setattr(retention, "NOTICE_LIMIT", 2)
     for _ in range(3):
         room.close(expires_s=60.0)
     keep = room.keeper(after=40 * DAY)

@@ -2,17 +2,22 @@
 
 It is an effect of the runtime's own and never in the way of a run: what was to be told is in the
 store, sending happens in a process beside the worker, and what does not work is tried again.
+
+Sending messages to channels, in a process that can be killed.
 """
 
 import asyncio
 import contextlib
 import hashlib
+import json
 import logging
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -21,21 +26,53 @@ from penstock.checkpoints import Store, gates, notices
 from penstock.contracts.clock import Clock
 from penstock.contracts.gate import Gate, Notice
 from penstock.nodes.secrecy.secrets import Source, environment
-from penstock.runs.links import Links
-from penstock.runs.message import compose
-from penstock.runs.sending import LIMIT_S, Letter, send
+from penstock.runs.links import GateLinks
+from penstock.runs.messages import compose
+
+LIMIT_S = 15.0
+"""A channel that has not taken a message by then is taken to have failed."""
+
+START_S = 15.0
+"""So long the process has to start, and to end after its time; a busy machine is slow."""
+
+_PROGRAM = Path(__file__).with_name("delivery.py")
 
 log = logging.getLogger(__name__)
 
 TAKE_LIMIT = 10
 """Notices that are sent at once."""
+
 TROUBLE_S = 10.0
 """After a round that broke down, the next one waits for so long."""
+
 LINK_LIFE = timedelta(days=7)
 """So long a link is good where its gate does not expire."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SCHEMA = re.compile(r"([A-Za-z][A-Za-z0-9]{0,15})://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A message to one channel."""
+
+    url: str
+    """As Apprise spells it; holds secrets, and is shown nowhere."""
+    title: str
+    body: str
+
+    def __repr__(self) -> str:
+        return f"Letter(title={self.title!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What came of one letter."""
+
+    number: int
+    """Which one of those that were handed in, from 0."""
+    why: str | None
+    """Why it was not delivered; None if it was."""
 
 
 class Channels(Protocol):
@@ -75,7 +112,7 @@ class _Errand:
     troubles: list[str] = field(default_factory=list[str])
 
 
-class Notifier:
+class NotificationService:
     """Sends the notices of one store, as one worker of perhaps many."""
 
     def __init__(
@@ -84,7 +121,7 @@ class Notifier:
         channels: Channels,
         clock: Clock,
         *,
-        links: Links | None = None,
+        links: GateLinks | None = None,
         source: Source = environment,
         limit_s: float = LIMIT_S,
     ) -> None:
@@ -232,6 +269,47 @@ class Notifier:
         )
         message = compose(gate, notice.kind, now=now, link=link)
         return Letter(url=url, title=message.title, body=message.body)
+
+
+async def send(
+    letters: Sequence[Letter], *, limit_s: float = LIMIT_S
+) -> AsyncGenerator[Delivery, None]:
+    """Send letters at once, and give what came of each as soon as it is known.
+
+    Of a letter that nothing comes of in time there is nothing to give. However this ends, the
+    process has ended then too.
+    """
+    end_at = asyncio.get_running_loop().time() + limit_s + START_S
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        str(_PROGRAM),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        # A Ctrl-C is for the worker.
+        start_new_session=True,
+    )
+    assert process.stdin is not None  # noqa: S101  (it is piped)
+    assert process.stdout is not None  # noqa: S101  (it is piped)
+    job = {"limit_s": limit_s, "messages": [asdict(letter) for letter in letters]}
+    try:
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout_at(end_at):
+                process.stdin.write(json.dumps(job).encode())
+                await process.stdin.drain()
+                process.stdin.close()
+            while True:
+                async with asyncio.timeout_at(end_at):
+                    line = await process.stdout.readline()
+                # A line that is not whole is one of a program that was killed over it.
+                if not line.endswith(b"\n"):
+                    break
+                yield Delivery(**json.loads(line))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
 
 
 def _take(connection: Connection) -> Sequence[tuple[Notice, Gate]]:

@@ -17,9 +17,8 @@ from penstock.contracts.clock import SystemClock
 from penstock.contracts.run import RunStatus
 from penstock.graphs import Catalog, declare
 from penstock.runs import Pace, Runtime, Worker
-from penstock.runs.links import Links
-from penstock.runs.notifier import Channels, Notifier
-from penstock.runs.sending import Letter, send
+from penstock.runs.links import GateLinks
+from penstock.runs.notifications import Channels, Letter, NotificationService, send
 from support.approvals import open_approval, pass_time, reject
 from support.listeners import Mailbox, Webhook
 from support.runs import Runs
@@ -49,12 +48,14 @@ def notifier(
     store: Store,
     people: Channels,
     *,
-    links: Links | None = None,
+    links: GateLinks | None = None,
     secrets: Mapping[str, str] | None = None,
     limit_s: float = 15.0,
-) -> Notifier:
+) -> NotificationService:
     source = (secrets or {}).get
-    return Notifier(store, people, SystemClock(), links=links, source=source, limit_s=limit_s)
+    return NotificationService(
+        store, people, SystemClock(), links=links, source=source, limit_s=limit_s
+    )
 
 
 def first(store: Store) -> Mapping[str, Any]:
@@ -90,7 +91,7 @@ async def test_a_mail_is_sent(store: Store, runs: Runs) -> None:
 
 async def test_each_channel_is_given_a_link_of_its_own(store: Store, runs: Runs) -> None:
     gate = open_approval(store, runs.start("one"))
-    links = Links(SecretStr("s" * 32), ui_url="https://penstock.example")
+    links = GateLinks(SecretStr("s" * 32), ui_url="https://penstock.example")
     async with Webhook().listen() as hook, Webhook().listen() as other:
         people = People(finance=[hook.url, other.url])
         await notifier(store, people, links=links).send_due()

@@ -16,7 +16,7 @@ PAGE_ROWS = 50
 """A page of a listing."""
 
 
-class Looking:
+class Queries:
     """Looks at the runs of a store, and changes nothing."""
 
     def __init__(self, store: Store) -> None:
