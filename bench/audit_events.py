@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from penstock.checkpoints.schema import audit_events, audit_heads, audit_marks
-from penstock.contracts.audit import GENESIS, AuditEvent, ChainedEvent, Head, chained
+from penstock.contracts.audit import GENESIS, AuditEvent, ChainedEvent, Head, chain_event
 from penstock.contracts.ids import RunId, new_run_id
 
 COUNT = 1_000_000
@@ -56,7 +56,7 @@ def _batches(tenant: str, now: datetime, count: int) -> Iterator[Sequence[Chaine
         at = now - SPAN + SPAN * (number / count)
         if number % len(_STORY) == 0:
             run_id = new_run_id(at)
-        row = chained(_event(tenant, number, at, run_id), after=last, key=b"")
+        row = chain_event(_event(tenant, number, at, run_id), after=last, key=b"")
         last = Head(tenant=tenant, number=row.number, hash=row.hash)
         rows.append(row)
         if len(rows) == BATCH:

@@ -12,9 +12,9 @@ from langchain_core.tools import StructuredTool
 from bench.allowing import OPEN
 from bench.spread import Spread, difference, spread
 from penstock.checkpoints import Store, migrate, policies, runs
+from penstock.contracts.call import Done, NodeCall
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.ids import ThreadId, WorkerId, new_run_id
-from penstock.contracts.outcome import Done, NodeCall
 from penstock.contracts.run import NewRun, Run, WhenBusy
 from penstock.contracts.trace import TraceContent
 from penstock.nodes import Tool, tool

@@ -27,6 +27,7 @@ from penstock.checkpoints.schema import budget_accounts, budget_uses, gate_appro
 from penstock.checkpoints.schema import gates as gate_rows
 from penstock.checkpoints.schema import runs as run_rows
 from penstock.checkpoints.schema import steps as step_rows
+from penstock.contracts.audit import EventFilter
 from penstock.contracts.budget import (
     CALL_UNITS,
     AccountKind,
@@ -42,7 +43,6 @@ from penstock.contracts.inbox import GateFilter, RunFilter, Seat, Shelf, Viewer
 from penstock.contracts.run import RunStatus
 from penstock.contracts.spend import Measure, SpendFilter
 from penstock.contracts.step import StepKind, StepStatus
-from penstock.contracts.watch import EventFilter
 from penstock.runs.audit import SLICE_ROWS
 
 RUN_COUNT, OPEN_COUNT, CLOSED_COUNT = 100_000, 5_000, 20_000

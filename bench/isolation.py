@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from penstock.contracts.attempt import Attempt
+from penstock.contracts.call import Attempt
 from penstock.contracts.ids import IdempotencyKey, RunId
 from penstock.nodes.isolation import Job, Pool
 

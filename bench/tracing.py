@@ -29,12 +29,11 @@ from rich.table import Table
 
 from bench.calls import calls_of_run, make_call
 from penstock.checkpoints import Store, migrate
-from penstock.contracts.trace import TraceContent
+from penstock.contracts.trace import Protocol, TraceContent
 from penstock.nodes import tool
 from penstock.traces import Tracing, names
-from penstock.traces.cleaning import Cleaned, Hidings
+from penstock.traces.exporter import MaskingByTrace, RedactingExporter
 from penstock.traces.pipeline import Pipeline
-from penstock.traces.protocol import Protocol
 
 OFF, TAKEN, DEAD = "off", "taken", "nobody takes them"
 CONCURRENCY = 8
@@ -123,7 +122,7 @@ def _cleaning() -> Table:
     for shape, about in shapes.items():
         span = _span(shape, about)
         nothing = InMemorySpanExporter()
-        cleaned = Cleaned(nothing, Hidings(), gen_ai=False)
+        cleaned = RedactingExporter(nothing, MaskingByTrace(), gen_ai=False)
         table.add_row(
             shape,
             f"{_us(lambda cleaned=cleaned, span=span: cleaned.export([span])):,.0f}",

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from penstock.contracts.run import Run
-from penstock.traces.phoenix import Links
+from penstock.traces.phoenix_links import PhoenixLinks
 from penstock.ui.dev import phoenix, ports
 from penstock.ui.dev.supervise import leashed
 
@@ -71,7 +71,7 @@ class Traces:
                 "\nTo see each run as a trace, set Phoenix up and begin anew: "
                 f"make phoenix; {begin_anew}; make demo"
             )
-        links, (ticket, run) = Links(url=self.url), next(iter(runs.items()))
+        links, (ticket, run) = PhoenixLinks(url=self.url), next(iter(runs.items()))
         return (
             f"\nAll runs as traces: {links.project(graph)}\nThat of {ticket}: {links.trace(run.id)}"
         )

@@ -16,11 +16,10 @@ from sqlalchemy import select
 
 from penstock.checkpoints.schema import annotations
 from penstock.contracts.clock import SystemClock
-from penstock.contracts.erasure import Erased
 from penstock.contracts.ids import RunId, new_run_id
-from penstock.contracts.run import Run, RunStatus
-from penstock.traces.phoenix import Annotator, Links, Note
-from penstock.traces.phoenix_client import Phoenix
+from penstock.contracts.run import Erased, Run, RunStatus
+from penstock.traces.phoenix import PhoenixClient
+from penstock.traces.phoenix_links import Annotator, PhoenixAnnotation, PhoenixLinks
 from support.checkout import ROOT
 from support.phoenixes import Running
 from support.refund_desk import desk, environment
@@ -103,9 +102,9 @@ async def until_told(office: Shop, count: int) -> None:
             await asyncio.sleep(0.1)
 
 
-def note(run_id: RunId, *, span_id: str | None = None) -> Note:
+def note(run_id: RunId, *, span_id: str | None = None) -> PhoenixAnnotation:
     """Return what could be told of a span, or of a trace."""
-    return Note(
+    return PhoenixAnnotation(
         run_id=run_id,
         span_id=span_id,
         name="decision",
@@ -134,7 +133,7 @@ async def test_a_run_is_one_tree_across_a_gate_and_a_sigkill(
             await until_told(office, 2)
     assert [each.cents for each in world.evidence.refunds()] == [489_00]
 
-    links = Links(url=phoenix.url)
+    links = PhoenixLinks(url=phoenix.url)
     await page.goto(links.trace(run.id))
     tree = page.locator("ul[data-testid=trace-tree]")
     segments = tree.get_by_text("agent.run", exact=True)
@@ -155,7 +154,7 @@ async def test_a_run_is_one_tree_across_a_gate_and_a_sigkill(
     await page.goto(links.project("refund_desk"))
     await expect(page.get_by_role("link", name="refund_desk", exact=True)).to_be_visible()
 
-    client = Phoenix(phoenix.url)
+    client = PhoenixClient(phoenix.url)
     assert await client.forget(run.id) == Erased(store="traces", count=1)
     assert await client.forget(run.id) == Erased(store="traces", count=0)
     assert await client.tell(note(run.id)) == "it is not there"
@@ -181,7 +180,7 @@ def test_phoenix_keeps_traces_for_30_days_and_answers_to_no_page_of_others(
 
 
 async def test_what_phoenix_does_not_know_is_not_there(phoenix: Running) -> None:
-    client, run_id = Phoenix(phoenix.url), new_run_id(SystemClock().now())
+    client, run_id = PhoenixClient(phoenix.url), new_run_id(SystemClock().now())
     assert await client.tell(note(run_id)) == "it is not there"
     assert await client.tell(note(run_id, span_id="0123456789abcdef")) == "it is not there"
     assert await client.forget(run_id) == Erased(store="traces", count=0)

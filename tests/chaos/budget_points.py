@@ -18,7 +18,7 @@ from typing import Any, TypedDict
 
 from penstock.checkpoints import Checkpointer, Store, audit, budgets, gates, ledger, runs
 from penstock.contracts.budget import Budget, OnExhaustion, Unit, run_account
-from penstock.contracts.gate import Exhausted, Gate, GateStatus
+from penstock.contracts.gate import BudgetAnswer, Gate, GateStatus
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import ENDED, Run, RunStatus
 from penstock.graphs import Catalog, Graph
@@ -302,7 +302,7 @@ class Scene:
 
 async def raise_at(runtime: Runtime, gate: Gate) -> None:
     """Raise the cap that a gate asks about."""
-    answer: dict[str, Any] = {"type": Exhausted.RAISE, "cap": gate.cap, "by": MORE}
+    answer: dict[str, Any] = {"type": BudgetAnswer.RAISE, "cap": gate.cap, "by": MORE}
     await runtime.decide(gate.id, answer, by="olga")
 
 

@@ -5,7 +5,14 @@ import tomllib
 from pathlib import Path
 
 from penstock.contracts.policy import PolicyFile, PolicySetName
-from penstock.policies import Annotation, Directory, Reason, RuntimeFact, builtin_policy, facts
+from penstock.policies import (
+    Annotation,
+    DenialReason,
+    Directory,
+    RuntimeFact,
+    builtin_policy,
+    facts,
+)
 from penstock.policies.annotations import ALLOWED
 from support.checkout import ROOT
 from support.policies import compiled, contract, sets
@@ -38,7 +45,7 @@ def test_every_annotation_is_explained_with_the_sets_it_may_be_in() -> None:
 
 
 def test_every_reason_of_our_own_is_explained() -> None:
-    assert [name for name, _ in rows("reason | because")] == list(Reason)
+    assert [name for name, _ in rows("reason | because")] == list(DenialReason)
 
 
 def test_every_extractor_is_explained() -> None:

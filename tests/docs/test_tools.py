@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from penstock.contracts import tool_errors
+from penstock.contracts import errors
+from penstock.contracts.errors import ToolError
 from penstock.contracts.tool import REPEATABLE, EffectClass
-from penstock.contracts.tool_errors import ToolError
 from penstock.nodes import RetryPlan, Terms
 from penstock.nodes.tools.terms import Options
 from support.checkout import ROOT
@@ -42,7 +42,7 @@ def test_every_term_is_explained() -> None:
 def test_every_error_of_tools_is_explained() -> None:
     raised = {
         name
-        for name, member in vars(tool_errors).items()
+        for name, member in vars(errors).items()
         if isinstance(member, type) and issubclass(member, ToolError) and member is not ToolError
     }
     assert {name for name, _ in rows("error | says")} == raised

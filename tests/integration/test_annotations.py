@@ -11,9 +11,9 @@ from penstock.checkpoints import Store, annotations
 from penstock.checkpoints.database import database_now
 from penstock.checkpoints.runs import claim, wake
 from penstock.checkpoints.schema import annotations as rows
-from penstock.contracts.annotation import Annotation, AnnotationKind
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Fence, RunStatus
+from penstock.contracts.trace import Annotation, AnnotationKind
 from support.approvals import open_approval, reject
 from support.runs import NOW, Runs
 

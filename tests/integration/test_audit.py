@@ -12,7 +12,7 @@ from penstock.checkpoints import Store, audit
 from penstock.checkpoints.audit.verifying import unguarded
 from penstock.checkpoints.schema import run_keys
 from penstock.checkpoints.statements import Prepared, raw
-from penstock.contracts.audit import GENESIS, AuditEvent, rehashed
+from penstock.contracts.audit import GENESIS, AuditEvent, expected_hash
 from penstock.contracts.errors import AuditBroken
 from support import chains
 from support.faults import CommitFails, Held
@@ -42,7 +42,7 @@ def test_each_event_follows_the_one_before(store: Store) -> None:
     rows = store.read_blocking(chains.rows)
     assert [row.number for row in rows] == [1, 2, 3]
     assert [row.previous for row in rows] == [GENESIS, rows[0].hash, rows[1].hash]
-    assert all(rehashed(row) == row.hash for row in rows)
+    assert all(expected_hash(row) == row.hash for row in rows)
     head = store.read_blocking(lambda connection: audit.head(connection, "acme"))
     assert head is not None
     assert (head.number, head.hash) == (3, rows[2].hash)

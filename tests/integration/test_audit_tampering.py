@@ -53,7 +53,7 @@ def rehash(number: int, **values: str) -> Tamper:
     def doing(connection: Connection) -> None:
         change(number, **values)(connection)
         row = chains.rows(connection)[number - 1]
-        change(number, hash=chains.rehashed(row))(connection)
+        change(number, hash=chains.expected_hash(row))(connection)
 
     return doing
 

@@ -6,7 +6,7 @@ import pytest
 
 from penstock.checkpoints import Store, budgets, ledger
 from penstock.contracts.budget import Amounts, Budget, HoldKind, HoldStatus, Unit
-from penstock.contracts.effect import Doubt
+from penstock.contracts.effect import DoubtAnswer
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.ids import IdempotencyKey
 from penstock.contracts.policy import Spend
@@ -212,15 +212,16 @@ def test_an_effect_that_failed_spends_nothing_and_may_hold_again(calls: Calls) -
 
 
 @pytest.mark.parametrize(
-    ("answer", "spent"), [(Doubt.HAPPENED, 500), (Doubt.DID_NOT, 0), (Doubt.RETRY, 0)]
+    ("answer", "spent"),
+    [(DoubtAnswer.HAPPENED, 500), (DoubtAnswer.DID_NOT, 0), (DoubtAnswer.RETRY, 0)],
 )
 def test_an_effect_in_doubt_keeps_its_hold_until_somebody_knows(
-    calls: Calls, answer: Doubt, spent: int
+    calls: Calls, answer: DoubtAnswer, spent: int
 ) -> None:
     calls.begin()
     calls.book.doubt(calls.effect, new_effect(calls.purse.fence))
     assert calls.stands() == (0, 500, 0)
-    calls.book.answer(calls.effect, answer, "{}" if answer is Doubt.HAPPENED else None)
+    calls.book.answer(calls.effect, answer, "{}" if answer is DoubtAnswer.HAPPENED else None)
     assert calls.stands() == (spent, 0, 1)
 
 

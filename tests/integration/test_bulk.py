@@ -11,7 +11,7 @@ import pytest
 
 from penstock.checkpoints import Checkpointer, Store
 from penstock.checkpoints import runs as run_rows
-from penstock.contracts.bulk import Deed, End, Outcome, Plan, Why
+from penstock.contracts.bulk import BulkAction, BulkOutcome, BulkPlan, BulkResult, Exclusion
 from penstock.contracts.errors import RunStale
 from penstock.contracts.ids import RunId
 from penstock.contracts.inbox import RunFilter
@@ -66,11 +66,11 @@ class Desk:
         return fence
 
     async def plan(
-        self, deed: Deed, by: str = "olga", *, ids: Collection[RunId] | None = None
-    ) -> Plan:
+        self, deed: BulkAction, by: str = "olga", *, ids: Collection[RunId] | None = None
+    ) -> BulkPlan:
         return await self.bulk.plan(deed, EVERY, by=by, ids=ids)
 
-    async def carry_out(self, plan: Plan, by: str = "olga") -> Sequence[End]:
+    async def carry_out(self, plan: BulkPlan, by: str = "olga") -> Sequence[BulkResult]:
         return await self.bulk.carry_out(plan.deed, plan.targets, by=by, reason="a test")
 
     async def status(self, run: Run) -> RunStatus:
@@ -84,15 +84,15 @@ def desk(store: Store, tmp_path: Path) -> Desk:
     return Desk(store, Directory.load(file))
 
 
-def ids(plan: Plan) -> list[RunId]:
+def ids(plan: BulkPlan) -> list[RunId]:
     return [seen.id for seen in plan.targets]
 
 
-def why(plan: Plan) -> dict[RunId, Why]:
+def why(plan: BulkPlan) -> dict[RunId, Exclusion]:
     return {seen.id: reason for seen, reason in plan.left_out}
 
 
-def outcomes(ends: Sequence[End]) -> dict[RunId, Outcome]:
+def outcomes(ends: Sequence[BulkResult]) -> dict[RunId, BulkOutcome]:
     return {end.seen.id: end.outcome for end in ends}
 
 
@@ -100,9 +100,9 @@ async def test_a_plan_says_what_would_be_done_and_changes_nothing(desk: Desk) ->
     queued, failed, dead = [await desk.start() for _ in range(3)]
     await desk.fail(failed)
     await desk.fail(dead, redrivable=False)
-    to_cancel, to_redrive = await desk.plan(Deed.CANCEL), await desk.plan(Deed.REDRIVE)
+    to_cancel, to_redrive = await desk.plan(BulkAction.CANCEL), await desk.plan(BulkAction.REDRIVE)
     assert (ids(to_cancel), to_cancel.over) == ([queued.id], {RunStatus.FAILED: 2})
-    assert (ids(to_redrive), why(to_redrive)) == ([failed.id], {dead.id: Why.FOR_GOOD})
+    assert (ids(to_redrive), why(to_redrive)) == ([failed.id], {dead.id: Exclusion.FOR_GOOD})
     assert to_redrive.over == {RunStatus.QUEUED: 1}
     assert not to_cancel.has_more
     assert [await desk.status(run) for run in (queued, failed, dead)] == [
@@ -115,30 +115,30 @@ async def test_a_plan_says_what_would_be_done_and_changes_nothing(desk: Desk) ->
 async def test_runs_that_were_picked_are_told_of_one_by_one(desk: Desk) -> None:
     queued, failed, other = [await desk.start() for _ in range(3)]
     await desk.fail(failed)
-    plan = await desk.plan(Deed.CANCEL, ids=[queued.id, failed.id])
-    assert (ids(plan), why(plan), plan.over) == ([queued.id], {failed.id: Why.OVER}, {})
-    plan = await desk.plan(Deed.REDRIVE, ids=[queued.id, failed.id])
-    assert (ids(plan), why(plan)) == ([failed.id], {queued.id: Why.NOT_FAILED})
+    plan = await desk.plan(BulkAction.CANCEL, ids=[queued.id, failed.id])
+    assert (ids(plan), why(plan), plan.over) == ([queued.id], {failed.id: Exclusion.OVER}, {})
+    plan = await desk.plan(BulkAction.REDRIVE, ids=[queued.id, failed.id])
+    assert (ids(plan), why(plan)) == ([failed.id], {queued.id: Exclusion.NOT_FAILED})
     await desk.carry_out(plan)
     assert await desk.status(other) is RunStatus.QUEUED
 
 
 async def test_the_runs_of_others_are_left_out_for_who_is_no_operator(desk: Desk) -> None:
     own, others = await desk.start("ada"), await desk.start("olga")
-    plan = await desk.plan(Deed.CANCEL, by="ada")
-    assert (ids(plan), why(plan)) == ([own.id], {others.id: Why.NOT_YOURS})
+    plan = await desk.plan(BulkAction.CANCEL, by="ada")
+    assert (ids(plan), why(plan)) == ([own.id], {others.id: Exclusion.NOT_YOURS})
     await desk.fail(own)
-    plan = await desk.plan(Deed.REDRIVE, by="ada")
-    assert (ids(plan), why(plan)) == ([], {own.id: Why.NOT_YOURS})
+    plan = await desk.plan(BulkAction.REDRIVE, by="ada")
+    assert (ids(plan), why(plan)) == ([], {own.id: Exclusion.NOT_YOURS})
 
 
 async def test_who_looks_only_does_nothing_with_what_an_operator_saw(desk: Desk) -> None:
     run, failed = await desk.start(), await desk.start()
     await desk.fail(failed)
-    for deed in Deed:
+    for deed in BulkAction:
         plan = await desk.plan(deed)
         ends = await desk.carry_out(plan, by="vera")
-        assert [end.outcome for end in ends] == [Outcome.SKIPPED]
+        assert [end.outcome for end in ends] == [BulkOutcome.SKIPPED]
         assert "may not steer" in ends[0].why
     assert await desk.status(run) is RunStatus.QUEUED
     assert await desk.status(failed) is RunStatus.FAILED
@@ -153,27 +153,27 @@ async def test_a_run_with_a_call_in_doubt_is_redriven_alone_only(desk: Desk) -> 
     await desk.store.write(
         lambda tx: run_rows.move(tx, fence, RunStatus.FAILED, at=NOW, actor="test", failure=failure)
     )
-    before = await desk.plan(Deed.REDRIVE)
+    before = await desk.plan(BulkAction.REDRIVE)
     book.doubt(effect, new)
-    after = await desk.plan(Deed.REDRIVE)
-    assert (ids(before), ids(after), why(after)) == ([run.id], [], {run.id: Why.IN_DOUBT})
+    after = await desk.plan(BulkAction.REDRIVE)
+    assert (ids(before), ids(after), why(after)) == ([run.id], [], {run.id: Exclusion.IN_DOUBT})
     ends = await desk.carry_out(before)
-    assert outcomes(ends) == {run.id: Outcome.SKIPPED}
+    assert outcomes(ends) == {run.id: BulkOutcome.SKIPPED}
     assert "nobody has said yet" in ends[0].why
     assert (await desk.runtime.redrive(run.id, by="olga")).status is RunStatus.QUEUED
 
 
 async def test_what_changed_since_it_was_seen_is_left_as_it_is(desk: Desk) -> None:
     same, claimed, ended = [await desk.start() for _ in range(3)]
-    plan = await desk.plan(Deed.CANCEL)
+    plan = await desk.plan(BulkAction.CANCEL)
     desk.runs.claim(claimed.fence)
     await desk.runtime.cancel(ended.id, by="olga")
     new = await desk.start()
     ends = await desk.carry_out(plan)
     assert outcomes(ends) == {
-        same.id: Outcome.APPLIED,
-        claimed.id: Outcome.STALE,
-        ended.id: Outcome.STALE,
+        same.id: BulkOutcome.APPLIED,
+        claimed.id: BulkOutcome.STALE,
+        ended.id: BulkOutcome.STALE,
     }
     assert "it is running now" in next(end.why for end in ends if end.seen.id == claimed.id)
     assert [await desk.status(run) for run in (same, claimed, new)] == [
@@ -186,20 +186,20 @@ async def test_what_changed_since_it_was_seen_is_left_as_it_is(desk: Desk) -> No
 
 async def test_a_run_that_went_round_and_looks_the_same_has_changed(desk: Desk) -> None:
     run = await desk.start()
-    plan = await desk.plan(Deed.CANCEL)
+    plan = await desk.plan(BulkAction.CANCEL)
     fence = desk.runs.claim(run.fence)
     desk.runs.move(fence, RunStatus.QUEUED)
-    assert outcomes(await desk.carry_out(plan)) == {run.id: Outcome.STALE}
-    (seen,) = (await desk.plan(Deed.CANCEL)).targets
+    assert outcomes(await desk.carry_out(plan)) == {run.id: BulkOutcome.STALE}
+    (seen,) = (await desk.plan(BulkAction.CANCEL)).targets
     with pytest.raises(RunStale, match="has changed since"):
         await desk.runtime.cancel(run.id, by="olga", seen=replace(seen, epoch=seen.epoch + 1))
 
 
-@pytest.mark.parametrize("deed", Deed)
-async def test_two_windows_move_each_run_once(desk: Desk, deed: Deed) -> None:
+@pytest.mark.parametrize("deed", BulkAction)
+async def test_two_windows_move_each_run_once(desk: Desk, deed: BulkAction) -> None:
     for _ in range(60):
         run = await desk.start()
-        if deed is Deed.REDRIVE:
+        if deed is BulkAction.REDRIVE:
             await desk.fail(run)
     driven = await desk.start()
     desk.runs.claim(driven.fence)
@@ -207,8 +207,11 @@ async def test_two_windows_move_each_run_once(desk: Desk, deed: Deed) -> None:
     both = await asyncio.gather(desk.carry_out(plan), desk.carry_out(plan))
     told = Counter(end.outcome for ends in both for end in ends)
     count = len(plan.targets)
-    assert told == {Outcome.APPLIED: count, Outcome.STALE: count}
-    action = {Deed.CANCEL: {"run.cancelled", "run.cancel_asked"}, Deed.REDRIVE: {"run.queued"}}
+    assert told == {BulkOutcome.APPLIED: count, BulkOutcome.STALE: count}
+    action = {
+        BulkAction.CANCEL: {"run.cancelled", "run.cancel_asked"},
+        BulkAction.REDRIVE: {"run.queued"},
+    }
     for seen in plan.targets:
         events = [event.action for event in await desk.runtime.history(seen.id)]
         moved = [event for event in events[1:] if event in action[deed]]
@@ -218,17 +221,17 @@ async def test_two_windows_move_each_run_once(desk: Desk, deed: Deed) -> None:
 async def test_a_run_that_is_being_stopped_is_left_out(desk: Desk) -> None:
     run = await desk.start()
     desk.runs.claim(run.fence)
-    plan = await desk.plan(Deed.CANCEL)
+    plan = await desk.plan(BulkAction.CANCEL)
     assert ids(plan) == [run.id]
     await desk.carry_out(plan)
-    assert why(await desk.plan(Deed.CANCEL)) == {run.id: Why.STOPPING}
+    assert why(await desk.plan(BulkAction.CANCEL)) == {run.id: Exclusion.STOPPING}
 
 
 async def test_a_parent_and_its_children_are_cancelled_together(desk: Desk) -> None:
     parent = await desk.start()
     child = await desk.runtime.start("chain", {}, actor="ada", parent_id=parent.id)
-    ends = await desk.carry_out(await desk.plan(Deed.CANCEL))
-    assert outcomes(ends) == {child.id: Outcome.APPLIED, parent.id: Outcome.APPLIED}
+    ends = await desk.carry_out(await desk.plan(BulkAction.CANCEL))
+    assert outcomes(ends) == {child.id: BulkOutcome.APPLIED, parent.id: BulkOutcome.APPLIED}
 
 
 async def test_a_plan_says_that_there_is_more_than_it_looks_at(
@@ -236,7 +239,7 @@ async def test_a_plan_says_that_there_is_more_than_it_looks_at(
 ) -> None:
     monkeypatch.setattr(bulk_module, "MAX_RUN_COUNT", 2)
     started = [await desk.start() for _ in range(3)]
-    plan = await desk.plan(Deed.CANCEL)
+    plan = await desk.plan(BulkAction.CANCEL)
     assert (ids(plan), plan.has_more) == ([run.id for run in started[:0:-1]], True)
 
 
@@ -256,8 +259,8 @@ async def test_runs_are_cancelled_while_workers_drive_them(store: Store) -> None
             await entered.wait()
         left: Sequence[object] = started
         while left:
-            plan = await bulk.plan(Deed.CANCEL, EVERY, by="ann")
-            await bulk.carry_out(Deed.CANCEL, plan.targets, by="ann")
+            plan = await bulk.plan(BulkAction.CANCEL, EVERY, by="ann")
+            await bulk.carry_out(BulkAction.CANCEL, plan.targets, by="ann")
             # What a worker claimed in between had changed, and is seen anew.
             left = plan.targets
         for run in started:

@@ -9,11 +9,10 @@ import pytest
 
 from penstock.checkpoints import Store, audit
 from penstock.checkpoints.audit import cutting, marking, searching
-from penstock.contracts.audit import AuditEvent
+from penstock.contracts.audit import AuditEvent, EventFilter
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import NotAllowed
 from penstock.contracts.ids import GateId, RunId
-from penstock.contracts.watch import EventFilter
 from penstock.policies import Directory, OpenDirectory, People
 from penstock.runs import audit as runs_audit
 from penstock.runs.audit import ChainVerification, Verdict

@@ -8,8 +8,8 @@ from typing import Any, TypedDict
 import pytest
 
 from penstock.checkpoints import Store
-from penstock.contracts.attempt import Attempt
 from penstock.contracts.budget import Budget, OnExhaustion, Unit
+from penstock.contracts.call import Attempt
 from penstock.contracts.errors import IllegalTransition, RunKeyReused, ThreadBusy, UnknownRun
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import FailureCode, Run, RunMode, RunStatus

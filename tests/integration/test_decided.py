@@ -7,7 +7,7 @@ import pytest
 
 from penstock.checkpoints import Store, decisions
 from penstock.contracts.ids import RunId
-from penstock.contracts.policy import Decided, Tally, Verdict
+from penstock.contracts.policy import DecisionTally, RecordedDecision, Verdict
 from support.decided import decided, record
 from support.runs import NOW, Runs
 
@@ -20,19 +20,19 @@ def run_id(runs: Runs) -> RunId:
     return runs.start("one").run_id
 
 
-def tallied(store: Store, graph: str = "demo", tenant: str = "acme") -> Sequence[Tally]:
+def tallied(store: Store, graph: str = "demo", tenant: str = "acme") -> Sequence[DecisionTally]:
     """Return the tallies of a week."""
     return store.read_blocking(
         lambda tx: decisions.tallied(tx, graph, tenant=tenant, since=WEEK),
     )
 
 
-def counted(found: Sequence[Tally]) -> Mapping[tuple[str, ...], int]:
+def counted(found: Sequence[DecisionTally]) -> Mapping[tuple[str, ...], int]:
     """Return how many calls each verdict with its reasons was about."""
     return {(each.decision.verdict, *each.decision.reasons): each.call_count for each in found}
 
 
-def last(store: Store, **more: int) -> Sequence[Decided]:
+def last(store: Store, **more: int) -> Sequence[RecordedDecision]:
     """Return the last decisions about the calls of a week."""
     limit = more.get("limit", 100)
     return store.read_blocking(

@@ -7,10 +7,10 @@ from sqlalchemy import text, update
 
 from penstock.checkpoints import Store, ledger
 from penstock.checkpoints.schema import effects
-from penstock.contracts.effect import Doubt, Effect, EffectStatus
+from penstock.contracts.effect import DoubtAnswer, Effect, EffectStatus
 from penstock.contracts.errors import GateClosed, GateNotReady
 from penstock.contracts.gate import GateStatus
-from penstock.contracts.inbox import Doubted
+from penstock.contracts.inbox import ListedDoubt
 from penstock.contracts.run import Fence
 from support.ledgers import Book, empty, new_effect
 from support.runs import NOW, Runs
@@ -46,7 +46,7 @@ def began(store: Store, effect: Effect, minutes_ago: int) -> None:
     store.write_blocking(lambda connection: connection.execute(change))
 
 
-def listed(store: Store, *, tenant: str = "acme", **page: int) -> list[Doubted]:
+def listed(store: Store, *, tenant: str = "acme", **page: int) -> list[ListedDoubt]:
     asked = {"limit": 10, **page}
     return list(store.read_blocking(lambda tx: ledger.doubts(tx, tenant=tenant, **asked)))
 
@@ -75,7 +75,11 @@ def test_calls_of_other_tenants_are_not_listed(store: Store, book: Book, fence: 
 def test_what_was_said_about_a_call_is_told_with_who_said_it(
     store: Store, book: Book, fence: Fence
 ) -> None:
-    for key, answer in (("a", Doubt.DID_NOT), ("b", Doubt.RETRY), ("c", Doubt.HAPPENED)):
+    for key, answer in (
+        ("a", DoubtAnswer.DID_NOT),
+        ("b", DoubtAnswer.RETRY),
+        ("c", DoubtAnswer.HAPPENED),
+    ):
         book.answer(in_doubt(book, fence, key), answer, '"paid"', by="olga")
     known = in_doubt(book, fence, "d")
     book.succeed(known)
@@ -85,10 +89,10 @@ def test_what_was_said_about_a_call_is_told_with_who_said_it(
         for each in found
     }
     assert told == {
-        "a": (Doubt.DID_NOT, "olga", True),
-        "b": (Doubt.RETRY, "olga", True),
-        "c": (Doubt.HAPPENED, "olga", True),
-        "d": (Doubt.HAPPENED, "worker", False),
+        "a": (DoubtAnswer.DID_NOT, "olga", True),
+        "b": (DoubtAnswer.RETRY, "olga", True),
+        "c": (DoubtAnswer.HAPPENED, "olga", True),
+        "d": (DoubtAnswer.HAPPENED, "worker", False),
     }
     assert {each.tool for each in found} == {"pay"}
     assert listed(store) == []
@@ -98,7 +102,7 @@ def test_a_call_that_somebody_wants_undone_is_in_doubt_until_it_is(
     store: Store, book: Book, fence: Fence
 ) -> None:
     effect = in_doubt(book, fence, "one")
-    book.answer(effect, Doubt.COMPENSATE, by="olga")
+    book.answer(effect, DoubtAnswer.COMPENSATE, by="olga")
     (found,) = listed(store)
     assert found.effect.wants_undoing
     assert found.gate is not None
@@ -160,6 +164,6 @@ def test_what_was_answered_is_not_looked_up(
 ) -> None:
     effect = in_doubt(book, fence, "one")
     runs.park(fence)
-    book.answer(effect, Doubt.DID_NOT, by="olga")
+    book.answer(effect, DoubtAnswer.DID_NOT, by="olga")
     with pytest.raises(GateClosed, match="olga"):
         looked(store, book, "one")

@@ -9,10 +9,9 @@ import pytest
 from penstock.checkpoints import Checkpointer, Store, forgetting
 from penstock.checkpoints.fence import fenced
 from penstock.contracts.clock import SystemClock
-from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import IllegalTransition, UnknownRun
 from penstock.contracts.ids import RunId
-from penstock.contracts.run import RunStatus
+from penstock.contracts.run import Erased, RunStatus
 from penstock.runs.retention import forget
 from support import chains
 from support.databases import migrated_sqlite

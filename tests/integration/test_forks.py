@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Checkpointer, Store, audit, ledger, states
-from penstock.contracts.checkpoint import Point
+from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.errors import (
     IllegalTransition,
     InvalidInput,
@@ -49,12 +49,12 @@ class Scene:
         assert self.paid == ["A-1 42"]
         return run
 
-    async def points(self, run: Run) -> Mapping[str, Point]:
+    async def points(self, run: Run) -> Mapping[str, CheckpointInfo]:
         """Return the checkpoints of a run by what came before them, those of one name numbered."""
         taken = await self.shop.runtime.steps(run.id)
         nodes = {step.task_id: step.node for step in taken}
         known = await self.store.read(lambda tx: states.points(tx, run.id, limit=99))
-        found: dict[str, Point] = {}
+        found: dict[str, CheckpointInfo] = {}
         tasks = {point.id: point.tasks for point in known}
         for point in known:
             before = [nodes[task] for task in tasks.get(point.parent_id or "", ()) if task in nodes]

@@ -31,11 +31,11 @@ from sqlalchemy import Connection, Dialect, event
 
 from penstock.checkpoints import Store, gates, ledger, policies, runs
 from penstock.checkpoints.database import Database
+from penstock.contracts.call import Done, Failed, InDoubt, Outcome
 from penstock.contracts.effect import Effect
 from penstock.contracts.errors import EditRefused, GateClosed, GateStale, VoteRefused
 from penstock.contracts.gate import Channel, Gate, GateKind, GateStatus, Vote, VoteKind
 from penstock.contracts.ids import IdempotencyKey, RunId, ThreadId, WorkerId
-from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome
 from penstock.contracts.policy import PolicySource
 from penstock.contracts.run import Failure, FailureCode, NewRun, Run, RunStatus, WhenBusy
 from penstock.contracts.signals import GateExpired, LeaseLost

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from penstock.checkpoints import Store, gates, ledger
-from penstock.contracts.effect import Doubt, EffectStatus
+from penstock.contracts.effect import DoubtAnswer, EffectStatus
 from penstock.contracts.errors import GateClosed, GateNotReady
 from penstock.contracts.gate import GateStatus
 from penstock.contracts.run import Fence, RunStatus
@@ -263,7 +263,7 @@ def test_a_doubt_opens_one_gate(book: Book, fence: Fence) -> None:
 def test_each_attempt_in_doubt_has_a_gate_of_its_own(book: Book, fence: Fence) -> None:
     new = new_effect(fence)
     first = book.doubt(book.begun(new, fence), new)
-    book.answer(first, Doubt.RETRY)
+    book.answer(first, DoubtAnswer.RETRY)
     book.doubt(book.begun(new, fence), new)
     assert [gate.status for gate in book.gates()].count(GateStatus.OPEN) == 1
     assert len(book.gates()) == 2
@@ -276,7 +276,7 @@ def test_what_became_of_a_call_is_asked_though_its_run_is_over(
     doubtful = book.doubt(book.begun(new, fence), new)
     runs.move(fence, RunStatus.CANCELLED)
     assert len(book.open_gates()) == 1
-    book.answer(doubtful, Doubt.HAPPENED, '"by phone"')
+    book.answer(doubtful, DoubtAnswer.HAPPENED, '"by phone"')
     assert book.status() is EffectStatus.SUCCEEDED
 
 
@@ -294,7 +294,7 @@ def test_a_gate_that_is_there_is_told_of_once(
 def test_nobody_decides_before_the_attempt_can_land_no_more(book: Book, fence: Fence) -> None:
     new = new_effect(fence, timeout_s=60)
     doubtful = book.doubt(book.begun(new, fence), new)
-    for answer in Doubt:
+    for answer in DoubtAnswer:
         with pytest.raises(GateNotReady):
             book.answer(doubtful, answer, '"by phone"')
     assert book.status() is EffectStatus.IN_DOUBT
@@ -306,20 +306,20 @@ def test_nobody_decides_about_an_attempt_that_goes_on(book: Book, fence: Fence) 
     doubtful = book.doubt(book.begun(new, fence), new)
     book.prolong(doubtful, by_s=60)
     with pytest.raises(GateNotReady):
-        book.answer(doubtful, Doubt.DID_NOT)
+        book.answer(doubtful, DoubtAnswer.DID_NOT)
 
 
 @pytest.mark.parametrize(
     ("answer", "becomes", "next_attempt"),
     [
-        (Doubt.HAPPENED, EffectStatus.SUCCEEDED, None),
-        (Doubt.DID_NOT, EffectStatus.FAILED, None),
-        (Doubt.RETRY, EffectStatus.FAILED, 2),
-        (Doubt.COMPENSATE, EffectStatus.IN_DOUBT, None),
+        (DoubtAnswer.HAPPENED, EffectStatus.SUCCEEDED, None),
+        (DoubtAnswer.DID_NOT, EffectStatus.FAILED, None),
+        (DoubtAnswer.RETRY, EffectStatus.FAILED, 2),
+        (DoubtAnswer.COMPENSATE, EffectStatus.IN_DOUBT, None),
     ],
 )
 def test_an_effect_is_what_a_person_says(
-    book: Book, fence: Fence, answer: Doubt, becomes: EffectStatus, next_attempt: int | None
+    book: Book, fence: Fence, answer: DoubtAnswer, becomes: EffectStatus, next_attempt: int | None
 ) -> None:
     new = new_effect(fence)
     doubtful = book.doubt(book.begun(new, fence), new)
@@ -332,11 +332,11 @@ def test_an_effect_is_what_a_person_says(
 def test_the_same_answer_twice_is_one_answer(book: Book, fence: Fence) -> None:
     new = new_effect(fence)
     doubtful = book.doubt(book.begun(new, fence), new)
-    assert book.answer(doubtful, Doubt.RETRY)
+    assert book.answer(doubtful, DoubtAnswer.RETRY)
     book.succeed(book.begun(new, fence))
-    assert not book.answer(doubtful, Doubt.RETRY)
+    assert not book.answer(doubtful, DoubtAnswer.RETRY)
     with pytest.raises(GateClosed):
-        book.answer(doubtful, Doubt.DID_NOT)
+        book.answer(doubtful, DoubtAnswer.DID_NOT)
     assert book.status() is EffectStatus.SUCCEEDED
 
 
@@ -346,7 +346,7 @@ def test_what_is_to_be_undone_is_undone_whatever_is_reported_late(
 ) -> None:
     new = new_effect(fence)
     doubtful = book.doubt(book.begun(new, fence), new)
-    book.answer(doubtful, Doubt.COMPENSATE)
+    book.answer(doubtful, DoubtAnswer.COMPENSATE)
     assert report(book, doubtful) is None
     assert (book.status(), book.get().wants_undoing) == (EffectStatus.IN_DOUBT, True)
     assert book.compensated(book.get()).status is EffectStatus.COMPENSATED

@@ -29,9 +29,9 @@ from sqlalchemy import Connection, event
 
 from penstock.checkpoints import Store, ledger
 from penstock.checkpoints.database import Database
-from penstock.contracts.effect import TRANSITIONS, Doubt, Effect, EffectStatus, NewEffect
+from penstock.contracts.call import Failed
+from penstock.contracts.effect import TRANSITIONS, DoubtAnswer, Effect, EffectStatus, NewEffect
 from penstock.contracts.errors import GateClosed, GateNotReady
-from penstock.contracts.outcome import Failed
 from penstock.contracts.run import Fence
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import REPEATABLE, EffectClass
@@ -353,27 +353,27 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.has(EffectStatus.IN_DOUBT))
     @rule(
         key=st.sampled_from(KEYS),
-        answer=st.sampled_from(Doubt),
+        answer=st.sampled_from(DoubtAnswer),
         looks=st.sampled_from([True, True, True, False]),
     )
-    def decide(self, key: str, answer: Doubt, looks: bool) -> None:  # noqa: FBT001
+    def decide(self, key: str, answer: DoubtAnswer, looks: bool) -> None:  # noqa: FBT001
         effect = self.known(key)
         if effect is None or effect.status is not EffectStatus.IN_DOUBT or effect.wants_undoing:
             return
         happened = self.outside.happened(key)
-        if looks and answer is not Doubt.COMPENSATE:
-            answer = Doubt.HAPPENED if happened else answer
-            if not happened and answer is Doubt.HAPPENED:
-                answer = Doubt.DID_NOT
+        if looks and answer is not DoubtAnswer.COMPENSATE:
+            answer = DoubtAnswer.HAPPENED if happened else answer
+            if not happened and answer is DoubtAnswer.HAPPENED:
+                answer = DoubtAnswer.DID_NOT
         if self.clock.now < effect.settles_at:
             with pytest.raises(GateNotReady):
                 self.book.answer(effect, answer, '"by phone"')
             assert self.book.get(key) == effect
             return
         assert self.book.answer(effect, answer, '"by phone"')
-        if happened and answer in {Doubt.DID_NOT, Doubt.RETRY}:
+        if happened and answer in {DoubtAnswer.DID_NOT, DoubtAnswer.RETRY}:
             self.wrong[key] += 1
-        if not happened and answer is Doubt.HAPPENED:
+        if not happened and answer is DoubtAnswer.HAPPENED:
             self.made_up.add(key)
         decided = self.book.get(key)
         assert not self.book.answer(effect, answer, '"by phone"'), "a double click counted"

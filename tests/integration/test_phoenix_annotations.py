@@ -17,7 +17,7 @@ from penstock.contracts.run import Failure, FailureCode, Fence, RunStatus
 from penstock.contracts.trace import TraceContent
 from penstock.runs.phoenix import AnnotationService
 from penstock.traces import gate_span_id, span_hex
-from penstock.traces.phoenix import Annotator, Note
+from penstock.traces.phoenix_links import Annotator, PhoenixAnnotation
 from support.approvals import open_approval, reject
 from support.runs import NOW, Runs
 
@@ -37,10 +37,10 @@ class Reader:
     """Stands for Phoenix: hears what is told, and answers as it is to."""
 
     def __init__(self) -> None:
-        self.heard: list[Note] = []
+        self.heard: list[PhoenixAnnotation] = []
         self.answers: list[str | Exception | None] = []
 
-    async def tell(self, note: Note) -> str | None:
+    async def tell(self, note: PhoenixAnnotation) -> str | None:
         """Hear a note."""
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
@@ -108,7 +108,7 @@ async def test_a_decision_is_told_of_the_span_of_its_gate(
     assert await annotating.tell_due() == 1
     (note,) = reader.heard
     gate_id = note.metadata["gate"]
-    assert note == Note(
+    assert note == PhoenixAnnotation(
         run_id=fence.run_id,
         span_id=span_hex(gate_span_id(gate_id)),
         name="decision",

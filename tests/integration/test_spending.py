@@ -19,7 +19,7 @@ from penstock.contracts.budget import (
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.policy import Spend
 from penstock.contracts.run import RunStatus
-from penstock.contracts.spend import Dear, Measure, SpendBy, SpendFilter, Used
+from penstock.contracts.spend import CostlyRun, DailySpend, Measure, SpendBy, SpendFilter
 from penstock.runs.settings import Settings
 from penstock.ui.cli import budgeting
 from penstock.ui.cli.output import Output
@@ -32,13 +32,15 @@ TOKENS = Measure(unit=Unit.TOKENS)
 USD = Measure(unit=Unit.MONEY, currency="USD")
 
 
-def found(store: Store, *, tenant: str = "acme", graph: str | None = None) -> Sequence[Used]:
+def found(store: Store, *, tenant: str = "acme", graph: str | None = None) -> Sequence[DailySpend]:
     """Return what was used ever."""
     wanted = SpendFilter(tenant=tenant, since=EVER, graph=graph)
     return store.read_blocking(lambda tx: spending.by_day(tx, wanted))
 
 
-def dear(store: Store, measure: Measure = TOKENS, *, graph: str | None = None) -> Sequence[Dear]:
+def dear(
+    store: Store, measure: Measure = TOKENS, *, graph: str | None = None
+) -> Sequence[CostlyRun]:
     """Return the dearest runs."""
     wanted = SpendFilter(tenant="acme", since=EVER, graph=graph)
     return store.read_blocking(lambda tx: spending.dearest(tx, wanted, measure, limit=3))

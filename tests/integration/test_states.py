@@ -10,7 +10,7 @@ from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel
 
 from penstock.checkpoints import Store, states, steps
-from penstock.contracts.checkpoint import Point
+from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import declare
 from penstock.graphs.masking import Masking
@@ -46,7 +46,7 @@ async def count(state: Talk) -> Talk:
     return {"count": state.get("count", 0) + 1}
 
 
-def points_of(store: Store, run: Run) -> list[Point]:
+def points_of(store: Store, run: Run) -> list[CheckpointInfo]:
     return list(store.read_blocking(lambda tx: states.points(tx, run.id, limit=100)))
 
 

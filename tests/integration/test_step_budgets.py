@@ -16,7 +16,7 @@ from sqlalchemy import Connection, update
 from penstock.checkpoints import Store, budgets, leases
 from penstock.checkpoints import runs as stored
 from penstock.checkpoints.schema import runs as runs_table
-from penstock.contracts.budget import Budget, OnExhaustion, Standing, Unit, run_account
+from penstock.contracts.budget import Balance, Budget, OnExhaustion, Unit, run_account
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.ids import RunId
@@ -49,7 +49,7 @@ def going_round(until: int, *, budget: Budget, name: str = "round") -> Any:
     return declare(graph, name=name, budget=budget)
 
 
-async def standing(shop: Shop, run: Run, unit: Unit) -> Standing:
+async def standing(shop: Shop, run: Run, unit: Unit) -> Balance:
     found, _ = await shop.runtime.budget(run.id)
     assert found is not None
     return found.standing(unit)

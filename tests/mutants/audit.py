@@ -44,7 +44,7 @@ MUTANTS = [
     ),
     Mutant(
         "an event does not follow the one before",
-        at="chained",
+        at="chain_event",
         old="""
             ChainedEvent(
                 tenant=event.tenant,

@@ -227,8 +227,8 @@ MUTANTS = [
     Mutant(
         "a row that was verified may be another",
         at="ChainVerification._begin",
-        old="there.hash == noted.hash == rehashed(there)",
-        new="there.hash == rehashed(there)",
+        old="there.hash == noted.hash == expected_hash(there)",
+        new="there.hash == expected_hash(there)",
         killed_by=[f"{VERIFYING}::test_row_that_was_verified_must_be_the_same[sqlite]"],
     ),
     Mutant(

@@ -17,7 +17,7 @@ MUTANTS = [
     Mutant(
         "a raise is no more than words",
         at="heed",
-        old="said_of(gate) is Exhausted.RAISE",
+        old="said_of(gate) is BudgetAnswer.RAISE",
         new="not gate.id",
         killed_by=[f"{BUDGET_REFUSALS}::test_a_cap_is_raised_by_what_was_said"],
     ),
@@ -93,7 +93,7 @@ MUTANTS = [
     Mutant(
         "a cap that was raised is never asked about again",
         at="_is_past",
-        old="said_of(gate) is Exhausted.RAISE",
+        old="said_of(gate) is BudgetAnswer.RAISE",
         new="",
         killed_by=[f"{BUDGET_GATES}::test_a_raise_that_holds_one_more_call_asks_about_the_next"],
     ),

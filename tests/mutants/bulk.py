@@ -51,7 +51,7 @@ MUTANTS = [
     Mutant(
         "one's own runs are redriven by who is no operator",
         at="Bulk._why_not",
-        old="deed is Deed.CANCEL",
+        old="deed is BulkAction.CANCEL",
         new="True",
         killed_by=[f"{BULK}::test_the_runs_of_others_are_left_out_for_who_is_no_operator[sqlite]"],
     ),

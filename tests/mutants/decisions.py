@@ -117,7 +117,7 @@ MUTANTS = [
     ),
     Mutant(
         "what a policy looks at as a whole is not looked at",
-        at="looks_of",
+        at="references_of",
         old="whole.add(part)",
         new="whole.discard(part)",
         killed_by=[

@@ -165,8 +165,8 @@ MUTANTS = [
     Mutant(
         "what a person says did not happen is tried again",
         at="resolve",
-        old="answer is Doubt.RETRY",
-        new="answer in {Doubt.DID_NOT, Doubt.RETRY}",
+        old="answer is DoubtAnswer.RETRY",
+        new="answer in {DoubtAnswer.DID_NOT, DoubtAnswer.RETRY}",
         killed_by=[LEDGER],
     ),
     Mutant(

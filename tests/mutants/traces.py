@@ -6,8 +6,8 @@ CANARIES = "tests/integration/traces/test_canaries.py"
 CONTEXT = "tests/integration/traces/test_context.py"
 EXPORT = "tests/integration/traces/test_export.py"
 TREES = "tests/integration/traces/test_trees.py"
-HIDING = "tests/unit/traces/test_hiding.py"
-PATTERNS = "tests/unit/traces/test_patterns.py"
+HIDING = "tests/unit/redaction/test_fields.py"
+PATTERNS = "tests/unit/redaction/test_patterns.py"
 
 MUTANTS = [
     Mutant(
@@ -19,7 +19,7 @@ MUTANTS = [
     ),
     Mutant(
         "a secret leaves in the attribute of an event",
-        at="Cleaned._cleaned",
+        at="RedactingExporter._cleaned",
         old=(
             "Event(cleaner.title(each.name), cleaner.attributes(each.attributes), each.timestamp)"
         ),
@@ -28,14 +28,14 @@ MUTANTS = [
     ),
     Mutant(
         "a secret leaves in the attribute of a link",
-        at="Cleaned._cleaned",
+        at="RedactingExporter._cleaned",
         old="Link(_bare(each.context), cleaner.attributes(each.attributes))",
         new="Link(_bare(each.context), each.attributes)",
         killed_by=[f"{CANARIES}::test_secrets_are_taken_out_of_everything"],
     ),
     Mutant(
         "a secret leaves in the description of a status",
-        at="Cleaned._cleaned",
+        at="RedactingExporter._cleaned",
         old="description and cleaner.text(description)",
         new="description",
         killed_by=[f"{CANARIES}::test_secrets_are_taken_out_of_everything"],
@@ -77,14 +77,14 @@ MUTANTS = [
     ),
     Mutant(
         "a sensitive value leaves outside of the argument that it was",
-        at="Hiding._hidden",
+        at="Masking._hidden",
         old="self._learn(fields[name])",
         new="",
         killed_by=[f"{CANARIES}::test_sensitive_values_are_taken_out_of_everything"],
     ),
     Mutant(
         "a sensitive argument leaves in the message that asks for the call",
-        at="Hiding.plain",
+        at="Masking.plain",
         old="self._within(plain) if self._fields else plain",
         new="plain",
         killed_by=[HIDING],
@@ -112,7 +112,7 @@ MUTANTS = [
     ),
     Mutant(
         "a span that could not be cleaned leaves as it was",
-        at="Cleaned._clean",
+        at="RedactingExporter._clean",
         old="return None",
         new="return span",
         killed_by=[f"{EXPORT}::test_a_span_that_cannot_be_cleaned_is_not_exported"],

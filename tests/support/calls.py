@@ -9,9 +9,8 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from penstock.contracts.attempt import Attempt
+from penstock.contracts.call import Attempt, Done, Origin, Outcome, Refused
 from penstock.contracts.ids import IdempotencyKey, RunId
-from penstock.contracts.outcome import Done, Origin, Outcome, Refused
 from penstock.nodes import Supplies, Tool, resolve, with_calls
 
 ATTEMPT = Attempt(

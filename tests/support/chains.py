@@ -13,10 +13,10 @@ from penstock.checkpoints.audit.comparing import compare
 from penstock.checkpoints.audit.verifying import Verified, verify
 from penstock.checkpoints.schema import audit_events, audit_heads
 from penstock.checkpoints.schema.audit_triggers import statements
-from penstock.contracts.audit import AuditEvent, ChainedEvent, Fault, Head, rehashed
+from penstock.contracts.audit import AuditEvent, ChainedEvent, ChainFault, Head, expected_hash
 from penstock.contracts.gate import Question
 from penstock.contracts.ids import GateId, IdempotencyKey
-from penstock.contracts.policy import Decided, Decision, Principal, Request, Verdict
+from penstock.contracts.policy import Decision, Principal, RecordedDecision, Request, Verdict
 from penstock.contracts.run import Fence, RunStatus
 from support.ledgers import Book, new_effect
 from support.runs import NOW, Runs
@@ -60,7 +60,7 @@ def live_through(store: Store) -> str:
     return fence.run_id
 
 
-def _decided(fence: Fence) -> Decided:
+def _decided(fence: Fence) -> RecordedDecision:
     nothing: frozenset[str] = frozenset()
     principal = Principal(
         user="ann", agent="demo", tenant="acme", roles=nothing, groups=nothing, scopes=nothing
@@ -69,7 +69,7 @@ def _decided(fence: Fence) -> Decided:
         tool="pay", tool_version="1", tenant="acme", principal=principal, args={}, facts={}
     )
     decision = Decision(verdict=Verdict.DENY, reasons=("ceiling",), message="too much")
-    return Decided(
+    return RecordedDecision(
         tenant="acme",
         run_id=fence.run_id,
         graph="demo",
@@ -156,7 +156,7 @@ def rewrite(connection: Connection, *, tenant: str = "acme", after: int = 0, **v
             previous = row.hash
             continue
         changed = replace(row, previous=previous, **values)
-        previous = rehashed(changed)
+        previous = expected_hash(changed)
         change(row.number, tenant=tenant, previous=changed.previous, hash=previous, **values)(
             connection
         )
@@ -168,7 +168,7 @@ def verified(store: Store, *, tenant: str = "acme", signed: Sequence[Head] = ())
     return store.read_blocking(lambda connection: verify(connection, tenant, signed))
 
 
-def differences(store: Store, *, tenant: str = "acme") -> list[Fault]:
+def differences(store: Store, *, tenant: str = "acme") -> list[ChainFault]:
     """Compare the store with one chain."""
     return store.read_blocking(lambda connection: list(compare(connection, tenant)))
 

@@ -12,11 +12,11 @@ from typing import Any, TypedDict
 from langgraph.errors import GraphInterrupt
 
 from penstock.checkpoints import Checkpointer, Store, gates, ledger, runs
+from penstock.contracts.call import Failed, Outcome, Refused
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.effect import Effect
 from penstock.contracts.gate import Gate
 from penstock.contracts.ids import IdempotencyKey, WorkerId
-from penstock.contracts.outcome import Failed, Outcome, Refused
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, Graph
 from penstock.nodes import Tool, tool

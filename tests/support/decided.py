@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, decisions
 from penstock.contracts.ids import IdempotencyKey, RunId
-from penstock.contracts.policy import Decided, Decision, GateRule, Request, Verdict
+from penstock.contracts.policy import Decision, GateRule, RecordedDecision, Request, Verdict
 from support.policies import QUIET, person
 from support.runs import NOW
 
@@ -24,10 +24,10 @@ def decided(
     shadow_reasons: Sequence[str] = (),
     tenant: str = "acme",
     at: datetime = NOW,
-) -> Decided:
+) -> RecordedDecision:
     """Return what was decided about a call of a tool."""
     rules = [GateRule(id=each, group="finance") for each in reasons if verdict is Verdict.ASK]
-    return Decided(
+    return RecordedDecision(
         tenant=tenant,
         run_id=run_id,
         graph=graph,
@@ -53,7 +53,7 @@ def decided(
     )
 
 
-def record(store: Store, *made: Decided) -> None:
+def record(store: Store, *made: RecordedDecision) -> None:
     """Write decisions down in their order."""
 
     def change(connection: Connection) -> None:

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Engine, event, update
 from penstock.checkpoints import Store, gates, ledger, runs
 from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import effects, metadata
-from penstock.contracts.effect import Doubt, Effect, EffectStatus, NewEffect
+from penstock.contracts.call import Failed
+from penstock.contracts.effect import DoubtAnswer, Effect, EffectStatus, NewEffect
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.ids import IdempotencyKey, ThreadId
-from penstock.contracts.outcome import Failed
 from penstock.contracts.run import Fence
 from penstock.contracts.tool import EffectClass
 from support.runs import NOW
@@ -62,7 +62,7 @@ def new_effect(
 
 
 def decide(
-    connection: Connection, gate: Gate, answer: Doubt, result: str | None, *, by: str
+    connection: Connection, gate: Gate, answer: DoubtAnswer, result: str | None, *, by: str
 ) -> bool:
     """Answer a gate about an effect as the runtime does; return whether this call closed it."""
     told = json.dumps({"answer": answer, "result": result})
@@ -163,7 +163,7 @@ class Book:
         self._in(lambda tx: ledger.try_again(tx, fence.run_id))
 
     def answer(
-        self, effect: Effect, answer: Doubt, result: str | None = None, *, by: str = "bob"
+        self, effect: Effect, answer: DoubtAnswer, result: str | None = None, *, by: str = "bob"
     ) -> bool:
         """Have a person answer the gate of an effect's attempt."""
 

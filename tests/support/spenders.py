@@ -13,11 +13,11 @@ from penstock.contracts.budget import (
     Account,
     AccountKind,
     Amounts,
+    Balance,
     Budget,
     Hold,
     HoldKind,
     Money,
-    Standing,
     Unit,
     day_account,
     run_account,
@@ -88,10 +88,10 @@ class Purse:
         """End what was left by older epochs."""
         return self.store.write_blocking(lambda tx: budgets.take_over(tx, fence))
 
-    def standing(self, unit: Unit = Unit.TOKENS, *, number: int = 0) -> Standing:
+    def standing(self, unit: Unit = Unit.TOKENS, *, number: int = 0) -> Balance:
         """Return how one of the accounts stands in a unit."""
 
-        def look(tx: Connection) -> Standing:
+        def look(tx: Connection) -> Balance:
             found = budgets.statement(tx, self.accounts[number].id)
             assert found is not None
             return next(each for each in found.standings if each.unit is unit)

@@ -25,10 +25,10 @@ from sqlalchemy import (
 
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import annotations, gates, runs
-from penstock.contracts.annotation import Annotation, AnnotationCounts, AnnotationKind
 from penstock.contracts.gate import GateStatus
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import ENDED, RunStatus
+from penstock.contracts.trace import Annotation, AnnotationCounts, AnnotationKind
 
 TAKEN_S = 60.0
 """So long one belongs to the worker that took it; longer than a sending may take."""

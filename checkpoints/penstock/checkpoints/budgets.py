@@ -23,15 +23,15 @@ from penstock.contracts.budget import (
     CALL_UNITS,
     Account,
     AccountKind,
+    AccountStatement,
     Amounts,
+    Balance,
     Budget,
     Hold,
     HoldKind,
     HoldStatus,
     OnExhaustion,
     Shortfall,
-    Standing,
-    Statement,
     Unit,
     run_account,
     run_of_account,
@@ -114,7 +114,7 @@ def reserve(
     return True
 
 
-def shortfall(found: Statement, worst: Amounts) -> Shortfall | None:
+def shortfall(found: AccountStatement, worst: Amounts) -> Shortfall | None:
     """Return the first unit of an account that does not hold what a call may use at most."""
     wanted = _params("worst", worst)
     for each in found.standings:
@@ -173,7 +173,7 @@ def take_over(connection: Connection, fence: Fence) -> int:
     return sum(settle_whole(connection, hold_id) for hold_id in sorted(ids))
 
 
-def statement(connection: Connection, account_id: AccountId) -> Statement | None:
+def statement(connection: Connection, account_id: AccountId) -> AccountStatement | None:
     """Return how an account stands, if it is open."""
     row = budget_sql.account.first(connection, {"account": account_id})
     if row is None:
@@ -182,7 +182,7 @@ def statement(connection: Connection, account_id: AccountId) -> Statement | None
     return _statement(row, steps_count=0 if run_id is None else steps.count(connection, run_id))
 
 
-def driven(connection: Connection, run_id: RunId) -> Mapping[Unit, Standing]:
+def driven(connection: Connection, run_id: RunId) -> Mapping[Unit, Balance]:
     """Return how a run stands in what driving it uses: steps and time; nothing without an account.
 
     It is what `statement` says of them, in one small query.
@@ -228,7 +228,7 @@ def drove(connection: Connection, run: Run, *, until: datetime) -> None:
         spending.add(connection, run.id, {"used_wall_ms": ms}, at=until)
 
 
-def days(connection: Connection, tenant: str, *, limit: int) -> Sequence[Statement]:
+def days(connection: Connection, tenant: str, *, limit: int) -> Sequence[AccountStatement]:
     """Return how a tenant's days stand, the last one first."""
     rows = connection.execute(
         select(budget_accounts)
@@ -274,13 +274,13 @@ def _params(part: str, amounts: Amounts) -> Mapping[str, Any]:
     }
 
 
-def _statement(row: Mapping[Any, Any], *, steps_count: int = 0) -> Statement:
+def _statement(row: Mapping[Any, Any], *, steps_count: int = 0) -> AccountStatement:
     kind, expires_ms = AccountKind(row["kind"]), row["gate_expires_ms"]
-    return Statement(
+    return AccountStatement(
         id=AccountId(row["id"]),
         kind=kind,
         standings=tuple(
-            Standing(
+            Balance(
                 unit=unit,
                 cap=row[f"cap_{unit}"],
                 spent=steps_count if unit is Unit.STEPS else row[f"spent_{unit}"],
@@ -294,5 +294,5 @@ def _statement(row: Mapping[Any, Any], *, steps_count: int = 0) -> Statement:
     )
 
 
-def _driven(unit: Unit, cap: int | None, spent: int) -> Standing:
-    return Standing(unit=unit, cap=cap, spent=spent, held=0, currency=None)
+def _driven(unit: Unit, cap: int | None, spent: int) -> Balance:
+    return Balance(unit=unit, cap=cap, spent=spent, held=0, currency=None)

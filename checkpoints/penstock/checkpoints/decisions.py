@@ -11,7 +11,7 @@ from penstock.checkpoints.schema import decisions
 from penstock.checkpoints.statements import prepared
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.ids import IdempotencyKey, RunId
-from penstock.contracts.policy import Decided, Decision, Request, Tally, Verdict
+from penstock.contracts.policy import Decision, DecisionTally, RecordedDecision, Request, Verdict
 
 _REQUESTS = TypeAdapter(Request)
 _DECISIONS = TypeAdapter(Decision)
@@ -22,7 +22,7 @@ _TOLD = {
 }
 
 
-def record(connection: Connection, decided: Decided, *, actor: str) -> None:
+def record(connection: Connection, decided: RecordedDecision, *, actor: str) -> None:
     """Write a decision down, and tell the audit of it."""
     verdict = decided.decision.verdict
     request = _REQUESTS.dump_json(decided.request).decode()
@@ -60,7 +60,7 @@ def record(connection: Connection, decided: Decided, *, actor: str) -> None:
     )
 
 
-def of_run(connection: Connection, run_id: RunId) -> Sequence[Decided]:
+def of_run(connection: Connection, run_id: RunId) -> Sequence[RecordedDecision]:
     """Return what was decided about the calls of a run, in the order in which it was."""
     statement = select(decisions).where(decisions.c.run_id == run_id).order_by(decisions.c.id)
     return [_decided(row) for row in connection.execute(statement)]
@@ -68,7 +68,7 @@ def of_run(connection: Connection, run_id: RunId) -> Sequence[Decided]:
 
 def last_of_calls(
     connection: Connection, graph: str, *, tenant: str, since: datetime | None, limit: int
-) -> Sequence[Decided]:
+) -> Sequence[RecordedDecision]:
     """Return what was decided last about the newest calls of a graph, in the order of the calls.
 
     A call that waits is decided about each time its run goes on; the last time is what counts.
@@ -87,7 +87,9 @@ def last_of_calls(
     return [_decided(row) for row in found]
 
 
-def tallied(connection: Connection, graph: str, *, tenant: str, since: datetime) -> Sequence[Tally]:
+def tallied(
+    connection: Connection, graph: str, *, tenant: str, since: datetime
+) -> Sequence[DecisionTally]:
     """Return of how many calls of a graph each decision was made since then.
 
     A call that waits is decided about again and again, and counts once for what was said of it.
@@ -103,7 +105,7 @@ def tallied(connection: Connection, graph: str, *, tenant: str, since: datetime)
         .group_by(decisions.c.decision)
     )
     return [
-        Tally(
+        DecisionTally(
             decision=_DECISIONS.validate_json(row.decision),
             call_count=row.call_count,
             worded=row.decision,
@@ -115,12 +117,12 @@ def tallied(connection: Connection, graph: str, *, tenant: str, since: datetime)
 def worded(
     connection: Connection,
     graph: str,
-    tallies: Sequence[Tally],
+    tallies: Sequence[DecisionTally],
     *,
     tenant: str,
     since: datetime,
     limit: int,
-) -> Sequence[Decided]:
+) -> Sequence[RecordedDecision]:
     """Return the newest decisions that some tallies have counted, the newest first."""
     if not tallies:
         return []
@@ -149,8 +151,8 @@ def _record(_: Dialect) -> Insert:
     return decisions.insert().inline()
 
 
-def _decided(row: Row[tuple[object, ...]]) -> Decided:
-    return Decided(
+def _decided(row: Row[tuple[object, ...]]) -> RecordedDecision:
+    return RecordedDecision(
         tenant=row.tenant,
         run_id=RunId(row.run_id),
         graph=row.graph,

@@ -41,11 +41,10 @@ from penstock.checkpoints.schema import (
 )
 from penstock.contracts.audit import FORGOTTEN, AuditEvent
 from penstock.contracts.effect import EffectStatus
-from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import IllegalTransition
 from penstock.contracts.gate import VoteKind
 from penstock.contracts.ids import RunId
-from penstock.contracts.run import ENDED, LIVE, Run
+from penstock.contracts.run import ENDED, LIVE, Erased, Run
 
 GONE = "forgotten"
 """What stands where there must be a text."""

@@ -28,12 +28,12 @@ from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.spend import (
     MEASURED,
     MONEYS,
-    Capped,
-    Dear,
+    CappedRun,
+    CostlyRun,
+    DailySpend,
     Measure,
-    Reserved,
+    OpenHold,
     SpendFilter,
-    Used,
 )
 
 _KEY = ("run_id", "day", "money_currency", "tool_spend_currency")
@@ -48,7 +48,7 @@ def add(connection: Connection, run_id: str, used: Mapping[str, Any], *, at: dat
     _add.execute(connection, params)
 
 
-def by_day(connection: Connection, wanted: SpendFilter) -> Sequence[Used]:
+def by_day(connection: Connection, wanted: SpendFilter) -> Sequence[DailySpend]:
     """Return what was used on each day by each graph, in each measure, in this order."""
     uses = budget_uses.c
     keys = (uses.day, uses.graph, uses.money_currency, uses.tool_spend_currency)
@@ -61,7 +61,7 @@ def by_day(connection: Connection, wanted: SpendFilter) -> Sequence[Used]:
             key = (row["day"], row["graph"], Measure(unit=unit, currency=currency))
             found[key] = found.get(key, 0) + int(row[f"used_{unit}"])
     return [
-        Used(day=date.fromisoformat(day), graph=graph, measure=measure, amount=found[key])
+        DailySpend(day=date.fromisoformat(day), graph=graph, measure=measure, amount=found[key])
         for key in sorted(found, key=lambda key: (key[0], key[1], str(key[2])))
         for day, graph, measure in [key]
         if found[key] > 0
@@ -70,7 +70,7 @@ def by_day(connection: Connection, wanted: SpendFilter) -> Sequence[Used]:
 
 def dearest(
     connection: Connection, wanted: SpendFilter, measure: Measure, *, limit: int
-) -> Sequence[Dear]:
+) -> Sequence[CostlyRun]:
     """Return the runs that have used most, the dearest first."""
     used = budget_uses.c[f"used_{measure.unit}"]
     amount = func.sum(used)
@@ -91,12 +91,14 @@ def dearest(
         .order_by(first.c.amount.desc(), runs.c.id)
     )
     return [
-        Dear(run_id=RunId(row.id), graph=row.graph, principal=row.principal, amount=int(row.amount))
+        CostlyRun(
+            run_id=RunId(row.id), graph=row.graph, principal=row.principal, amount=int(row.amount)
+        )
         for row in connection.execute(statement)
     ]
 
 
-def capped(connection: Connection, wanted: SpendFilter, *, limit: int) -> Sequence[Capped]:
+def capped(connection: Connection, wanted: SpendFilter, *, limit: int) -> Sequence[CappedRun]:
     """Return the runs that came to a cap: at a gate or as their end, the last ones first."""
     since = datetime.fromisoformat(f"{wanted.since}T00:00:00+00:00")
     of_graph = [] if wanted.graph is None else [runs.c.graph == wanted.graph]
@@ -117,7 +119,7 @@ def capped(connection: Connection, wanted: SpendFilter, *, limit: int) -> Sequen
         .limit(limit)
     )
     found = [
-        Capped(
+        CappedRun(
             run_id=RunId(row.run_id),
             graph=row.graph,
             at=row.opened_at,
@@ -128,7 +130,7 @@ def capped(connection: Connection, wanted: SpendFilter, *, limit: int) -> Sequen
         for row in connection.execute(asked)
     ]
     found += [
-        Capped(
+        CappedRun(
             run_id=RunId(row.id),
             graph=row.graph,
             at=row.ended_at,
@@ -141,7 +143,7 @@ def capped(connection: Connection, wanted: SpendFilter, *, limit: int) -> Sequen
     return sorted(found, key=lambda each: each.at, reverse=True)[:limit]
 
 
-def reserved(connection: Connection, *, tenant: str, limit: int) -> Sequence[Reserved]:
+def reserved(connection: Connection, *, tenant: str, limit: int) -> Sequence[OpenHold]:
     """Return what calls hold now, those first that have held it longest."""
     statement = (
         select(*budget_holds.c, runs.c.graph)
@@ -151,7 +153,7 @@ def reserved(connection: Connection, *, tenant: str, limit: int) -> Sequence[Res
         .limit(limit)
     )
     return [
-        Reserved(hold=hold_of(row), graph=row["graph"], at=row["held_at"])
+        OpenHold(hold=hold_of(row), graph=row["graph"], at=row["held_at"])
         for row in connection.execute(statement).mappings()
     ]
 

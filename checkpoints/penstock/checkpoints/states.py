@@ -23,7 +23,12 @@ from penstock.checkpoints.saver.retention import DELTA_COUNTERS
 from penstock.checkpoints.saver.sql import CheckpointSql
 from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.schema import checkpoint_namespaces, checkpoint_writes, checkpoints
-from penstock.contracts.checkpoint import Execution, Point, State, Written
+from penstock.contracts.checkpoint import (
+    ChannelWrite,
+    CheckpointInfo,
+    CheckpointState,
+    NodeExecution,
+)
 from penstock.contracts.errors import UnknownCheckpoint
 from penstock.contracts.ids import RunId, ThreadId
 
@@ -37,7 +42,7 @@ _OWN = ("__", "branch:")
 """How the names of LangGraph's own channels begin."""
 
 
-def points(connection: Connection, run_id: RunId, *, limit: int) -> Sequence[Point]:
+def points(connection: Connection, run_id: RunId, *, limit: int) -> Sequence[CheckpointInfo]:
     """Return the newest checkpoints of a run, in the order in which they were stored."""
     ns, cp, wr = checkpoint_namespaces, checkpoints, checkpoint_writes
     of_run = cp.c.run_id == run_id
@@ -71,7 +76,7 @@ def points(connection: Connection, run_id: RunId, *, limit: int) -> Sequence[Poi
     return found[::-1]
 
 
-def state(connection: Connection, point: Point) -> State:
+def state(connection: Connection, point: CheckpointInfo) -> CheckpointState:
     """Return what a checkpoint holds.
 
     Raises:
@@ -81,23 +86,23 @@ def state(connection: Connection, point: Point) -> State:
     return _Reader.on(connection).state(connection, point.thread_id, point.namespace, point.id)
 
 
-def state_before(connection: Connection, point: Point) -> State:
+def state_before(connection: Connection, point: CheckpointInfo) -> CheckpointState:
     """Return what the checkpoint before another holds; nothing where there is none.
 
     Raises:
         CheckpointCorrupt: it cannot be put together.
     """
     if point.parent_id is None:
-        return State(values={})
+        return CheckpointState(values={})
     reader = _Reader.on(connection)
     try:
         return reader.state(connection, point.thread_id, point.namespace, point.parent_id)
     except UnknownCheckpoint:
         # It was thinned out, or is of a thread that this one was copied from.
-        return State(values={})
+        return CheckpointState(values={})
 
 
-def execution(connection: Connection, point: Point, task_id: str) -> Execution:
+def execution(connection: Connection, point: CheckpointInfo, task_id: str) -> NodeExecution:
     """Return what an execution was sent that began at a checkpoint, and what it has written.
 
     Raises:
@@ -121,10 +126,10 @@ class _Reader:
             found = _readers[dialect] = cls(sql, Reading(sql, Values(sql)), strict_serializer())
         return found
 
-    def point(self, run_id: RunId, row: Any, tasks: tuple[str, ...]) -> Point:
+    def point(self, run_id: RunId, row: Any, tasks: tuple[str, ...]) -> CheckpointInfo:
         told = json.loads(row.metadata)
         rest, *_ = self.serde.loads_typed((row.body_type, row.body))
-        return Point(
+        return CheckpointInfo(
             id=row.checkpoint_id,
             parent_id=row.parent_id,
             thread_id=ThreadId(row.thread_id),
@@ -138,7 +143,7 @@ class _Reader:
 
     def state(
         self, connection: Connection, thread_id: ThreadId, namespace: str, checkpoint_id: str
-    ) -> State:
+    ) -> CheckpointState:
         found = self._find(connection, thread_id, namespace, checkpoint_id)
         if found is None:
             raise UnknownCheckpoint(
@@ -146,7 +151,7 @@ class _Reader:
                 " thinned out, or is of another run"
             )
         metadata: Any = found.metadata
-        return State(
+        return CheckpointState(
             values={
                 name: plain(value)
                 for name, value in sorted(found.checkpoint["channel_values"].items())
@@ -155,17 +160,19 @@ class _Reader:
             elsewhere=tuple(sorted(metadata.get(DELTA_COUNTERS) or ())),
         )
 
-    def execution(self, connection: Connection, point: Point, task_id: str) -> Execution:
+    def execution(
+        self, connection: Connection, point: CheckpointInfo, task_id: str
+    ) -> NodeExecution:
         namespace = self.sql.find_namespace(connection, point.thread_id, point.namespace)
         if namespace is None:
-            return Execution(was_sent=False, sent=None, written=())
+            return NodeExecution(was_sent=False, sent=None, written=())
         rows = [
             row
             for row in self.sql.writes(connection, namespace.id, point.id)
             if row.task_id == task_id
         ]
         written = [
-            Written(
+            ChannelWrite(
                 channel=row.channel,
                 value=plain(self.serde.loads_typed((row.type, deltas.unpack(row.data)))),
             )
@@ -174,12 +181,12 @@ class _Reader:
         ]
         path = rows[0].task_path if rows else ""
         if not path.startswith(_SENT):
-            return Execution(was_sent=False, sent=None, written=written)
+            return NodeExecution(was_sent=False, sent=None, written=written)
         found = self._find(connection, point.thread_id, point.namespace, point.id)
         sends: Any = [] if found is None else found.checkpoint["channel_values"].get(SENDS, [])
         number = path.removeprefix(_SENT).partition(",")[0]
         given = sends[int(number)].arg if number.isdigit() and int(number) < len(sends) else None
-        return Execution(was_sent=True, sent=plain(given), written=written)
+        return NodeExecution(was_sent=True, sent=plain(given), written=written)
 
     def _find(
         self, connection: Connection, thread_id: ThreadId, namespace: str, checkpoint_id: str

@@ -36,7 +36,7 @@ from penstock.contracts.errors import UnknownWorker
 from penstock.contracts.ids import RunId, WorkerId
 from penstock.contracts.inbox import RunFilter
 from penstock.contracts.run import Run, RunStatus
-from penstock.contracts.worker import KnownWorker, Lost, NewWorker, Waiting
+from penstock.contracts.worker import KnownWorker, LostRun, NewWorker, QueuedRuns
 
 KEPT_S = 24 * 3600.0
 """A worker that was not heard of for so long is forgotten."""
@@ -149,7 +149,7 @@ def driven(connection: Connection, *, limit: int) -> Sequence[Run]:
     return [run_of(dict(row)) for row in rows]
 
 
-def waiting(connection: Connection, *, tenant: str) -> Sequence[Waiting]:
+def waiting(connection: Connection, *, tenant: str) -> Sequence[QueuedRuns]:
     """Return how many queued runs there are of each form of a graph, the longest waiting first.
 
     Those that are paused are not told of: nobody is to take them.
@@ -172,7 +172,7 @@ def waiting(connection: Connection, *, tenant: str) -> Sequence[Waiting]:
         .order_by(oldest)
     )
     return [
-        Waiting(
+        QueuedRuns(
             graph=row.graph,
             graph_version=row.graph_version,
             fingerprint=row.fingerprint,
@@ -183,7 +183,7 @@ def waiting(connection: Connection, *, tenant: str) -> Sequence[Waiting]:
     ]
 
 
-def lost(connection: Connection, *, tenant: str, limit: int) -> Sequence[Lost]:
+def lost(connection: Connection, *, tenant: str, limit: int) -> Sequence[LostRun]:
     """Return runs that were taken from lost workers, and have come to no gate or end since.
 
     The audit tells from which, as long as it is kept.
@@ -200,11 +200,11 @@ def lost(connection: Connection, *, tenant: str, limit: int) -> Sequence[Lost]:
     )
     ids = connection.execute(taken).scalars().all()
     told = select(audit_events).where(audit_events.c.run_id.in_(ids))
-    newest: dict[str, Lost] = {}
+    newest: dict[str, LostRun] = {}
     for row in connection.execute(told.order_by(audit_events.c.number)):
         worker = event_of(row).told.get("lost_worker")
         if worker is not None:
-            newest[row.run_id] = Lost(
+            newest[row.run_id] = LostRun(
                 run_id=RunId(row.run_id),
                 worker_id=WorkerId(str(worker)),
                 at=row.at,

@@ -1,15 +1,18 @@
-"""An audit event: who did or decided what, and when; and how events are chained."""
+"""An audit event: who did or decided what, and when; and how events are chained.
+
+What is noted about a chain by whoever looks after it, and which events somebody looks for.
+"""
 
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from typing import cast
 
-from penstock.contracts.ids import RunId
+from penstock.contracts.ids import GateId, RunId
 
 GENESIS = "0" * 64
 """What the first event of a chain has in place of the hash of the one before it."""
@@ -100,7 +103,7 @@ class ChainedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class ChainFault:
     """One thing that is wrong with a chain, or with what it tells of."""
 
     tenant: str
@@ -116,11 +119,73 @@ class Fault:
         of = f"tenant `{self.tenant}`"
         if self.number is None:
             return f"{of}: {self.what}"
-        when = "" if self.at is None else f", {instant(self.at)}"
+        when = "" if self.at is None else f", {format_instant(self.at)}"
         return f"row {self.number} of {of}{when}: {self.what}"
 
 
-def chained(event: AuditEvent, *, after: Head, key: bytes) -> ChainedEvent:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """How far a chain was verified, and what was found."""
+
+    number: int
+    """Every event up to this one was as it was written; 0 where not even the first."""
+    hash: str
+    """Of that event, as it was then."""
+    at: datetime
+    by: str
+    """Who had it verified, and with what: `ann, in the control room`."""
+    whole_at: datetime | None
+    """When the whole of it was looked at last: `at`, or before, where only what came since was."""
+    fault: str | None = None
+    """The first thing that was wrong, as a sentence; None where nothing was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainStatus:
+    """What is noted about a tenant's chain."""
+
+    tenant: str
+    cut_number: int
+    """Events up to this one are older than they are kept."""
+    shipped_number: int
+    """Of the last head that was signed and written out; 0 where none was."""
+    shipped_at: datetime | None
+    shipped_to: str | None
+    """A file, or the host of a URL; None as long as no head was written out."""
+    failed_at: datetime | None
+    """When a head could not be written out; None where the last one was."""
+    failure: str | None
+    verification: Verification | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events of a tenant; what is None does not matter."""
+
+    tenant: str
+    action: str | None = None
+    actor: str | None = None
+    run_id: RunId | None = None
+    gate_id: GateId | None = None
+    tool: str | None = None
+    since: datetime | None = None
+    """Written then or later, by the clock of whoever wrote it."""
+    until: datetime | None = None
+    """Written before then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundEvents:
+    """Events that fit, the last one first, and how far back was looked for them."""
+
+    events: Sequence[ChainedEvent]
+    looked_to: int
+    """Every event down to this number was looked at."""
+    is_end: bool
+    """Whether there are none before."""
+
+
+def chain_event(event: AuditEvent, *, after: Head, key: bytes) -> ChainedEvent:
     """Return an event in its place after a head; `key` is its run's, for what it does not tell."""
     hidden = {**event.texts} if event.reason is None else {**event.texts, "reason": event.reason}
     detail = {**event.detail, **{f"{name}{MAC}": mac(key, name, hidden[name]) for name in hidden}}
@@ -148,7 +213,7 @@ def chained(event: AuditEvent, *, after: Head, key: bytes) -> ChainedEvent:
     )
 
 
-def rehashed(event: ChainedEvent) -> str:
+def expected_hash(event: ChainedEvent) -> str:
     """Return the hash that a stored event should have, by what it says now."""
     return digest(
         tenant=event.tenant,
@@ -179,7 +244,7 @@ def digest(
     """
     quote = encode_basestring
     text = (
-        f'{{"action":{quote(action)},"actor":{quote(actor)},"at":"{instant(at)}",'
+        f'{{"action":{quote(action)},"actor":{quote(actor)},"at":"{format_instant(at)}",'
         f'"detail":{detail},"number":{number},"previous":{quote(previous)},'
         f'"run_id":{"null" if run_id is None else quote(run_id)},"tenant":{quote(tenant)}}}'
     )
@@ -196,6 +261,6 @@ def canonical(value: Mapping[str, object]) -> str:
     return _CANONICAL.encode(value)
 
 
-def instant(at: datetime) -> str:
+def format_instant(at: datetime) -> str:
     """Return an instant as the chain has it: in UTC, to the microsecond."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

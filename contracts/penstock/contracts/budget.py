@@ -205,7 +205,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Balance:
     """How an account stands in one unit."""
 
     unit: Unit
@@ -224,17 +224,17 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class AccountStatement:
     """How an account stands."""
 
     id: AccountId
     kind: AccountKind
-    standings: tuple[Standing, ...]
+    standings: tuple[Balance, ...]
     """One for each unit that it has caps in."""
     on_exhaustion: OnExhaustion = OnExhaustion.FAIL
     gate_expires_s: float | None = None
 
-    def standing(self, unit: Unit) -> Standing:
+    def standing(self, unit: Unit) -> Balance:
         """Return how it stands in a unit."""
         return next(each for each in self.standings if each.unit is unit)
 

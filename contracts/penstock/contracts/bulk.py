@@ -9,7 +9,7 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.run import LIVE, Run, RunStatus
 
 
-class Deed(StrEnum):
+class BulkAction(StrEnum):
     """What is done to many runs at once."""
 
     CANCEL = "cancel"
@@ -18,10 +18,10 @@ class Deed(StrEnum):
     @property
     def sources(self) -> frozenset[RunStatus]:
         """The states of runs that it is possible for."""
-        return LIVE if self is Deed.CANCEL else frozenset({RunStatus.FAILED})
+        return LIVE if self is BulkAction.CANCEL else frozenset({RunStatus.FAILED})
 
 
-class Why(StrEnum):
+class Exclusion(StrEnum):
     """Why a run is left out."""
 
     OVER = "over"
@@ -39,7 +39,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class SeenRun:
     """A run as somebody has seen it. As soon as anything of this changes, it is another."""
 
     id: RunId
@@ -54,20 +54,20 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class BulkPlan:
     """What a deed would do to the runs that fit; nothing has been done yet."""
 
-    deed: Deed
-    targets: Sequence[Seen]
+    deed: BulkAction
+    targets: Sequence[SeenRun]
     """The runs that it would be done to, newest first."""
-    left_out: Sequence[tuple[Seen, Why]]
+    left_out: Sequence[tuple[SeenRun, Exclusion]]
     over: Mapping[RunStatus, int]
     """How many runs fit as well that are in a state in which it is not possible."""
     has_more: bool
     """Whether more fit than were looked at."""
 
 
-class Outcome(StrEnum):
+class BulkOutcome(StrEnum):
     """What a deed came to for one run."""
 
     APPLIED = "applied"
@@ -78,20 +78,20 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
+class BulkResult:
     """What a deed came to for one run."""
 
-    seen: Seen
-    outcome: Outcome
+    seen: SeenRun
+    outcome: BulkOutcome
     run: Run | None
     """The run as it was left; only where it was applied."""
     why: str
     """Why it was not; empty where it was."""
 
 
-def seen_of(run: Run) -> Seen:
+def seen_run(run: Run) -> SeenRun:
     """Return what is seen of a run."""
-    return Seen(
+    return SeenRun(
         id=run.id,
         graph=run.graph,
         principal=run.principal,

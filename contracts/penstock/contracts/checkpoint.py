@@ -9,7 +9,7 @@ from penstock.contracts.ids import RunId, ThreadId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class CheckpointInfo:
     """One checkpoint of a run, without what it holds."""
 
     id: str
@@ -30,7 +30,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class CheckpointState:
     """What a checkpoint holds, as plain data."""
 
     values: Mapping[str, Any]
@@ -40,7 +40,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class ChannelWrite:
     """Something that an execution of a node has written, as plain data."""
 
     channel: str
@@ -48,10 +48,10 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
+class NodeExecution:
     """What one execution of a node was sent, and has written."""
 
     was_sent: bool
     """Whether it was sent something of its own, by LangGraph's `Send`, in place of the state."""
     sent: Any
-    written: Sequence[Written]
+    written: Sequence[ChannelWrite]

@@ -55,7 +55,7 @@ def sources(to: EffectStatus) -> frozenset[EffectStatus]:
     return frozenset(status for status, targets in TRANSITIONS.items() if to in targets)
 
 
-class Doubt(StrEnum):
+class DoubtAnswer(StrEnum):
     """What a person may answer about an effect in doubt."""
 
     HAPPENED = "happened"

@@ -4,12 +4,16 @@ One root, a stable `code` on each class, and whether trying again can help. Code
 `docs/errors.md`, which a test holds to this module; a code is never given a second meaning.
 
 Control signals (a lost lease, a cancelled run) are not errors: see `signals`.
+
+What a tool raises to say that nothing happened, and whether trying again can help.
+
+Any other error leaves that open. For a tool of class `probe` or `unsafe` it puts the call in doubt.
 """
 
 from typing import ClassVar
 
 from penstock.contracts.budget import Shortfall
-from penstock.contracts.outcome import Failed, InDoubt, Refused
+from penstock.contracts.call import Failed, InDoubt, Refused
 
 
 class PenstockError(Exception):
@@ -358,6 +362,36 @@ class WriterStopped(StoreError):
     """The store's writer is closed or has died; nothing more is written by this process."""
 
     code = "writer_stopped"
+
+
+class ToolError(PenstockError):
+    """The call failed, and nothing happened."""
+
+    code = "tool_error"
+
+
+class Retryable(ToolError):
+    """Nothing happened; the same call may succeed later."""
+
+    code = "tool_retryable"
+    retryable = True
+
+    def __init__(self, message: str, *, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+        """How long the service asks to be left alone."""
+
+
+class Permanent(ToolError):
+    """Nothing happened, and the same call will fail again."""
+
+    code = "tool_permanent"
+
+
+class RefusedByService(ToolError):
+    """Nothing happened: the service understood the call and will not do it."""
+
+    code = "tool_refused_by_service"
 
 
 def _short(found: Shortfall, name: str) -> str:

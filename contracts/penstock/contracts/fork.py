@@ -23,7 +23,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foreseen:
+class ForecastCall:
     """A call that the run has made, and what becomes of it."""
 
     effect: Effect
@@ -36,5 +36,5 @@ class Forecast:
 
     nodes: Sequence[str]
     """Those that run first."""
-    calls: Sequence[Foreseen]
+    calls: Sequence[ForecastCall]
     """In the order in which they began."""

@@ -54,7 +54,7 @@ class VoteKind(StrEnum):
     """The call is not made; the graph is given these words in place of its result."""
 
 
-class Exhausted(StrEnum):
+class BudgetAnswer(StrEnum):
     """What a person says at a gate of kind `budget`."""
 
     RAISE = "raise"

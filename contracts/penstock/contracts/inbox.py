@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from penstock.contracts.budget import Money
-from penstock.contracts.effect import Doubt, Effect
+from penstock.contracts.effect import DoubtAnswer, Effect
 from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import GateId
 from penstock.contracts.run import Run, RunStatus
@@ -52,7 +52,7 @@ class Viewer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedGate:
     """A gate in a list, with what is shown of its run."""
 
     gate: Gate
@@ -112,7 +112,7 @@ class ListedRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubted:
+class ListedDoubt:
     """A call in doubt, with the gate that asks about it and what is shown of its run."""
 
     effect: Effect
@@ -124,12 +124,12 @@ class Doubted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
+class ResolvedDoubt:
     """A gate about a call that was in doubt, and how it was closed."""
 
-    listed: Listed
+    listed: ListedGate
     tool: str
-    answer: Doubt | None
+    answer: DoubtAnswer | None
     """None where it was forgotten with its run."""
     is_by_person: bool
     """Somebody said so; otherwise its probe did, or whoever carried it out, later."""

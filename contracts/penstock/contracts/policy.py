@@ -1,4 +1,7 @@
-"""A policy: what is decided about a tool call, on what grounds, and by which of its versions."""
+"""A policy: what is decided about a tool call, on what grounds, and by which of its versions.
+
+Why a call is denied where no policy says so.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -203,7 +206,7 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class RecordedDecision:
     """A decision as the store keeps it: what was asked, what was said, and by which version."""
 
     tenant: str
@@ -218,10 +221,29 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class DecisionTally:
     """How many calls the same was said of."""
 
     decision: Decision
     call_count: int
     worded: str
     """The decision as the store has it, by which such calls are found."""
+
+
+class DenialReason(StrEnum):
+    """Stands among the reasons of a decision like a policy's `@id`, which may be none of these."""
+
+    TENANT = "tenant"
+    """Whoever the run acts for belongs to another tenant."""
+    SCOPES = "scopes"
+    """User and agent do not both have a scope that the tool wants."""
+    UNKNOWN_TOOL = "unknown_tool"
+    """The policy was made without this tool."""
+    TOO_LARGE = "too_large"
+    """A number that a policy looks at is beyond what it can compare, or finer."""
+    UNFIT = "unfit"
+    """An argument or a fact that a policy looks at is not what the contract says."""
+    FACT = "fact"
+    """A fact could not be computed."""
+    ERROR = "evaluation_error"
+    """A policy could not be evaluated; one that errs would else be skipped, a forbid too."""

@@ -1,12 +1,25 @@
-"""A run: its states, the only moves between them, and why it may fail."""
+"""A run: its states, the only moves between them, and why it may fail.
 
-from collections.abc import Mapping
+Tags of runs: names that people and programs sort runs by.
+
+What a store did when a run was to be forgotten.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from penstock.contracts.errors import InvalidInput
 from penstock.contracts.ids import RunId, ThreadId, WorkerId
+
+TAG_CHARS = 40
+"""A tag is no longer."""
+
+TAG_COUNT = 8
+"""A run is given so many at most; what it inherits comes on top."""
 
 
 class RunStatus(StrEnum):
@@ -47,6 +60,10 @@ class FailureCode(StrEnum):
     """The graph's state holds something that a checkpoint cannot keep."""
     INTERNAL = "internal"
     """A fault of the runtime itself."""
+
+
+LIVE = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})
+"""States of a run that is not over: its thread belongs to it."""
 
 
 class RunMode(StrEnum):
@@ -91,16 +108,8 @@ TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
 )
 """Every move a run can make. Nothing else is legal, whoever asks."""
 
-LIVE = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})
-"""States of a run that is not over: its thread belongs to it."""
-
 ENDED = frozenset(RunStatus) - LIVE
 """States in which a run is over and has the time at which it ended."""
-
-
-def sources(to: RunStatus) -> frozenset[RunStatus]:
-    """Return the states from which a run may move to `to`."""
-    return frozenset(status for status, targets in TRANSITIONS.items() if to in targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,9 +225,49 @@ class Run:
     parent_id: RunId | None = None
     """The run that has started it."""
     tags: tuple[str, ...] = ()
-    """What people and programs sort it by; see `penstock.contracts.tag`."""
+    """What people and programs sort it by; see `penstock.contracts.run`."""
 
     @property
     def fence(self) -> Fence:
         """The fence of whoever drives it as it is here."""
         return Fence(run_id=self.id, epoch=self.epoch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """One line of the report about a run that was forgotten."""
+
+    store: str
+    """What was looked through: `checkpoints`, `effects`, `traces`."""
+    count: int
+    """How many rows were erased, or lost what they said."""
+    kept: str | None = None
+    """What is still there, and why; None where nothing is."""
+
+
+def sources(to: RunStatus) -> frozenset[RunStatus]:
+    """Return the states from which a run may move to `to`."""
+    return frozenset(status for status, targets in TRANSITIONS.items() if to in targets)
+
+
+def read_tags(given: Iterable[str]) -> tuple[str, ...]:
+    """Return tags as they are kept: without blanks around them, each once, sorted.
+
+    Raises:
+        InvalidInput: one is empty, too long, or has something that cannot be seen, or a comma,
+            which stands between tags; or there are too many.
+    """
+    tags = tuple(sorted({_read_tag(each) for each in given}))
+    if len(tags) > TAG_COUNT:
+        raise InvalidInput(f"{len(tags)} tags were given; a run has {TAG_COUNT} at most")
+    return tags
+
+
+def _read_tag(given: str) -> str:
+    tag = unicodedata.normalize("NFC", given.strip())
+    if not 0 < len(tag) <= TAG_CHARS or not tag.isprintable() or "," in tag:
+        raise InvalidInput(
+            f"{given[: 2 * TAG_CHARS]!r} is no tag; wanted are 1 to {TAG_CHARS} characters that can"
+            " be seen, and no comma"
+        )
+    return tag

@@ -48,7 +48,7 @@ class SpendFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
+class DailySpend:
     """What the runs of a graph have used on a day, in one measure."""
 
     day: date
@@ -60,7 +60,7 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dear:
+class CostlyRun:
     """A run, and what it has used itself."""
 
     run_id: RunId
@@ -71,7 +71,7 @@ class Dear:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Capped:
+class CappedRun:
     """A run that came to a cap: it waits or waited at a gate, or has ended for it."""
 
     run_id: RunId
@@ -86,7 +86,7 @@ class Capped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reserved:
+class OpenHold:
     """What a call holds now."""
 
     hold: Hold

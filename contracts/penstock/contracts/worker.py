@@ -87,7 +87,7 @@ class KnownWorker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class QueuedRuns:
     """The queued runs of one form of a graph that a tenant has."""
 
     graph: str
@@ -99,7 +99,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+class LostRun:
     """A run that was taken from a worker which was not heard of in time."""
 
     run_id: RunId

@@ -30,8 +30,8 @@ from desk.tools import (
     reference,
     settle_refund,
 )
+from penstock.contracts.call import Stage
 from penstock.contracts.errors import ToolFailed, ToolRefused
-from penstock.contracts.outcome import Stage
 from penstock.contracts.policy import Taint
 from penstock.graphs import declare
 from penstock.nodes import RefusedByService

@@ -4,7 +4,7 @@ Importing this does not import LangGraph; the first graph that is declared or lo
 """
 
 from penstock.graphs.catalog import Catalog
-from penstock.graphs.declare import Graph, declare
+from penstock.graphs.declaration import Graph, declare
 from penstock.graphs.inputs import validate_input
 from penstock.graphs.manifest import Manifest, read_manifest
 from penstock.graphs.schema import input_schema

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from penstock.contracts.errors import InvalidGraph, UnknownGraph
-from penstock.graphs.declare import Graph, declare
-from penstock.graphs.factory import build
-from penstock.graphs.locate import locate, make_importable
+from penstock.graphs.declaration import Graph, declare
+from penstock.graphs.loader import call_factory, load_variable, make_importable
 from penstock.graphs.manifest import Entry, Manifest, read_manifest
 
 
@@ -76,10 +75,10 @@ class Catalog:
 
 
 def _load(entry: Entry, manifest: Manifest) -> Graph:
-    found: Any = locate(entry, manifest)
+    found: Any = load_variable(entry, manifest)
     # A compiled graph is no function, and neither is a builder; a class is called like one.
     if callable(found) and not isinstance(found, Graph):
-        found = build(found, name=entry.name)
+        found = call_factory(found, name=entry.name)
     if not isinstance(found, Graph):
         return declare(found, name=entry.name, description=entry.description)
     if found.name != entry.name:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from penstock.contracts.ids import Fingerprint
-from penstock.graphs.walk import walk
+from penstock.graphs.structure import walk_subgraphs
 
 if TYPE_CHECKING:
     from penstock.graphs.compiled import Compiled
@@ -33,7 +33,7 @@ def fingerprint(compiled: "Compiled", *, name: str, version: str) -> Fingerprint
         "format": FORMAT,
         "name": name,
         "version": version,
-        "graphs": {namespace: _topology(graph) for namespace, graph in walk(compiled)},
+        "graphs": {namespace: _topology(graph) for namespace, graph in walk_subgraphs(compiled)},
     }
     text = json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return Fingerprint(hashlib.sha256(text.encode()).hexdigest())

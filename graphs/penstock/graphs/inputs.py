@@ -1,4 +1,7 @@
-"""Checking an input against its graph before a run is queued for it."""
+"""Checking an input against its graph before a run is queued for it.
+
+Values that are to take the place of those of a graph's state, checked against its schema.
+"""
 
 import dataclasses
 import difflib
@@ -11,8 +14,9 @@ from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from penstock.contracts.errors import InvalidInput
-from penstock.graphs.declare import Graph
-from penstock.graphs.fields import Field, Record, Single, input_fields
+from penstock.contracts.redaction.fields import HIDDEN
+from penstock.graphs.declaration import Graph
+from penstock.graphs.fields import Field, Record, Single, input_fields, state_fields
 
 ANYTHING = TypeAdapter[object](object)
 
@@ -44,6 +48,36 @@ def validate_input(graph: Graph, value: object, *, continues: bool = False) -> J
     if problems:
         raise InvalidInput("\n".join([f"Graph `{graph.name}` cannot take this input:", *problems]))
     return plain
+
+
+def read_edits(graph: Graph, edits: Mapping[str, JsonValue]) -> dict[str, Any]:
+    """Return the values of channels as a checkpoint keeps them, by the channels' names.
+
+    Each takes the place of the whole value: no reducer is asked. It is checked strictly, as JSON,
+    against the type of its field; a type that Pydantic cannot check is not checked.
+
+    Raises:
+        InvalidInput: Lists all that is wrong with them.
+    """
+    known = {field.name: field for field in state_fields(graph.compiled)}
+    problems: list[str] = []
+    found: dict[str, Any] = {}
+    for name, value in edits.items():
+        if name not in known:
+            fields = ", ".join(f"`{each}`" for each in known) or "none"
+            problems.append(f"- `{name}`: is no field of the state that can be edited: {fields}")
+        elif HIDDEN in json.dumps(value):
+            problems.append(
+                f"- `{name}`: holds `{HIDDEN}`, which stands for a value that nobody is shown;"
+                " leave the field as it is"
+            )
+        else:
+            found[name] = _read(known[name], value, problems)
+    if problems:
+        raise InvalidInput(
+            "\n".join([f"The state of graph `{graph.name}` cannot be edited so:", *problems])
+        )
+    return found
 
 
 class _Problems(list[str]):
@@ -91,7 +125,7 @@ def _items(value: object) -> Mapping[str, object] | None:
 
 def _plain(value: object, path: str, problems: _Problems, *, model: object) -> JsonValue:
     """Return a value as JSON would carry it; what JSON cannot carry is a problem."""
-    from penstock.graphs.messages import is_message, to_plain  # noqa: PLC0415  (half a second)
+    from penstock.graphs.messages import is_message, message_to_json  # noqa: PLC0415  (half a second)
 
     found = value  # as it is, whatever the checks below make of its type
     if value is None or isinstance(value, bool | int | str):
@@ -109,7 +143,7 @@ def _plain(value: object, path: str, problems: _Problems, *, model: object) -> J
                 for key, item in pairs
             }
     if is_message(found):
-        return _plain(to_plain(found), path, problems, model=model)
+        return _plain(message_to_json(found), path, problems, model=model)
     if model is None:
         return _refuse(found, path, problems)
     return ANYTHING.dump_python(
@@ -209,3 +243,23 @@ def _near(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     fields = ", ".join(f"`{field}`" for field in names)
     return f": did you mean `{near[0]}`?" if near else f", which are {fields}"
+
+
+def _read(field: Field, value: JsonValue, problems: list[str]) -> Any:
+    from penstock.graphs.messages import UnreadableMessage, read_messages  # noqa: PLC0415  (half a second)
+
+    if field.takes_messages:
+        try:
+            return read_messages(value)
+        except UnreadableMessage as error:
+            problems.append(f"- `{field.name}[{error.number}]`: is no message: {error}")
+            return None
+    try:
+        return TypeAdapter[Any](field.hint).validate_json(json.dumps(value), strict=True)
+    except PydanticUserError:  # such as a `typing.TypedDict` before Python 3.12
+        return value
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False):
+            place = "".join(f".{part}" for part in each["loc"])
+            problems.append(f"- `{field.name}{place}`: {each['msg']}")
+        return None

@@ -2,8 +2,8 @@
 
 from typing import Any, cast
 
-from penstock.graphs.declare import Graph
-from penstock.traces.hiding import Hiding
+from penstock.contracts.redaction.fields import Masking as Hiding
+from penstock.graphs.declaration import Graph
 
 
 class Masking:

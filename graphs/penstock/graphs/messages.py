@@ -24,7 +24,7 @@ def takes_messages(hint: Any) -> bool:
     return add_messages in annotations or any(takes_messages(part) for part in get_args(hint))
 
 
-def to_plain(message: Any) -> dict[str, Any]:
+def message_to_json(message: Any) -> dict[str, Any]:
     """Write a message as the dictionary that LangChain reads it from, without what was not said."""
     said = message.model_dump(mode="json", exclude_defaults=True)
     return {"type": message.type, "content": message.content, **said}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import JsonValue, TypeAdapter
 from pydantic.errors import PydanticUserError
 
-from penstock.graphs.declare import Graph
+from penstock.graphs.declaration import Graph
 from penstock.graphs.fields import Field, Record, Single, input_fields, state_fields
 
 Keyed = tuple[str, Literal["validation"], TypeAdapter[Any]]

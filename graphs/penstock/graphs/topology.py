@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
-from penstock.graphs.declare import Graph
+from penstock.graphs.declaration import Graph
 
 BEGIN, END = "__start__", "__end__"
 """What LangGraph calls where a graph begins and ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Edge:
     """A way from one node to another."""
 
     source: str
@@ -26,7 +26,7 @@ class Topology:
     """The nodes of a graph, those of subgraphs as `outer|inner`, and the ways between them."""
 
     nodes: tuple[str, ...]
-    ways: tuple[Way, ...]
+    ways: tuple[Edge, ...]
 
 
 def topology(graph: Graph) -> Topology:
@@ -36,7 +36,7 @@ def topology(graph: Graph) -> Topology:
     return Topology(
         nodes=tuple(_path(str(name)) for name in drawn.nodes),
         ways=tuple(
-            Way(
+            Edge(
                 source=_path(str(edge.source)),
                 target=_path(str(edge.target)),
                 is_conditional=bool(edge.conditional),

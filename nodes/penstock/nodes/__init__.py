@@ -3,13 +3,12 @@
 Importing this does not import LangGraph. What carries calls out is `penstock.nodes.run_calls`.
 """
 
-from penstock.contracts.attempt import Attempt
+from penstock.contracts.call import Attempt, DidNot, Happened, Unknown
+from penstock.contracts.errors import Permanent, RefusedByService, Retryable
 from penstock.contracts.ids import IdempotencyKey
 from penstock.contracts.policy import FactType, Taint
-from penstock.contracts.probe import DidNot, Happened, Unknown
 from penstock.contracts.tool import Cost, EffectClass, IsolationTier, RetryAfter, RetryPlan
-from penstock.contracts.tool_errors import Permanent, RefusedByService, Retryable
-from penstock.nodes.secrecy.secrets import SecretRef, SecretValues, resolve
+from penstock.nodes.secrets import SecretRef, SecretValues, resolve
 from penstock.nodes.tools.adopt import adopt
 from penstock.nodes.tools.arguments import Checked
 from penstock.nodes.tools.asides import Aside

@@ -11,8 +11,8 @@ from typing import Any
 from langgraph.errors import GraphInterrupt
 
 from penstock.checkpoints import ledger
+from penstock.contracts.call import Failed, InDoubt, Origin, Outcome, Refused
 from penstock.contracts.ids import GateId, IdempotencyKey, ThreadId
-from penstock.contracts.outcome import Failed, InDoubt, Origin, Outcome, Refused
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.admit import admit
 from penstock.nodes.calls.call import ToolCall, chain

@@ -8,10 +8,10 @@ import asyncio
 import logging
 
 from penstock.checkpoints import Store, ledger
+from penstock.contracts.call import InDoubt
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import StoreError
 from penstock.contracts.ids import WorkerId
-from penstock.contracts.outcome import InDoubt
 from penstock.nodes.calls.call import Attempted, Ending, Produced
 from penstock.nodes.stages.execute import Execute, Underway, ending_of_error
 

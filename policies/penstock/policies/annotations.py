@@ -4,9 +4,8 @@ import re
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from penstock.contracts.policy import GateRule, OnExpiry, PolicySetName
-from penstock.policies.reasons import Reason
-from penstock.policies.statements import Parsed, Problem, meant
+from penstock.contracts.policy import DenialReason, GateRule, OnExpiry, PolicySetName
+from penstock.policies.statements import Parsed, Problem, suggestion
 
 
 class Annotation(StrEnum):
@@ -90,7 +89,7 @@ def problems_of_annotations(policy: Parsed, groups: Collection[str] | None) -> l
     found: list[Problem] = []
     for name in told:
         if name not in allowed:
-            hint = meant(name, allowed)
+            hint = suggestion(name, allowed)
             of = f"`{policy.statement.set}`"
             text = f"A policy of {of} has no annotation `@{name}`. {hint} Correct or remove it."
             found.append(policy.problem(text, f"@{name}"))
@@ -146,7 +145,7 @@ def _problems_of_gate(policy: Parsed, groups: Collection[str] | None) -> list[Pr
     for name in (Annotation.GATE, Annotation.ESCALATE_TO):
         if groups is not None and told.get(name) and told[name] not in groups:
             text = f'Its `@{name}` is "{told[name]}", and there is no such group.'
-            found.append(policy.problem(f"{text} {meant(told[name], groups)}", f"@{name}"))
+            found.append(policy.problem(f"{text} {suggestion(told[name], groups)}", f"@{name}"))
     return found + _problems_of_escalation(policy)
 
 
@@ -185,7 +184,7 @@ def _seconds(duration: str) -> float | None:
 
 
 def _is_id(value: str) -> bool:
-    return _ID.fullmatch(value) is not None and value not in frozenset(Reason)
+    return _ID.fullmatch(value) is not None and value not in frozenset(DenialReason)
 
 
 def _is_mode(value: str) -> bool:

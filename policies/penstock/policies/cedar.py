@@ -33,7 +33,7 @@ def uid(kind: str, name: str) -> dict[str, str]:
     return {"type": f"{NAMESPACE}::{kind}", "id": name}
 
 
-def ask(
+def authorize(
     policies: PolicySet,
     schema: Schema,
     entities: Entities,

@@ -1,16 +1,53 @@
-"""A policy that is ready to decide."""
+"""A policy that is ready to decide.
 
-from collections.abc import Sequence
-from dataclasses import replace
+Making a policy ready to decide, or saying all that is wrong with it.
 
-from penstock.contracts.policy import Decision, GateRule, Request, Verdict
-from penstock.policies.annotations import Annotation, is_shadow
-from penstock.policies.cedar_schema import ToolShape
+The rules of a policy, for people: each with its id, its annotations and its text.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+from penstock.contracts.errors import InvalidPolicy
+from penstock.contracts.policy import (
+    Decision,
+    DenialReason,
+    GateRule,
+    PolicySetName,
+    PolicySource,
+    Request,
+    Verdict,
+)
+from penstock.contracts.tool import ToolContract
+from penstock.policies import cedar
+from penstock.policies.annotations import Annotation, Mode, is_shadow
+from penstock.policies.cedar_schema import ToolShape, problems_of_names, read_tool, schema_json
 from penstock.policies.judge import Judge, Judgement
-from penstock.policies.reasons import Reason
-from penstock.policies.rules import rule_of
+from penstock.policies.lint import Known, problems_of
 from penstock.policies.shapes import LeftOut
-from penstock.policies.statements import Parsed
+from penstock.policies.statements import Parsed, Problem, parse, split
+
+_KEPT = 16
+"""So many policies stay read: pages ask for the same ones again and again."""
+
+_OWN = frozenset[str](DenialReason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One policy of either set, for people."""
+
+    id: str
+    set: PolicySetName
+    effect: Literal["permit", "forbid"]
+    mode: Mode
+    annotations: Mapping[str, str]
+    file: str
+    """Within the policy's folder: `gates/payments.cedar`."""
+    line: int
+    text: str
 
 
 class CompiledPolicy:
@@ -68,30 +105,94 @@ class CompiledPolicy:
         scopes = self._scopes.get(tool)
         if scopes is None:
             return _refusal(
-                Reason.UNKNOWN_TOOL,
-                f"`{tool}` is denied: the policy was made without it (`{Reason.UNKNOWN_TOOL}`).",
+                DenialReason.UNKNOWN_TOOL,
+                f"`{tool}` is denied: the policy was made without it"
+                f" (`{DenialReason.UNKNOWN_TOOL}`).",
             )
         if not who.tenant or who.tenant != request.tenant:
             return _refusal(
-                Reason.TENANT,
+                DenialReason.TENANT,
                 f"`{tool}` is denied: `{who.user}` does not belong to the tenant"
-                f" `{request.tenant}` (`{Reason.TENANT}`).",
+                f" `{request.tenant}` (`{DenialReason.TENANT}`).",
             )
         missing = frozenset[str]() if who.has_every_scope else scopes - who.scopes
         if missing:
             listed = ", ".join(f"`{scope}`" for scope in sorted(missing))
             return _refusal(
-                Reason.SCOPES,
+                DenialReason.SCOPES,
                 f"`{tool}` is denied: `{who.user}` and the agent `{who.agent}` do not both have"
-                f" {listed} (`{Reason.SCOPES}`).",
+                f" {listed} (`{DenialReason.SCOPES}`).",
             )
         return None
 
 
-_OWN = frozenset[str](Reason)
+@lru_cache(_KEPT)
+def read_rules(source: PolicySource) -> Sequence[Rule]:
+    """Return the rules of a policy, without those that are no Cedar; no tools are needed."""
+    found = [parse(statement) for file in source.files for statement in split(file)]
+    return tuple(rule_of(each) for each in found if isinstance(each, Parsed))
 
 
-def _refusal(reason: Reason, message: str) -> Decision:
+def rule_of(policy: Parsed) -> Rule:
+    """Return a policy for people."""
+    where = policy.statement
+    return Rule(
+        id=policy.id,
+        set=where.set,
+        effect="permit" if policy.tree.effect == "permit" else "forbid",
+        mode=Mode.SHADOW if is_shadow(policy) else Mode.ENFORCE,
+        annotations=policy.tree.annotations,
+        file=where.file,
+        line=where.line,
+        text=where.text,
+    )
+
+
+def compile_policy(
+    source: PolicySource,
+    contracts: Iterable[ToolContract],
+    *,
+    roles: Collection[str] | None,
+    groups: Collection[str] | None,
+) -> CompiledPolicy:
+    """Make a policy ready to decide about the calls of some tools.
+
+    Args:
+        source: Its text.
+        contracts: Those of the tools, each with a name of its own.
+        roles: Every role there is; None where nobody knows. Likewise the groups.
+        groups: Every group there is.
+
+    Raises:
+        InvalidPolicy: Names all that is wrong, each with file and line.
+    """
+    tools = tuple(read_tool(contract) for contract in contracts)
+    if clashes := problems_of_names(tools):
+        raise InvalidPolicy("\n".join(clashes))
+    known = Known(
+        tools=tools,
+        schema=cedar.Schema.from_json_str(schema_json(tools)),
+        roles=roles,
+        groups=groups,
+    )
+    policies: list[Parsed] = []
+    problems: list[Problem] = []
+    for file in source.files:
+        for statement in split(file):
+            match parse(statement):
+                case Parsed() as policy:
+                    policies.append(policy)
+                    problems += problems_of(policy, known)
+                case Problem() as problem:
+                    problems.append(problem)
+    problems += _problems_of_ids(policies)
+    if problems:
+        problems.sort(key=lambda problem: (problem.file, problem.line))
+        raise InvalidPolicy("\n".join(map(str, problems)))
+    return CompiledPolicy(policies, tools, digest=source.digest)
+
+
+def _refusal(reason: DenialReason, message: str) -> Decision:
     return Decision(verdict=Verdict.DENY, reasons=(reason,), message=message)
 
 
@@ -118,3 +219,17 @@ def _message(judged: Judgement, request: Request) -> str:
 def _wish(rule: GateRule) -> str:
     count = "one approval" if rule.approval_count == 1 else f"{rule.approval_count} approvals"
     return f"`{rule.id}` wants {count} by `{rule.group}`"
+
+
+def _problems_of_ids(policies: Sequence[Parsed]) -> list[Problem]:
+    first: dict[str, Parsed] = {}
+    found: list[Problem] = []
+    for policy in policies:
+        before = first.setdefault(policy.id, policy)
+        if policy.id and before is not policy:
+            where = f"{before.statement.file}:{before.statement.line}"
+            text = (
+                f"Its `@id` is `{policy.id}`, as at {where}. Wanted is one of its own. Rename it."
+            )
+            found.append(policy.problem(text, "@id"))
+    return found

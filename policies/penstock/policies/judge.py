@@ -9,15 +9,21 @@ from functools import lru_cache
 from cedarpy import pst
 
 from penstock.contracts.errors import InvalidPolicy
-from penstock.contracts.policy import GateRule, PolicySetName, Principal, Request, Verdict
+from penstock.contracts.policy import (
+    DenialReason,
+    GateRule,
+    PolicySetName,
+    Principal,
+    Request,
+    Verdict,
+)
 from penstock.policies import cedar
 from penstock.policies.annotations import gate_rule
 from penstock.policies.cedar_schema import ToolShape, schema_json
 from penstock.policies.lint import NO_CALL
-from penstock.policies.looks import looks_of, nodes_of, tools_of
-from penstock.policies.reasons import Reason
+from penstock.policies.references import nodes_of, references_of, tools_of
 from penstock.policies.statements import Parsed
-from penstock.policies.values import Plain, TooLarge, Unfit, fact_value, record_value
+from penstock.policies.values import CedarValue, TooLarge, Unfit, fact_value, record_value
 
 PRINCIPALS_KEPT = 256
 """How many principals are kept as Cedar has them."""
@@ -29,7 +35,7 @@ class Judgement:
 
     verdict: Verdict
     reasons: tuple[str, ...]
-    """What decided: ids of policies, or a `Reason`."""
+    """What decided: ids of policies, or a `DenialReason`."""
     matched: tuple[str, ...] = ()
     """The ids of all policies that matched."""
     rules: tuple[GateRule, ...] = ()
@@ -75,13 +81,13 @@ class Judge:
         """Return what the policies say of a request; whatever goes wrong is a deny."""
         try:
             asked, entities = self._question(request), self._entities(request.principal)
-            answer = cedar.ask(self._handle, self._schema, entities, request=asked)
+            answer = cedar.authorize(self._handle, self._schema, entities, request=asked)
         except TooLarge as error:
-            return _denied(Reason.TOO_LARGE, str(error))
+            return _denied(DenialReason.TOO_LARGE, str(error))
         except Unfit as error:
-            return _denied(Reason.UNFIT, str(error))
+            return _denied(DenialReason.UNFIT, str(error))
         except Exception as error:  # a call that nobody could judge is denied
-            return _denied(Reason.ERROR, f"Cedar failed with {type(error).__name__}")
+            return _denied(DenialReason.ERROR, f"Cedar failed with {type(error).__name__}")
         if answer.errors:
             return self._error(answer.errors[0])
         # Both sets are asked at once, for half the cost. Cedar names every permit that matched:
@@ -108,10 +114,10 @@ class Judge:
         found = _ERRING.search(said)
         place = self._policies.get(found.group(1)) if found else None
         if place is None:
-            return _denied(Reason.ERROR, "the request does not fit the policy's schema")
+            return _denied(DenialReason.ERROR, "the request does not fit the policy's schema")
         name = self._ordered[place].id
         why = f"`{name}` could not be evaluated"
-        return Judgement(verdict=Verdict.DENY, reasons=(Reason.ERROR, name), why=why)
+        return Judgement(verdict=Verdict.DENY, reasons=(DenialReason.ERROR, name), why=why)
 
     def _question(self, request: Request) -> dict[str, object]:
         tool = self._tools[request.tool]
@@ -161,12 +167,12 @@ def _by_key(handle: cedar.PolicySet, policies: Sequence[Parsed]) -> dict[str, in
     return found
 
 
-def _denied(reason: Reason, why: str) -> Judgement:
+def _denied(reason: DenialReason, why: str) -> Judgement:
     return Judgement(verdict=Verdict.DENY, reasons=(reason,), why=why)
 
 
-def _facts(given: Mapping[str, object], tool: ToolShape) -> dict[str, Plain]:
-    found: dict[str, Plain] = {}
+def _facts(given: Mapping[str, object], tool: ToolShape) -> dict[str, CedarValue]:
+    found: dict[str, CedarValue] = {}
     for name, kind in tool.runtime_facts.items():
         found[name] = fact_value(given.get(name), kind, f"facts.{name}")
     for name, fact in tool.facts.items():
@@ -178,7 +184,7 @@ def _facts(given: Mapping[str, object], tool: ToolShape) -> dict[str, Plain]:
 
 def _seen(policies: Sequence[Parsed], tool: ToolShape) -> ToolShape:
     """Return what the policies see of a tool's calls: what any of them looks at."""
-    looks = [looks_of(policy.tree) for policy in policies if tools_of(policy.tree, (tool,))]
+    looks = [references_of(policy.tree) for policy in policies if tools_of(policy.tree, (tool,))]
     return tool.seeing(_all(each.args for each in looks), _all(each.facts for each in looks))
 
 

@@ -14,10 +14,10 @@ from penstock.contracts.policy import PolicySetName
 from penstock.policies import cedar
 from penstock.policies.annotations import problems_of_annotations
 from penstock.policies.cedar_schema import ENTITY_TYPES, ToolShape, groups_of
-from penstock.policies.looks import Looks, Path, looks_of, nodes_of, tools_of
+from penstock.policies.references import Path, References, nodes_of, references_of, tools_of
 from penstock.policies.runtime_facts import RuntimeFact
 from penstock.policies.shapes import RecordOf
-from penstock.policies.statements import Parsed, Problem, meant
+from penstock.policies.statements import Parsed, Problem, suggestion
 
 NO_CALL = "unable to find an applicable action"
 """What Cedar says of a policy that is about no tool: right for a group that no tool is in yet."""
@@ -43,7 +43,7 @@ class Known:
 def problems_of(policy: Parsed, known: Known) -> tuple[Problem, ...]:
     """Return all that is wrong with a policy, by lines."""
     tools = tools_of(policy.tree, known.tools)
-    looks = looks_of(policy.tree)
+    looks = references_of(policy.tree)
     found = problems_of_annotations(policy, known.groups)
     found += _problems_of_arithmetic(policy)
     unknown = [*_problems_of_entities(policy, known), *_problems_of_types(policy)]
@@ -79,7 +79,7 @@ def _problems_of_entities(policy: Parsed, known: Known) -> Iterator[Problem]:
                 names = known.roles if kind == "Role" else known.groups
                 if names is not None and name not in names:
                     text = f"There is no {kind.lower()} `{name}`."
-                    yield policy.problem(f"{text} {meant(name, names)} Correct it.", name)
+                    yield policy.problem(f"{text} {suggestion(name, names)} Correct it.", name)
             case _:
                 continue
 
@@ -88,7 +88,7 @@ def _problems_of_action(policy: Parsed, name: str, known: Known) -> Iterator[Pro
     tools, groups = {tool.name for tool in known.tools}, groups_of(known.tools)
     if name not in tools | groups:
         text = f"There is no tool, and no group of tools, `{name}`."
-        yield policy.problem(f"{text} {meant(name, tools | groups)} Correct it.", name)
+        yield policy.problem(f"{text} {suggestion(name, tools | groups)} Correct it.", name)
     is_group_alone = isinstance(policy.tree.action, pst.ActionEq) and name in groups
     if is_group_alone and policy.tree.action == pst.ActionEq(_action(name)):
         text = f"`{name}` is a group of tools, and no call is equal to one."
@@ -100,12 +100,12 @@ def _problems_of_types(policy: Parsed) -> Iterator[Problem]:
     known = {f"{cedar.NAMESPACE}::{name}" for name in (*ENTITY_TYPES, "Action")}
     for name in sorted(types - known):
         full = f"{cedar.NAMESPACE}::{name}"
-        hint = f"Did you mean `{full}`?" if full in known else meant(name, known)
+        hint = f"Did you mean `{full}`?" if full in known else suggestion(name, known)
         yield policy.problem(f"There is no type `{name}`. {hint} Correct it.", name)
 
 
 def _problems_of_questions(
-    policy: Parsed, looks: Looks, tools: Collection[ToolShape]
+    policy: Parsed, looks: References, tools: Collection[ToolShape]
 ) -> Iterator[Problem]:
     """Find what is asked for with `has` and never there: Cedar takes it for false."""
     for path in sorted(looks.asked):
@@ -116,12 +116,12 @@ def _problems_of_questions(
                 facts = {*RuntimeFact, *(fact for tool in tools for fact in tool.facts)}
                 if name not in facts:
                     text = f"It asks for the fact `{name}`, which none of its tools has."
-                    yield policy.problem(f"{text} {meant(name, facts)} Correct it.", name)
+                    yield policy.problem(f"{text} {suggestion(name, facts)} Correct it.", name)
             case ("context" | "principal", name, *_):
                 of = _CONTEXT if path[0] == "context" else _PRINCIPAL
                 if name not in of:
                     text = f"It asks for `{name}`, which `{path[0]}` never has."
-                    yield policy.problem(f"{text} {meant(name, of)} Correct it.", name)
+                    yield policy.problem(f"{text} {suggestion(name, of)} Correct it.", name)
             case _:
                 continue
 
@@ -145,7 +145,7 @@ def _problems_of_argument(
     elif len(lacking) == len(tools):
         names = {name for tool in tools for name in tool.args.fields}
         text = f"It asks for the argument `{dotted}`, which none of its tools has."
-        yield policy.problem(f"{text} {meant(dotted, names)} Correct it.", path[-1])
+        yield policy.problem(f"{text} {suggestion(dotted, names)} Correct it.", path[-1])
 
 
 def _problems_of_cedar(
@@ -177,19 +177,19 @@ def _no_attribute(policy: Parsed, match: re.Match[str], tools: Collection[ToolSh
             if _is_within(dotted, left.field):
                 text = f"No policy sees the argument `{dotted}` of `{of}`: {left.why}."
                 return policy.problem(f"{text} Give the tool a fact that carries it.", last)
-        text = f"`{of}` has no argument `{dotted}`. {meant(dotted, tool.args.fields)}"
+        text = f"`{of}` has no argument `{dotted}`. {suggestion(dotted, tool.args.fields)}"
         return policy.problem(f"{text} Correct it, or ask `context.args has …` first.", last)
     if tool is not None and where == "facts":
         facts = {*RuntimeFact, *tool.facts}
-        text = f"`{of}` has no fact `{dotted}`. {meant(dotted, facts)}"
+        text = f"`{of}` has no fact `{dotted}`. {suggestion(dotted, facts)}"
         return policy.problem(f"{text} Correct it, or ask `context.facts has …` first.", last)
-    text = f"There is no `context.{path}` in a call of `{of}`. {meant(where, _CONTEXT)}"
+    text = f"There is no `context.{path}` in a call of `{of}`. {suggestion(where, _CONTEXT)}"
     return policy.problem(f"{text} Correct it.", last)
 
 
 def _no_property(policy: Parsed, match: re.Match[str], _: Collection[ToolShape]) -> Problem:
     name = match.group("path")
-    text = f"`{match.group('type')}` has no `{name}`. {meant(name, _PRINCIPAL)} Correct it."
+    text = f"`{match.group('type')}` has no `{name}`. {suggestion(name, _PRINCIPAL)} Correct it."
     return policy.problem(text, name)
 
 

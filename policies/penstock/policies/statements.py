@@ -119,7 +119,7 @@ def parse(statement: Statement) -> Parsed | Problem:
     return Parsed(statement=statement, tree=policies[0])
 
 
-def meant(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, known: Iterable[str]) -> str:
     """Return who might be meant by a word that is not known, as the end of a message."""
     names = sorted(set(known))
     if close := get_close_matches(word, names, n=1, cutoff=0.6):

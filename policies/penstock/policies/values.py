@@ -14,7 +14,7 @@ LEAST_WHOLE, GREATEST_WHOLE = -(2**63), 2**63 - 1
 PLACES = 4
 """What Cedar's decimals have after the point."""
 
-Plain = str | int | bool | list["Plain"] | dict[str, "Plain"]
+CedarValue = str | int | bool | list["CedarValue"] | dict[str, "CedarValue"]
 """A value as Cedar's JSON has it."""
 
 
@@ -29,7 +29,7 @@ class TooLarge(Unfit):
     """A number is beyond what Cedar holds, or finer."""
 
 
-def argument_value(value: object, shape: Shape, place: str) -> Plain:
+def argument_value(value: object, shape: Shape, place: str) -> CedarValue:
     """Return a value of an argument as Cedar takes it.
 
     What the shape does not name is not passed on: a field could otherwise claim to be an entity.
@@ -54,13 +54,15 @@ def argument_value(value: object, shape: Shape, place: str) -> Plain:
     assert_never(shape)
 
 
-def record_value(given: Mapping[str, object], record: RecordOf, place: str) -> dict[str, Plain]:
+def record_value(
+    given: Mapping[str, object], record: RecordOf, place: str
+) -> dict[str, CedarValue]:
     """Return the fields of a record, without those that are absent or null.
 
     Raises:
         Unfit: One is missing that has to be there, or is not of its shape.
     """
-    found: dict[str, Plain] = {}
+    found: dict[str, CedarValue] = {}
     for name, field in record.fields.items():
         where = f"{place}.{name}"
         value = given.get(name)
@@ -71,7 +73,7 @@ def record_value(given: Mapping[str, object], record: RecordOf, place: str) -> d
     return found
 
 
-def fact_value(value: object, kind: FactType | RuntimeType, place: str) -> Plain:
+def fact_value(value: object, kind: FactType | RuntimeType, place: str) -> CedarValue:
     """Return the value of a fact as Cedar takes it.
 
     Raises:
@@ -94,7 +96,7 @@ def fact_value(value: object, kind: FactType | RuntimeType, place: str) -> Plain
     assert_never(kind)
 
 
-def _scalar(value: object, scalar: Scalar, place: str) -> Plain:
+def _scalar(value: object, scalar: Scalar, place: str) -> CedarValue:
     match scalar:
         case Scalar.TEXT if isinstance(value, str):
             return value
@@ -117,7 +119,7 @@ def _whole(value: float, place: str) -> int:
     return value
 
 
-def _decimal(value: object, place: str) -> Plain:
+def _decimal(value: object, place: str) -> CedarValue:
     if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
         raise Unfit(place, f"is of type `{type(value).__name__}`, and a number is wanted")
     number = Decimal(str(value)) if isinstance(value, float) else Decimal(value)
@@ -138,7 +140,7 @@ def _decimal(value: object, place: str) -> Plain:
     return {"__extn": {"fn": "decimal", "arg": f"{sign}{digits[:-PLACES]}.{digits[-PLACES:]}"}}
 
 
-def _instant(value: object, place: str) -> Plain:
+def _instant(value: object, place: str) -> CedarValue:
     instant = value
     if isinstance(value, str):
         try:

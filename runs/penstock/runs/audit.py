@@ -24,12 +24,11 @@ from penstock.checkpoints.audit.verifying import (
     unguarded,
     verify,
 )
-from penstock.contracts.audit import ChainedEvent, Fault, Head, rehashed
+from penstock.contracts.audit import ChainedEvent, ChainFault, Head, Verification, expected_hash
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import InvalidAuditKey
 from penstock.contracts.ids import RunId
 from penstock.contracts.inbox import RunFilter
-from penstock.contracts.watch import Verification
 from penstock.policies import People
 from penstock.runs.authorization import Right, require
 from penstock.runs.signed_heads import HeadVerifier
@@ -55,9 +54,9 @@ class Findings:
     """What was found about every chain of a store."""
 
     chains: Sequence[Verified]
-    heads: Sequence[Fault]
+    heads: Sequence[ChainFault]
     """What is wrong with the signed heads themselves."""
-    differences: Sequence[Fault]
+    differences: Sequence[ChainFault]
     """What is otherwise in the store than its chain says."""
     unguarded: Sequence[str]
     """Triggers that keep the record append-only and are missing, or off."""
@@ -65,7 +64,7 @@ class Findings:
     """How many signed heads were held against the chains."""
 
     @property
-    def faults(self) -> Sequence[Fault]:
+    def faults(self) -> Sequence[ChainFault]:
         """All that is wrong with chains, heads and rows."""
         return [
             *(fault for chain in self.chains for fault in chain.faults),
@@ -109,7 +108,7 @@ class Auditor:
             named = sorted(known.keys() | {head.tenant for head in signed})
             tenants = [name for name in named if tenant in {None, name}]
             chains: list[Verified] = []
-            differences: list[Fault] = []
+            differences: list[ChainFault] = []
             for name in tenants:
                 of_tenant = [head for head in signed if head.tenant == name]
                 total = known[name].number if name in known else 0
@@ -201,7 +200,7 @@ class Verdict:
     """Whether all was looked at, and not only what came since."""
     signed_number: int
     """Of the last signed head that the chain agrees with; 0 where none was at hand."""
-    faults: Sequence[Fault]
+    faults: Sequence[ChainFault]
     unguarded: Sequence[str]
     """Triggers that keep the record append-only and are missing, or off."""
     is_noted: bool
@@ -236,7 +235,7 @@ class ChainVerification:
         self._store, self._clock = store, clock
         self._tenant, self._person, self._signed = tenant, by, signed
         self._by = f"{by}, {with_}"
-        self._faults: list[Fault] = []
+        self._faults: list[ChainFault] = []
         self._after, self._compared = RunId(""), 0
         self.stage = Stage.CHAIN
         self.verdict: Verdict | None = None
@@ -284,7 +283,7 @@ class ChainVerification:
         if noted.number == 0 or noted.number <= watch.cut_number:
             return total, begin(self._tenant, self._signed)
         there = searching.get(connection, self._tenant, noted.number)
-        if there is not None and there.hash == noted.hash == rehashed(there):
+        if there is not None and there.hash == noted.hash == expected_hash(there):
             return total, begin(self._tenant, self._signed, after=there)
         self._faults.append(_not_the_one(self._tenant, noted))
         return total, begin(self._tenant, self._signed)
@@ -356,7 +355,7 @@ def last_signed_heads(heads: str | None, key: Path | None, *, tenant: str) -> Se
     return [each.head for each in signed if each.head.tenant == tenant]
 
 
-def _signed(heads: Path | None, key: Path | None) -> tuple[Sequence[Head], Sequence[Fault]]:
+def _signed(heads: Path | None, key: Path | None) -> tuple[Sequence[Head], Sequence[ChainFault]]:
     if heads is None:
         return [], []
     if key is None:
@@ -378,8 +377,8 @@ def _meter(meter: Progress | None, what: str, total: int) -> Callable[[int], Non
     return lambda count: meter(what, count, total)
 
 
-def _not_the_one(tenant: str, noted: Verification) -> Fault:
-    return Fault(
+def _not_the_one(tenant: str, noted: Verification) -> ChainFault:
+    return ChainFault(
         tenant=tenant,
         number=noted.number,
         at=None,

@@ -8,7 +8,14 @@ from typing import assert_never
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, ledger, runs
-from penstock.contracts.bulk import Deed, End, Outcome, Plan, Seen, Why
+from penstock.contracts.bulk import (
+    BulkAction,
+    BulkOutcome,
+    BulkPlan,
+    BulkResult,
+    Exclusion,
+    SeenRun,
+)
 from penstock.contracts.errors import IllegalTransition, NotAllowed, RunStale
 from penstock.contracts.ids import RunId
 from penstock.contracts.inbox import RunFilter
@@ -35,13 +42,13 @@ class Bulk:
 
     async def plan(
         self,
-        deed: Deed,
+        deed: BulkAction,
         wanted: RunFilter,
         *,
         by: str,
         ids: Collection[RunId] | None = None,
         before: RunId | None = None,
-    ) -> Plan:
+    ) -> BulkPlan:
         """Return what a deed would do to the runs that fit: of these, if `ids` names some.
 
         Runs in a state in which it is not possible are counted; those that are named are looked at.
@@ -54,16 +61,16 @@ class Bulk:
     def _plan(
         self,
         connection: Connection,
-        deed: Deed,
+        deed: BulkAction,
         wanted: RunFilter,
         *,
         by: str,
         ids: Collection[RunId] | None,
         before: RunId | None,
-    ) -> Plan:
+    ) -> BulkPlan:
         asked = frozenset(wanted.statuses or RunStatus)
         looked_at = asked if ids is not None else asked & deed.sources
-        found: Sequence[Seen] = ()
+        found: Sequence[SeenRun] = ()
         if looked_at:
             narrowed = replace(wanted, statuses=tuple(looked_at))
             found = runs.look_over(
@@ -78,7 +85,7 @@ class Bulk:
             (seen, self._why_not(deed, seen, by, wanted.tenant, doubted))
             for seen in found[:MAX_RUN_COUNT]
         ]
-        return Plan(
+        return BulkPlan(
             deed=deed,
             targets=[seen for seen, why in judged if why is None],
             left_out=[(seen, why) for seen, why in judged if why is not None],
@@ -87,14 +94,14 @@ class Bulk:
         )
 
     async def carry_out(
-        self, deed: Deed, targets: Sequence[Seen], *, by: str, reason: str | None = None
-    ) -> Sequence[End]:
+        self, deed: BulkAction, targets: Sequence[SeenRun], *, by: str, reason: str | None = None
+    ) -> Sequence[BulkResult]:
         """Do it to runs that were seen; return what came of each, in their order.
 
         One that has changed since is left as it is. Each is a change of its own: whoever is cut off
         in the middle has done it to some, and may begin again.
         """
-        ends: list[End] = []
+        ends: list[BulkResult] = []
         for first in range(0, len(targets), BATCH_SIZE):
             portion = targets[first : first + BATCH_SIZE]
             ends += await asyncio.gather(
@@ -102,41 +109,45 @@ class Bulk:
             )
         return ends
 
-    async def _act(self, deed: Deed, seen: Seen, *, by: str, reason: str | None) -> End:
+    async def _act(
+        self, deed: BulkAction, seen: SeenRun, *, by: str, reason: str | None
+    ) -> BulkResult:
         try:
             match deed:
-                case Deed.CANCEL:
+                case BulkAction.CANCEL:
                     run = await self._runtime.cancel(seen.id, by=by, reason=reason, seen=seen)
-                case Deed.REDRIVE:
+                case BulkAction.REDRIVE:
                     run = await self._runtime.redrive(seen.id, by=by, seen=seen)
                 case _:
                     assert_never(deed)
         except RunStale as error:
-            return _end(seen, Outcome.STALE, why=str(error))
+            return _end(seen, BulkOutcome.STALE, why=str(error))
         except (NotAllowed, IllegalTransition) as error:
-            return _end(seen, Outcome.SKIPPED, why=str(error))
-        return _end(seen, Outcome.APPLIED, run=run)
+            return _end(seen, BulkOutcome.SKIPPED, why=str(error))
+        return _end(seen, BulkOutcome.APPLIED, run=run)
 
     def _why_not(
-        self, deed: Deed, seen: Seen, by: str, tenant: str, doubted: Collection[RunId]
-    ) -> Why | None:
-        own = deed is Deed.CANCEL
+        self, deed: BulkAction, seen: SeenRun, by: str, tenant: str, doubted: Collection[RunId]
+    ) -> Exclusion | None:
+        own = deed is BulkAction.CANCEL
         match deed:
-            case Deed.CANCEL if seen.status in ENDED:
-                return Why.OVER
-            case Deed.REDRIVE if seen.status is not RunStatus.FAILED:
-                return Why.NOT_FAILED
+            case BulkAction.CANCEL if seen.status in ENDED:
+                return Exclusion.OVER
+            case BulkAction.REDRIVE if seen.status is not RunStatus.FAILED:
+                return Exclusion.NOT_FAILED
             case _ if not may_steer(self._people, seen.principal, by, tenant, own=own):
-                return Why.NOT_YOURS
-            case Deed.CANCEL if seen.cancel_by is not None:
-                return Why.STOPPING
-            case Deed.REDRIVE if not seen.is_redrivable:
-                return Why.FOR_GOOD
-            case Deed.REDRIVE if seen.id in doubted:
-                return Why.IN_DOUBT
+                return Exclusion.NOT_YOURS
+            case BulkAction.CANCEL if seen.cancel_by is not None:
+                return Exclusion.STOPPING
+            case BulkAction.REDRIVE if not seen.is_redrivable:
+                return Exclusion.FOR_GOOD
+            case BulkAction.REDRIVE if seen.id in doubted:
+                return Exclusion.IN_DOUBT
             case _:
                 return None
 
 
-def _end(seen: Seen, outcome: Outcome, *, run: Run | None = None, why: str = "") -> End:
-    return End(seen=seen, outcome=outcome, run=run, why=why)
+def _end(
+    seen: SeenRun, outcome: BulkOutcome, *, run: Run | None = None, why: str = ""
+) -> BulkResult:
+    return BulkResult(seen=seen, outcome=outcome, run=run, why=why)

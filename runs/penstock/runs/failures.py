@@ -3,8 +3,8 @@
 from langgraph.errors import GraphRecursionError, NodeTimeoutError
 
 from penstock.contracts.budget import AccountKind
+from penstock.contracts.call import Stage
 from penstock.contracts.errors import OverBudget, ToolFailed, ToolRefused, UnstorableValue
-from penstock.contracts.outcome import Stage
 from penstock.contracts.run import Failure, FailureCode
 from penstock.nodes.stages.afford import FOR_TODAY
 

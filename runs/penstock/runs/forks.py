@@ -28,16 +28,16 @@ from penstock.checkpoints import (
     runs,
     states,
 )
-from penstock.contracts.checkpoint import Point
+from penstock.contracts.call import MessageCall, NodeCall
+from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.effect import NOT_DONE, Effect, EffectStatus
 from penstock.contracts.errors import IllegalTransition, UnknownCheckpoint
-from penstock.contracts.fork import Fate, Forecast, Foreseen
+from penstock.contracts.fork import Fate, Forecast, ForecastCall
 from penstock.contracts.ids import IdempotencyKey, RunId, ThreadId
-from penstock.contracts.outcome import MessageCall, NodeCall
 from penstock.contracts.run import NewRun, Origin, Run, RunMode, WhenBusy
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Graph
-from penstock.graphs.edits import read_edits
+from penstock.graphs.inputs import read_edits
 from penstock.graphs.messages import is_message
 from penstock.nodes.calls.keys import key_of
 
@@ -59,7 +59,7 @@ class ForkPoint:
     """Where a run is to be forked."""
 
     run: Run
-    point: Point
+    point: CheckpointInfo
     nodes: Sequence[str]
     """Those that run first in the fork."""
     tasks: Sequence[str]
@@ -82,7 +82,7 @@ async def find_fork_point(
         )
     await checkpointer.settled()
 
-    def look(connection: Connection) -> Sequence[Point]:
+    def look(connection: Connection) -> Sequence[CheckpointInfo]:
         if forgetting.is_forgotten(connection, run.id):
             return ()
         return states.points(connection, run.id, limit=CHECKPOINT_LIMIT)
@@ -208,7 +208,7 @@ async def forecast(
         values = states.state(connection, place.point).values
         again = _keys(graph, place, lineage, values, tasks=() if is_edited else place.tasks)
         calls = [
-            Foreseen(
+            ForecastCall(
                 effect=effect,
                 fate=_fate(
                     effect,

@@ -13,7 +13,7 @@ from jsonschema.validators import validator_for
 from langgraph.types import Command, Interrupt, StateSnapshot
 from pydantic_core import from_json
 
-from penstock.contracts.effect import Doubt
+from penstock.contracts.effect import DoubtAnswer
 from penstock.contracts.errors import InvalidAnswer, VoteRefused
 from penstock.contracts.gate import OPERATORS, Gate, GateKind, GateStatus, Question
 from penstock.contracts.ids import GateId, RunId
@@ -112,8 +112,8 @@ def check_answer(gate: Gate, answer: object) -> str:
     return as_json(answer)
 
 
-def read_doubt(answer: str) -> tuple[Doubt, str | None]:
+def read_doubt(answer: str) -> tuple[DoubtAnswer, str | None]:
     """Return what a person said of an effect in doubt, and the result if there is one, as JSON."""
     told = from_json(answer)
     result = told.get("result")
-    return Doubt(told["answer"]), None if "result" not in told else as_json(result)
+    return DoubtAnswer(told["answer"]), None if "result" not in told else as_json(result)

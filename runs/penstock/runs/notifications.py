@@ -25,7 +25,7 @@ from sqlalchemy import Connection
 from penstock.checkpoints import Store, gates, notices
 from penstock.contracts.clock import Clock
 from penstock.contracts.gate import Gate, Notice
-from penstock.nodes.secrecy.secrets import Source, environment
+from penstock.nodes.secrets import Source, environment
 from penstock.runs.links import GateLinks
 from penstock.runs.messages import compose
 

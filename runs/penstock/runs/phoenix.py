@@ -10,15 +10,14 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, annotations, gates, runs
-from penstock.contracts.annotation import Annotation
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import PhoenixUnreachable
 from penstock.contracts.gate import Gate, GateStatus
+from penstock.contracts.redaction.patterns import redact
 from penstock.contracts.run import ENDED, Run
-from penstock.contracts.trace import TraceContent
+from penstock.contracts.trace import Annotation, TraceContent
 from penstock.traces import gate_span_id, span_hex
-from penstock.traces.patterns import redacted
-from penstock.traces.phoenix import Annotator, Note
+from penstock.traces.phoenix_links import Annotator, PhoenixAnnotation
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +30,9 @@ TROUBLE_S = 30.0
 
 
 class AnnotationTarget(Protocol):
-    """Where it is told: `penstock.traces.phoenix.Phoenix`."""
+    """Where it is told: `penstock.traces.phoenix_links.Phoenix`."""
 
-    async def tell(self, note: Note) -> str | None:
+    async def tell(self, note: PhoenixAnnotation) -> str | None:
         """Tell; return why it was not taken, None if it was.
 
         Raises:
@@ -128,7 +127,7 @@ class AnnotationService:
 
         await self._store.write(change)
 
-    def _note(self, connection: Connection, annotation: Annotation) -> Note | None:
+    def _note(self, connection: Connection, annotation: Annotation) -> PhoenixAnnotation | None:
         """Return what is to be told as it stands now; None if there is nothing any more."""
         run = runs.get(connection, annotation.run_id)
         shows_texts = self._content(run) is not TraceContent.DIGESTS
@@ -137,28 +136,28 @@ class AnnotationService:
         return _outcome(run, shows_texts=shows_texts) if run.status in ENDED else None
 
 
-def _decision(gate: Gate, *, shows_texts: bool) -> Note:
+def _decision(gate: Gate, *, shows_texts: bool) -> PhoenixAnnotation:
     is_decided = gate.status is GateStatus.DECIDED
     label = gate.status if gate.decision is None else gate.decision
-    return Note(
+    return PhoenixAnnotation(
         run_id=gate.run_id,
         span_id=span_hex(gate_span_id(gate.id)),
         name="decision",
         by=Annotator.HUMAN if is_decided else Annotator.CODE,
         label=label,
-        explanation=redacted(gate.reason) if gate.reason and shows_texts else None,
+        explanation=redact(gate.reason) if gate.reason and shows_texts else None,
         metadata={"gate": gate.id, "kind": gate.kind, "decided_by": gate.decided_by},
     )
 
 
-def _outcome(run: Run, *, shows_texts: bool) -> Note:
+def _outcome(run: Run, *, shows_texts: bool) -> PhoenixAnnotation:
     said = run.cancel_reason if run.failure is None else run.failure.message
-    return Note(
+    return PhoenixAnnotation(
         run_id=run.id,
         span_id=None,
         name="outcome",
         by=Annotator.CODE,
         label=run.status if run.failure is None else f"{run.status}: {run.failure.code}",
-        explanation=redacted(said) if said and shows_texts else None,
+        explanation=redact(said) if said and shows_texts else None,
         metadata={"epoch": run.epoch, "cancelled_by": run.cancel_by},
     )

@@ -14,15 +14,15 @@ from penstock.checkpoints import Store, decisions, policies
 from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import UnknownPolicy
 from penstock.contracts.ids import RunId
-from penstock.contracts.policy import Decided, Decision, PolicySource, PolicyVersion
+from penstock.contracts.policy import Decision, PolicySource, PolicyVersion, RecordedDecision
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog, Graph
 from penstock.nodes.calls.rulebook import Rulebook
 from penstock.policies import (
     CompiledPolicy,
+    DenialReason,
     OpenDirectory,
     People,
-    Reason,
     builtin_policy,
     compile_policy,
     read_source,
@@ -31,8 +31,8 @@ from penstock.runs.authorization import Right, require
 from penstock.runs.runtime import TENANT
 
 _NOT_ANEW: Mapping[str, str] = {
-    Reason.UNKNOWN_TOOL: "The graph has no such tool any more.",
-    Reason.UNFIT: (
+    DenialReason.UNKNOWN_TOOL: "The graph has no such tool any more.",
+    DenialReason.UNFIT: (
         "What was recorded does not fit the tool's contract of today: the candidate looks at an"
         " argument or a fact that the call did not have."
     ),
@@ -52,7 +52,7 @@ ABOUT_BUILTIN = (
 class Redecision:
     """A call, what was said of it, and what the candidate says."""
 
-    before: Decided
+    before: RecordedDecision
     after: Decision
     is_certain: bool
     """Whether the candidate says the same of everything that the run called before it.
@@ -187,7 +187,7 @@ class Policies:
         """Return the versions of a graph's policy, the newest first."""
         return await self._store.read(lambda connection: policies.versions(connection, graph))
 
-    async def explain(self, run_id: RunId) -> Sequence[Decided]:
+    async def explain(self, run_id: RunId) -> Sequence[RecordedDecision]:
         """Return what was decided about the calls of a run, and on what grounds."""
         return await self._store.read(lambda connection: decisions.of_run(connection, run_id))
 
@@ -226,7 +226,9 @@ class Policies:
         return source_of(graph, self._default) if folder is None else read_source(folder)
 
 
-def redecide(recorded: Sequence[Decided], candidate: CompiledPolicy) -> Sequence[Redecision]:
+def redecide(
+    recorded: Sequence[RecordedDecision], candidate: CompiledPolicy
+) -> Sequence[Redecision]:
     """Decide anew about recorded calls, in the order in which they were decided about."""
     changed_runs: set[str] = set()
     found: list[Redecision] = []

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from penstock.checkpoints import Store, audit, budgets, gates, ledger, runs, steps
 from penstock.contracts.audit import AuditEvent
-from penstock.contracts.budget import Hold, Statement, run_account
+from penstock.contracts.budget import AccountStatement, Hold, run_account
 from penstock.contracts.effect import Effect, EffectStatus, Report
 from penstock.contracts.gate import Gate
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId
@@ -98,7 +98,7 @@ class Queries:
             lambda connection: ledger.keys(connection, beginning, tenant=tenant, limit=2)
         )
 
-    async def budget(self, run_id: RunId) -> tuple[Statement | None, Sequence[Hold]]:
+    async def budget(self, run_id: RunId) -> tuple[AccountStatement | None, Sequence[Hold]]:
         """Return how a run's budget stands, and what each of its calls holds or has used.
 
         A run from before there were budgets has none until its next call.
@@ -110,7 +110,7 @@ class Queries:
             )
         )
 
-    async def days(self, *, tenant: str, limit: int = PAGE_ROWS) -> Sequence[Statement]:
+    async def days(self, *, tenant: str, limit: int = PAGE_ROWS) -> Sequence[AccountStatement]:
         """Return what a tenant's runs have used, day by day, where days have caps."""
         return await self._store.read(
             lambda connection: budgets.days(connection, tenant, limit=limit)

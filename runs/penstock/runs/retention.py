@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 from penstock.checkpoints import Store, audit, forgetting, links, notices
 from penstock.checkpoints.audit.cutting import begins_before, count_before, cut
 from penstock.contracts.clock import Clock
-from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import IllegalTransition
 from penstock.contracts.ids import RunId, WorkerId
+from penstock.contracts.run import Erased
 
 log = logging.getLogger(__name__)
 

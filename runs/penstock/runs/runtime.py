@@ -10,15 +10,13 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import Checkpointer, Store, budgets, gates, ledger, runs
 from penstock.contracts.budget import Budget
-from penstock.contracts.bulk import Seen, seen_of
+from penstock.contracts.bulk import SeenRun, seen_run
 from penstock.contracts.clock import Clock, SystemClock
-from penstock.contracts.erasure import Erased
 from penstock.contracts.errors import IllegalTransition, InvalidInput, RunStale
 from penstock.contracts.fork import Forecast
-from penstock.contracts.gate import Exhausted, Gate, GateKind
+from penstock.contracts.gate import BudgetAnswer, Gate, GateKind
 from penstock.contracts.ids import GateId, RunId, ThreadId, new_run_id
-from penstock.contracts.run import NewRun, Run, RunMode, RunStatus, WhenBusy
-from penstock.contracts.tag import read_tags
+from penstock.contracts.run import Erased, NewRun, Run, RunMode, RunStatus, WhenBusy, read_tags
 from penstock.graphs import Catalog, validate_input
 from penstock.policies import OpenDirectory, People
 from penstock.runs.answers import require_probe
@@ -29,7 +27,7 @@ from penstock.runs.interrupts import check_answer, read_doubt, require_answerer
 from penstock.runs.lifecycle import cancel
 from penstock.runs.queries import Queries
 from penstock.runs.retention import ErasureTarget, forget
-from penstock.traces.callers import is_traceparent
+from penstock.traces.ids import is_traceparent
 
 TENANT = "default"
 """Whose runs they are where nobody says."""
@@ -278,7 +276,7 @@ class Runtime(Queries):
         return await self._store.write(change)
 
     async def cancel(
-        self, run_id: RunId, *, by: str, reason: str | None = None, seen: Seen | None = None
+        self, run_id: RunId, *, by: str, reason: str | None = None, seen: SeenRun | None = None
     ) -> Run:
         """Cancel a run: at once if nobody drives it, else as soon as its worker sees it.
 
@@ -347,7 +345,7 @@ class Runtime(Queries):
         self._engine.wake()
         return run
 
-    async def redrive(self, run_id: RunId, *, by: str, seen: Seen | None = None) -> Run:
+    async def redrive(self, run_id: RunId, *, by: str, seen: SeenRun | None = None) -> Run:
         """Queue a failed run again, to go on from its last checkpoint.
 
         With `seen`, as one of many, it has to be as it was seen, without a call in doubt.
@@ -399,7 +397,7 @@ class Runtime(Queries):
         return state.values
 
 
-def _require_seen(connection: Connection, run_id: RunId, seen: Seen | None) -> None:
+def _require_seen(connection: Connection, run_id: RunId, seen: SeenRun | None) -> None:
     """Keep a run as it is, if it is as it was seen.
 
     Raises:
@@ -409,7 +407,7 @@ def _require_seen(connection: Connection, run_id: RunId, seen: Seen | None) -> N
         return
     runs.lock(connection, run_id)
     run = runs.get(connection, run_id)
-    if seen_of(run) != seen:
+    if seen_run(run) != seen:
         by = f" by `{run.cancel_by}`" if run.cancel_by is not None else ""
         raise RunStale(
             f"run `{run_id}` was {seen.status} when it was seen, and has changed since: it is"
@@ -423,7 +421,7 @@ def _is_stopped(connection: Connection, gate: Gate, *, at: datetime, by: str) ->
     Returns whether it was ended.
     """
     run = runs.get(connection, gate.run_id)
-    is_stop = gate.kind is GateKind.BUDGET and gates.said_of(gate) is Exhausted.STOP
+    is_stop = gate.kind is GateKind.BUDGET and gates.said_of(gate) is BudgetAnswer.STOP
     if not is_stop or run.status is not RunStatus.WAITING:
         return False
     failure = gates.stopped(gate)

@@ -23,7 +23,7 @@ from langgraph.runtime import Runtime
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, budgets, steps
-from penstock.contracts.budget import AccountKind, Shortfall, Standing, Unit, run_account
+from penstock.contracts.budget import AccountKind, Balance, Shortfall, Unit, run_account
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.run import Run
@@ -59,7 +59,7 @@ class Allowance:
     steps: int | None = None
     """The cap on steps; None for no cap."""
     executed: Executed = Executed()
-    time: Standing | None = None
+    time: Balance | None = None
     """How the run stands in time; None for no cap."""
 
     @asynccontextmanager
@@ -80,7 +80,7 @@ class Allowance:
                 raise
             raise BudgetExhausted(OverBudget(self._short(self.time), self.run.graph)) from error
 
-    def _short(self, time: Standing) -> Shortfall:
+    def _short(self, time: Balance) -> Shortfall:
         return Shortfall(
             account=run_account(self.run.id),
             kind=AccountKind.RUN,

@@ -13,13 +13,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from penstock.contracts.amounts import read_budget
 from penstock.contracts.budget import Budget
+from penstock.contracts.trace import Protocol
 from penstock.runs.links import SECRET_LENGTH, GateLinks
 from penstock.runs.pace import Pace
 from penstock.runs.retention import Retention
 from penstock.runs.runtime import TENANT
 from penstock.runs.signed_heads import HeadExport, HeadSigner
-from penstock.traces.phoenix import Links as PhoenixLinks
-from penstock.traces.protocol import Protocol
+from penstock.traces.phoenix_links import PhoenixLinks
 
 PREFIX = "PENSTOCK_"
 """What the name of every variable begins with."""

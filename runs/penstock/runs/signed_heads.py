@@ -38,7 +38,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from penstock.checkpoints import Store
 from penstock.checkpoints.audit import shipping
-from penstock.contracts.audit import Fault, Head, canonical, instant
+from penstock.contracts.audit import ChainFault, Head, canonical, format_instant
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import InvalidAuditKey, ProjectExists
 
@@ -81,7 +81,7 @@ class HeadSigner:
 
     def sign(self, head: Head, at: datetime) -> str:
         """Return a signed head as a line of JSON, without its end."""
-        told = _statement(head, instant(at), self._id)
+        told = _statement(head, format_instant(at), self._id)
         signature = base64.b64encode(self._key.sign(canonical(told).encode())).decode()
         return canonical({**told, "signature": signature})
 
@@ -101,10 +101,12 @@ class HeadVerifier:
         self._key = key
         self._id = _key_id(key)
 
-    def read(self, lines: Iterable[str], *, name: str) -> tuple[Sequence[SignedHead], list[Fault]]:
+    def read(
+        self, lines: Iterable[str], *, name: str
+    ) -> tuple[Sequence[SignedHead], list[ChainFault]]:
         """Return the heads on lines of a file, in their order, and what is wrong with others."""
         found: list[SignedHead] = []
-        faults: list[Fault] = []
+        faults: list[ChainFault] = []
         newest: dict[str, SignedHead] = {}
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -125,7 +127,7 @@ class HeadVerifier:
                 found.append(signed)
                 continue
             told = f"line {number} of `{name}` {what}"
-            faults.append(Fault(tenant=tenant, number=None, at=None, what=told))
+            faults.append(ChainFault(tenant=tenant, number=None, at=None, what=told))
         return found, faults
 
     def _read(self, line: str) -> SignedHead | None:

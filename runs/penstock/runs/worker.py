@@ -43,11 +43,11 @@ from penstock.runs.segment import Allowance, Segment, allowance_of
 from penstock.runs.signed_heads import HeadExport, SignedHeadService
 from penstock.runs.sweep import Swept, sweep_once
 from penstock.traces import Tracing
-from penstock.traces.logs import speak_of
+from penstock.traces.ids import bind_run
 
 log = logging.getLogger(__name__)
 
-HANDING_ON = "penstock.traces.handing_on"
+HANDING_ON = "penstock.traces.propagation"
 
 IDLE_TOOL_PROCESSES = 2
 """Processes that wait for tools which want one of their own."""
@@ -337,7 +337,7 @@ class Worker:
     # ---- one run ----
 
     async def _drive(self, run: Run, segment: Segment, halt: Halt) -> None:
-        speak_of(run.id)
+        bind_run(run.id)
         try:
             graph = self._catalog.get(run.graph)
             with segment.trace.here():

@@ -6,7 +6,7 @@ import pytest
 
 from penstock.contracts.errors import InvalidGraph, UnknownGraph
 from penstock.graphs import Catalog, declare
-from penstock.graphs.declare import Graph
+from penstock.graphs.declaration import Graph
 from support.graphs import chain
 from support.projects import AGENT, Project
 
@@ -145,7 +145,7 @@ def test_what_is_no_graph_and_makes_none_is_refused(
 def test_an_asynchronous_factory_has_a_deadline(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.graphs.factory.DEADLINE_S", 0.01)
+    monkeypatch.setattr("penstock.graphs.loader.DEADLINE_S", 0.01)
     text = "import asyncio\nasync def make(): await asyncio.Event().wait()"
     with pytest.raises(InvalidGraph, match=r"it was not done within 0\.01 s"):
         load(project, text, "make")

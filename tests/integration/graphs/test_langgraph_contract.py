@@ -12,8 +12,7 @@ from langgraph.prebuilt.tool_node import _get_all_injected_args
 from langgraph.pregel import Pregel
 
 from penstock.graphs.compiled import UNNAMED
-from penstock.graphs.kinds import ENTRY
-from penstock.graphs.walk import SEPARATOR
+from penstock.graphs.structure import ENTRY, SEPARATOR
 from support.graphs import Counted, chain
 
 

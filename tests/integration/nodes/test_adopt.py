@@ -10,8 +10,8 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import InjectedState, ToolNode
 from langgraph.types import Command
 
+from penstock.contracts.call import MessageCall, Refused
 from penstock.contracts.errors import InvalidContract
-from penstock.contracts.outcome import MessageCall, Refused
 from penstock.contracts.policy import Taint
 from penstock.contracts.tool import EffectClass, RetryAfter, RetryPlan
 from penstock.nodes import Carried, adopt, tool

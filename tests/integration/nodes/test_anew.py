@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from penstock.checkpoints import Store, ledger
-from penstock.contracts.outcome import Done, Failed, Outcome, Refused
+from penstock.contracts.call import Done, Failed, Outcome, Refused
 from penstock.nodes.calls.call import ToolCall
 from penstock.nodes.calls.claim import StaleDecision
 from penstock.nodes.calls.past import DONE_BEFORE, Contended, DoneElsewhere, require_unasked

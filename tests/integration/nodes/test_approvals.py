@@ -21,11 +21,11 @@ from sqlalchemy import update
 
 from penstock.checkpoints import Store, gates, policies
 from penstock.checkpoints.schema import gates as gates_table
+from penstock.contracts.call import InDoubt, Outcome, Refused
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import GateClosed, VoteRefused
 from penstock.contracts.gate import Gate, GateKind, GateStatus, NewApproval
 from penstock.contracts.ids import GateId
-from penstock.contracts.outcome import InDoubt, Outcome, Refused
 from penstock.contracts.policy import GateRule, Principal
 from penstock.contracts.run import FailureCode, Run, RunMode, RunStatus
 from penstock.graphs import Graph, declare

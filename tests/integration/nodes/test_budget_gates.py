@@ -11,7 +11,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import RetryPolicy
 
 from penstock.checkpoints import Store, runs
-from penstock.contracts.budget import Budget, OnExhaustion, Standing, Unit
+from penstock.contracts.budget import Balance, Budget, OnExhaustion, Unit
 from penstock.contracts.errors import GateClosed, OverBudget, ToolRefused
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.run import FailureCode, Run, RunStatus
@@ -43,7 +43,7 @@ async def the_gate(shop: Shop, run: Run) -> Gate:
     return gate
 
 
-async def standing(shop: Shop, run: Run, unit: Unit) -> Standing:
+async def standing(shop: Shop, run: Run, unit: Unit) -> Balance:
     found, _ = await shop.runtime.budget(run.id)
     assert found is not None
     return found.standing(unit)

@@ -8,9 +8,9 @@ import pytest
 from langgraph.types import interrupt
 
 from penstock.checkpoints import Store, audit, decisions
+from penstock.contracts.call import Stage
 from penstock.contracts.errors import ToolFailed
-from penstock.contracts.outcome import Stage
-from penstock.contracts.policy import Decided, Verdict
+from penstock.contracts.policy import RecordedDecision, Verdict
 from penstock.contracts.run import Run, RunMode, RunStatus
 from penstock.nodes import Retryable, minor_units, real_path, tool
 from penstock.nodes.tools.messages import WHAT_NEXT
@@ -64,7 +64,7 @@ def policy(folder: Path, allow: str, gates: str = "") -> Path:
 ALL = '@id("all") permit(principal, action, resource);'
 
 
-async def decided(store: Store, run: Run) -> Sequence[Decided]:
+async def decided(store: Store, run: Run) -> Sequence[RecordedDecision]:
     """Return what was decided about the calls of a run."""
     return await store.read(lambda connection: decisions.of_run(connection, run.id))
 

@@ -14,7 +14,7 @@ from penstock.checkpoints import Store
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.run import RunStatus
 from penstock.graphs import declare
-from penstock.graphs.govern import governed
+from penstock.graphs.tools import governed
 from penstock.nodes import Tool, adopt
 from support.shops import Shop
 

@@ -17,7 +17,7 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import RetryPolicy
 
 from penstock.checkpoints import Store, budgets
-from penstock.contracts.budget import Amounts, Budget, Hold, HoldKind, Money, Price, Standing, Unit
+from penstock.contracts.budget import Amounts, Balance, Budget, Hold, HoldKind, Money, Price, Unit
 from penstock.contracts.policy import Spend
 from penstock.contracts.run import FailureCode, Run, RunStatus
 from penstock.graphs import declare
@@ -67,7 +67,7 @@ async def holds(shop: Shop, run: Run) -> Sequence[Hold]:
     return (await shop.runtime.budget(run.id))[1]
 
 
-async def standing(shop: Shop, run: Run, unit: Unit) -> Standing:
+async def standing(shop: Shop, run: Run, unit: Unit) -> Balance:
     found, _ = await shop.runtime.budget(run.id)
     assert found is not None
     return next(each for each in found.standings if each.unit is unit)

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from penstock.contracts.errors import InvalidResult
+from penstock.contracts.errors import InvalidResult, Permanent, RefusedByService, Retryable
 from penstock.contracts.tool import IsolationTier
-from penstock.contracts.tool_errors import Permanent, RefusedByService, Retryable
 from penstock.nodes.isolation import (
     Died,
     Limits,

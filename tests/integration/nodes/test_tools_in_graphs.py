@@ -16,8 +16,8 @@ from langgraph.prebuilt import InjectedState, ToolNode, ToolRuntime
 from langgraph.types import Interrupt, RetryPolicy, Send
 from typing_extensions import TypedDict
 
+from penstock.contracts.call import Failed, MessageCall, NodeCall, Refused, Stage
 from penstock.contracts.errors import OutsideRun, ToolFailed
-from penstock.contracts.outcome import Failed, MessageCall, NodeCall, Refused, Stage
 from penstock.contracts.signals import LeaseLost
 from penstock.nodes import IdempotencyKey, SecretRef, tool
 from support.calls import DirectCalls

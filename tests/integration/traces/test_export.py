@@ -15,10 +15,10 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from penstock.checkpoints import Store
 from penstock.contracts.run import RunStatus
+from penstock.contracts.trace import Protocol
 from penstock.runs.settings import Otlp
 from penstock.traces import trace_hex
 from penstock.traces.pipeline import CLOSE_S, Pipeline
-from penstock.traces.protocol import Protocol
 from support.checkout import import_path
 from support.collectors import Collected, deaf_collector, grpc_collector, http_collector
 from support.shops import Shop, chain_of
@@ -121,7 +121,7 @@ async def test_a_span_that_cannot_be_cleaned_is_not_exported(
     def fail(_: str) -> str:
         raise ValueError("what is this?")
 
-    monkeypatch.setattr("penstock.traces.cleaning.redacted", fail)
+    monkeypatch.setattr("penstock.traces.exporter.redact", fail)
     pipeline = Pipeline(Keeping())
     await Shop(store, chain_of(State, speak), tracing=pipeline).run()
     pipeline.flush()

@@ -15,10 +15,10 @@ from penstock.contracts.clock import SystemClock
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.gate import GateKind
 from penstock.contracts.run import RunStatus
+from penstock.contracts.trace import Protocol
 from penstock.nodes import tool
 from penstock.runs.settings import Otlp
 from penstock.traces.metrics import MetricName, Metrics
-from penstock.traces.protocol import Protocol
 from support.collectors import Collected, grpc_collector, http_collector
 from support.models import Talker
 from support.shops import Shop, chain_of

@@ -13,10 +13,9 @@ from typer.testing import CliRunner
 from penstock.checkpoints import audit, forgetting
 from penstock.checkpoints.audit import shipping
 from penstock.checkpoints.schema import audit_heads
-from penstock.contracts.audit import AuditEvent, ChainedEvent, rehashed
+from penstock.contracts.audit import AuditEvent, ChainedEvent, EventFilter, expected_hash
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import RunStatus
-from penstock.contracts.watch import EventFilter
 from penstock.runs.signed_heads import HeadSigner, make_key
 from penstock.ui.cli.app import app
 from penstock.ui.cli.auditing import lines
@@ -100,7 +99,7 @@ def test_what_the_command_line_has_verified_is_shown(
 def _rehash(number: int, **values: str) -> Tamper:
     def doing(connection: Any) -> None:
         change(number, **values)(connection)
-        change(number, hash=rehashed(chains.rows(connection)[number - 1]))(connection)
+        change(number, hash=expected_hash(chains.rows(connection)[number - 1]))(connection)
 
     return doing
 

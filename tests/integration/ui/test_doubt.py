@@ -11,7 +11,7 @@ from sqlalchemy import update
 from penstock.checkpoints import gates as waking
 from penstock.checkpoints.ledger.leave import leave
 from penstock.checkpoints.schema import gates
-from penstock.contracts.effect import Doubt, Effect, EffectStatus
+from penstock.contracts.effect import DoubtAnswer, Effect, EffectStatus
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.run import RunStatus
 from penstock.contracts.tool import EffectClass
@@ -103,34 +103,34 @@ def test_one_call_shows_its_evidence(desk: Project, book: Book) -> None:
 @pytest.mark.parametrize(
     ("answer", "status"),
     [
-        (Doubt.HAPPENED, EffectStatus.SUCCEEDED),
-        (Doubt.DID_NOT, EffectStatus.FAILED),
-        (Doubt.RETRY, EffectStatus.FAILED),
-        (Doubt.COMPENSATE, EffectStatus.IN_DOUBT),
+        (DoubtAnswer.HAPPENED, EffectStatus.SUCCEEDED),
+        (DoubtAnswer.DID_NOT, EffectStatus.FAILED),
+        (DoubtAnswer.RETRY, EffectStatus.FAILED),
+        (DoubtAnswer.COMPENSATE, EffectStatus.IN_DOUBT),
     ],
 )
 def test_each_answer_says_of_the_call_what_it_means(
-    desk: Project, book: Book, answer: Doubt, status: EffectStatus
+    desk: Project, book: Book, answer: DoubtAnswer, status: EffectStatus
 ) -> None:
     effect = doubt(desk)
     app = look("doubt", effect=effect.key)
     app = app.radio(key=f"doubt-{gate_of(book).id}").set_value(answer).run()
-    if answer is Doubt.HAPPENED:
+    if answer is DoubtAnswer.HAPPENED:
         app.text_input(key=f"result-{gate_of(book).id}").input("receipt 7")
     app = next(each for each in app.button if each.label.startswith("Answer: ")).click().run()
     assert "Sent." in said(app)
     assert "Nothing is to be answered any more" in said(app)
     found = book.get()
-    assert (found.status, found.wants_undoing) == (status, answer is Doubt.COMPENSATE)
-    assert found.result == ('"receipt 7"' if answer is Doubt.HAPPENED else None)
+    assert (found.status, found.wants_undoing) == (status, answer is DoubtAnswer.COMPENSATE)
+    assert found.result == ('"receipt 7"' if answer is DoubtAnswer.HAPPENED else None)
     assert gate_of(book).decided_by == login()
 
 
 def test_answer_that_comes_second_is_not_sent_and_says_so(desk: Project, book: Book) -> None:
     effect = doubt(desk)
     app = look("doubt", effect=effect.key)
-    app = app.radio(key=f"doubt-{gate_of(book).id}").set_value(Doubt.RETRY).run()
-    book.answer(effect, Doubt.DID_NOT, by="olga")
+    app = app.radio(key=f"doubt-{gate_of(book).id}").set_value(DoubtAnswer.RETRY).run()
+    book.answer(effect, DoubtAnswer.DID_NOT, by="olga")
     app = next(each for each in app.button if each.label.startswith("Answer: ")).click().run()
     assert "olga" in said(app)
     assert "Nothing is to be answered any more" in said(app)
@@ -183,7 +183,7 @@ def test_what_a_cancelled_run_has_left_is_answered_by_what_can_still_be_said(
     radio = app.radio(key=f"doubt-{gate_of(book).id}")
     assert radio.options == ["It happened", "It did not happen"]
     assert "Its run was cancelled" in said(app)
-    app = radio.set_value(Doubt.DID_NOT).run()
+    app = radio.set_value(DoubtAnswer.DID_NOT).run()
     app = next(each for each in app.button if each.label.startswith("Answer: ")).click().run()
     assert "Its run is over, and stays as it is" in said(app)
     assert book.status() is EffectStatus.FAILED
@@ -191,7 +191,7 @@ def test_what_a_cancelled_run_has_left_is_answered_by_what_can_still_be_said(
 
 
 def test_what_was_resolved_is_told_with_who_said_what(desk: Project, book: Book) -> None:
-    book.answer(doubt(desk, "one"), Doubt.RETRY, by="olga")
+    book.answer(doubt(desk, "one"), DoubtAnswer.RETRY, by="olga")
     book.succeed(doubt(desk, "two"))
     (table,) = look("doubt").dataframe
     rows: Any = table.value

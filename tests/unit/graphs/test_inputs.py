@@ -25,7 +25,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from penstock.contracts.errors import InvalidInput
 from penstock.graphs import declare, validate_input
-from penstock.graphs.declare import Graph
+from penstock.graphs.declaration import Graph
 
 
 def graph_of(schema: Any, **more: Any) -> Graph:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, Field
 
-from penstock.contracts.outcome import Refused, Stage
+from penstock.contracts.call import Refused, Stage
 from penstock.nodes import Checked, IdempotencyKey, tool
 from support.checkout import import_path
 

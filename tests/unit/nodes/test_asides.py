@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.contracts.outcome import Refused
+from penstock.contracts.call import Refused
 from penstock.nodes import Checked, DidNot, Happened, IdempotencyKey, Supplies, tool
 from support.calls import ATTEMPT
 

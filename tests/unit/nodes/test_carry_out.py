@@ -8,7 +8,7 @@ import pytest
 
 from penstock.nodes.isolation.carry_out import carry_out
 from penstock.nodes.isolation.wire import Problem, Returned
-from penstock.nodes.secrecy.redact import MARK
+from penstock.nodes.secrets import PLACEHOLDER
 from support.pools import job
 
 
@@ -76,7 +76,7 @@ def test_a_result_that_is_too_long_is_told_as_such() -> None:
 
 def test_a_secret_is_taken_out_where_it_is_known() -> None:
     _, said = done("leak", where="result", secrets={"CANARY": "canary"})
-    assert said == Returned(result=json.dumps(f"the token is {MARK}", ensure_ascii=False))
+    assert said == Returned(result=json.dumps(f"the token is {PLACEHOLDER}", ensure_ascii=False))
     _, told = done("leak", where="long", secrets={"CANARY": "canary"})
     assert isinstance(told, Problem)
     assert "can" not in told.message + told.traceback.replace("cannot", "")

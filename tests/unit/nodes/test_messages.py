@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 from langchain_core.messages import ToolMessage
 
+from penstock.contracts.call import Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.contracts.errors import PenstockError, ToolFailed, ToolInDoubt, ToolRefused
-from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.nodes import Carried, ResultCodec
 from penstock.nodes.tools.messages import WHAT_NEXT, message, value
 

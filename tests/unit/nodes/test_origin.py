@@ -5,7 +5,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
-from penstock.contracts.outcome import MessageCall
+from penstock.contracts.call import MessageCall
 from penstock.nodes.tools.origin import message_call
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import pytest
 
-from penstock.contracts.outcome import Refused, Stage
+from penstock.contracts.call import Refused, Stage
 from penstock.nodes import Checked, SecretRef, SecretValues, Supplies, resolve, tool
 from support.calls import ATTEMPT
 

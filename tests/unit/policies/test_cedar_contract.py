@@ -35,7 +35,7 @@ def ask(text: str, args: Mapping[str, object] | None = None, *, user: str = "ann
         },
     }
     handle = cedar.PolicySet.from_str(text)
-    return cedar.ask(handle, SCHEMA, cedar.entities([who], SCHEMA), request=question)
+    return cedar.authorize(handle, SCHEMA, cedar.entities([who], SCHEMA), request=question)
 
 
 def test_every_permit_that_matched_is_named() -> None:

@@ -397,7 +397,7 @@ def test_a_library_that_fails_denies(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("gone")
 
-    monkeypatch.setattr("penstock.policies.cedar.ask", fail)
+    monkeypatch.setattr("penstock.policies.cedar.authorize", fail)
     assert short(policy.decide(asked(searched("", "")))) == "deny evaluation_error"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.contracts.budget import Standing, Unit
+from penstock.contracts.budget import Balance, Unit
 from penstock.ui.components.bars import amount
 
 
@@ -21,5 +21,5 @@ from penstock.ui.components.bars import amount
 def test_an_amount_is_told_in_its_unit(
     unit: Unit, currency: str | None, number: int, told: str
 ) -> None:
-    standing = Standing(unit=unit, cap=None, spent=number, held=0, currency=currency)
+    standing = Balance(unit=unit, cap=None, spent=number, held=0, currency=currency)
     assert amount(standing, number) == told

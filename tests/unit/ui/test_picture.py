@@ -3,13 +3,13 @@
 from xml.etree import ElementTree as ET
 
 from penstock.contracts.step import StepStatus
-from penstock.graphs.topology import Topology, Way
+from penstock.graphs.topology import Edge, Topology
 from penstock.ui.components.picture import svg
 from support.stepped import step
 
 
-def way(source: str, target: str) -> Way:
-    return Way(source=source, target=target, is_conditional=False, label="")
+def way(source: str, target: str) -> Edge:
+    return Edge(source=source, target=target, is_conditional=False, label="")
 
 
 def read(drawn: str) -> ET.Element:
@@ -51,7 +51,7 @@ def test_name_of_a_node_cannot_write_into_the_picture() -> None:
     nasty = '"><script>alert(1)</script><g x="'
     shape = Topology(
         nodes=(nasty,),
-        ways=(Way(source=nasty, target=nasty, is_conditional=True, label="<script>"),),
+        ways=(Edge(source=nasty, target=nasty, is_conditional=True, label="<script>"),),
     )
     drawn = read(svg(shape, [step(nasty, StepStatus.FAILED)]))
     assert {part.tag for part in drawn.iter()} == {

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from penstock.contracts.ids import IdempotencyKey, RunId
-from penstock.contracts.policy import Decided, Decision, Principal, Request, Verdict
+from penstock.contracts.policy import Decision, Principal, RecordedDecision, Request, Verdict
 from penstock.contracts.step import Step, StepStatus
 from penstock.ui.components.selection import calls_of
 from support.runs import NOW
@@ -20,12 +20,12 @@ def lasting(node: str, begin: float, end: float | None) -> Step:
     return replace(found, started_at=at(begin), ended_at=None if end is None else at(end))
 
 
-def decided(key: str, seconds: float) -> Decided:
+def decided(key: str, seconds: float) -> RecordedDecision:
     nothing: frozenset[str] = frozenset()
     who = Principal(
         user="ann", agent="demo", tenant="acme", roles=nothing, groups=nothing, scopes=nothing
     )
-    return Decided(
+    return RecordedDecision(
         tenant="acme",
         run_id=RunId("run"),
         graph="demo",

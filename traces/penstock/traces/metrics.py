@@ -13,8 +13,8 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from penstock.contracts.gauges import Gauges
+from penstock.contracts.trace import Protocol
 from penstock.traces.pipeline import CLOSE_S, resource
-from penstock.traces.protocol import Protocol
 
 MICROS = 1_000_000
 

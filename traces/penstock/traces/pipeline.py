@@ -15,16 +15,14 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Tracer
 
 from penstock.contracts.clock import Clock
+from penstock.contracts.redaction.fields import Masking
+from penstock.contracts.redaction.patterns import redact
 from penstock.contracts.run import Run
-from penstock.contracts.trace import TraceContent
+from penstock.contracts.trace import Protocol, TraceContent
 from penstock.traces import names
-from penstock.traces.cleaning import Cleaned, Hidings
-from penstock.traces.given_ids import GivenIds
-from penstock.traces.hiding import Hiding
+from penstock.traces.exporter import MaskingByTrace, RedactingExporter
 from penstock.traces.ids import trace_id
-from penstock.traces.patterns import redacted
-from penstock.traces.protocol import Protocol
-from penstock.traces.recorded import RecordedSegment
+from penstock.traces.recorder import PresetIds, RecordedSegment
 from penstock.traces.segment import SegmentTrace, Tracing
 
 log = logging.getLogger(__name__)
@@ -41,10 +39,10 @@ class Pipeline(Tracing):
 
     def __init__(self, exporter: SpanExporter, *, gen_ai: bool = False) -> None:
         """Send spans with `exporter`, with `gen_ai` under OpenTelemetry's names as well."""
-        self.ids = GivenIds()
-        self._hidings = Hidings()
+        self.ids = PresetIds()
+        self._hidings = MaskingByTrace()
         self._processor: SpanProcessor = BatchSpanProcessor(
-            Cleaned(exporter, self._hidings, gen_ai=gen_ai)
+            RedactingExporter(exporter, self._hidings, gen_ai=gen_ai)
         )
         self._tracers: dict[tuple[str, TraceContent], Tracer] = {}
 
@@ -63,7 +61,7 @@ class Pipeline(Tracing):
         timeouts_s: Mapping[str, float],
     ) -> SegmentTrace:
         """Begin the trace of a segment of `run`, as it was claimed."""
-        hiding = Hiding({} if content is TraceContent.FULL else sensitive)
+        hiding = Masking({} if content is TraceContent.FULL else sensitive)
         self._hidings.add(trace_id(run.id), hiding)
         tracer = self.tracer(run.graph, content)
         return RecordedSegment(tracer, self.ids, hiding, clock, run, timeouts_s=timeouts_s)
@@ -76,7 +74,7 @@ class Pipeline(Tracing):
         """
         known = self._tracers.get((graph, content))
         if known is None:
-            ours = {names.PROJECT: redacted(graph), names.CONTENT: content}
+            ours = {names.PROJECT: redact(graph), names.CONTENT: content}
             provider = TracerProvider(
                 # Who samples does so for whole runs, which may take days: in a collector.
                 sampler=ALWAYS_ON,

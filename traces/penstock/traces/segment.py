@@ -1,8 +1,11 @@
 """What is traced of one segment of a run, as those who drive it see it.
 
 The classes here trace nothing, and cost nothing: they stand where no traces are wanted.
+
+What a span shows of texts and values: as text, and not too long.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
@@ -14,8 +17,25 @@ from penstock.contracts.ids import GateId
 from penstock.contracts.run import Run
 from penstock.contracts.step import Step
 from penstock.contracts.trace import TraceContent
-from penstock.traces.content import Value
-from penstock.traces.names import EventName, SpanName
+from penstock.traces.names import (
+    INPUT,
+    INPUT_TYPE,
+    JSON_TYPE,
+    OUTPUT,
+    OUTPUT_TYPE,
+    TEXT_TYPE,
+    EventName,
+    SpanName,
+)
+
+SHOWN_CHARS = 8_000
+"""So much of a text is exported."""
+
+MARGIN_CHARS = 4_000
+"""So much more of it is looked at: a secret that begins before the cut is seen whole."""
+
+Value = str | bool | int | float | tuple[str, ...]
+"""What an attribute may be."""
 
 
 class OpenSpan:
@@ -122,3 +142,28 @@ class Tracing:
 
     def close(self) -> None:
         """Send what has ended, and trace nothing more."""
+
+
+def span_text(plain: object) -> str:
+    """Return plain data as a text that may be put on a span; what is too long is cut later."""
+    text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, default=str)
+    return text[: SHOWN_CHARS + MARGIN_CHARS]
+
+
+def input_attributes(plain: object) -> dict[str, Value]:
+    """Return the attributes that show what was given."""
+    return {INPUT: span_text(plain), INPUT_TYPE: _type_of(plain)}
+
+
+def output_attributes(plain: object) -> dict[str, Value]:
+    """Return the attributes that show what came of it."""
+    return {OUTPUT: span_text(plain), OUTPUT_TYPE: _type_of(plain)}
+
+
+def truncate(text: str) -> str:
+    """Return what is exported of a text."""
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}… (cut)"
+
+
+def _type_of(plain: object) -> str:
+    return TEXT_TYPE if isinstance(plain, str) else JSON_TYPE

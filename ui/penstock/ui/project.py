@@ -44,7 +44,7 @@ from penstock.runs.settings import PREFIX, Settings
 from penstock.traces import Tracing
 
 if TYPE_CHECKING:
-    from penstock.traces.phoenix_client import Phoenix
+    from penstock.traces.phoenix import PhoenixClient
 
 _PREFIX_ROWS = 1000
 """So many open gates are searched for one that begins as was typed."""
@@ -262,15 +262,17 @@ def open_project(settings: Settings, catalog: Catalog | None = None) -> Generato
         )
 
 
-def phoenix_client(settings: Settings) -> "Phoenix | None":
+def phoenix_client(settings: Settings) -> "PhoenixClient | None":
     """Return what writes to the Phoenix that is known; None if none is."""
     if settings.phoenix_url is None:
         return None
     # Its client is not needed where there is no Phoenix.
-    from penstock.traces.phoenix_client import Phoenix  # noqa: PLC0415
+    from penstock.traces.phoenix import PhoenixClient  # noqa: PLC0415
 
     key = settings.phoenix_api_key
-    return Phoenix(settings.phoenix_url, api_key=None if key is None else key.get_secret_value())
+    return PhoenixClient(
+        settings.phoenix_url, api_key=None if key is None else key.get_secret_value()
+    )
 
 
 def read_people(settings: Settings) -> People:
@@ -307,7 +309,7 @@ def store_url_errors() -> Generator[None]:
         raise StoreBroken(msg) from error
 
 
-def erasure_targets(settings: Settings) -> "Sequence[Phoenix]":
+def erasure_targets(settings: Settings) -> "Sequence[PhoenixClient]":
     """Return where else runs are forgotten that the store forgets."""
     phoenix = phoenix_client(settings)
     return [] if phoenix is None else [phoenix]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import audit, budgets, decisions, gates, ledger, states, steps
 from penstock.contracts.budget import run_account
-from penstock.contracts.checkpoint import Point
+from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.run import Run
 from penstock.graphs import Graph
@@ -104,7 +104,7 @@ def document_text(told: dict[str, Any]) -> str:
 
 
 def _states(
-    connection: Connection, points: Sequence[Point], graph: Graph
+    connection: Connection, points: Sequence[CheckpointInfo], graph: Graph
 ) -> tuple[dict[tuple[str, str], Any], Masking]:
     """Return the newest states, as many as there is room for, and what hides what is in them."""
     found: dict[tuple[str, str], Any] = {}

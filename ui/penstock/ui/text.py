@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from penstock.contracts.bulk import Why
+from penstock.contracts.bulk import Exclusion
 
 _SHORT = 80
 
-EXCLUSIONS: Mapping[Why, str] = {
-    Why.OVER: "over already",
-    Why.STOPPING: "to be cancelled already",
-    Why.NOT_FAILED: "not failed",
-    Why.FOR_GOOD: "failed for good, so that a redrive cannot help",
-    Why.IN_DOUBT: "with a call in doubt; decide its gate, or redrive the run alone",
-    Why.NOT_YOURS: "not yours to steer",
+EXCLUSIONS: Mapping[Exclusion, str] = {
+    Exclusion.OVER: "over already",
+    Exclusion.STOPPING: "to be cancelled already",
+    Exclusion.NOT_FAILED: "not failed",
+    Exclusion.FOR_GOOD: "failed for good, so that a redrive cannot help",
+    Exclusion.IN_DOUBT: "with a call in doubt; decide its gate, or redrive the run alone",
+    Exclusion.NOT_YOURS: "not yours to steer",
 }
 """What a run is that is left out where many are acted on."""
 

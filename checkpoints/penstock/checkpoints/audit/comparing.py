@@ -21,7 +21,7 @@ from penstock.checkpoints.schema import (
     run_keys,
     runs,
 )
-from penstock.contracts.audit import FORGOTTEN, ChainedEvent, Fault, mac
+from penstock.contracts.audit import FORGOTTEN, ChainedEvent, ChainFault, mac
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.gate import GateStatus, VoteKind
 from penstock.contracts.ids import RunId
@@ -92,7 +92,7 @@ class _Story:
 
 def compare(
     connection: Connection, tenant: str, *, seen: Callable[[int], None] | None = None
-) -> Iterator[Fault]:
+) -> Iterator[ChainFault]:
     """Give what is otherwise in a tenant's rows than its chain says; `seen` is told of runs.
 
     Where retention has taken the beginning of the chain away, nothing tells of what is that old.
@@ -112,7 +112,7 @@ def compare(
 class Compared:
     """What was found about some runs."""
 
-    faults: Sequence[Fault]
+    faults: Sequence[ChainFault]
     count: int
     last: RunId | None
     """The last of them; None where there were no more."""
@@ -122,13 +122,13 @@ def compare_some(connection: Connection, tenant: str, *, after: RunId) -> Compar
     """Compare the next runs of a tenant after one, some fifty, with what its chain says."""
     stories = _page(connection, tenant, after)
     is_cut = bool(connection.execute(_cut_number(tenant)).scalar())
-    faults: list[Fault] = []
+    faults: list[ChainFault] = []
     for story in stories:
         for entry, what in _faults(story):
             if is_cut and entry is None:
                 continue
             number, at = (None, None) if entry is None else (entry.event.number, entry.event.at)
-            faults.append(Fault(tenant=tenant, number=number, at=at, what=what))
+            faults.append(ChainFault(tenant=tenant, number=number, at=at, what=what))
     last = RunId(stories[-1].run["id"]) if stories else None
     return Compared(faults=faults, count=len(stories), last=last)
 

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, select, update
 
 from penstock.checkpoints.audit import shipping
 from penstock.checkpoints.schema import audit_events, audit_marks
-from penstock.contracts.watch import Verification, Watch
+from penstock.contracts.audit import ChainStatus, Verification
 
 
-def watch(connection: Connection, tenant: str) -> Watch | None:
+def watch(connection: Connection, tenant: str) -> ChainStatus | None:
     """Return what is noted about a tenant's chain; None if it has not begun."""
     row = connection.execute(select(audit_marks).where(audit_marks.c.tenant == tenant)).first()
     if row is None:
@@ -28,7 +28,7 @@ def watch(connection: Connection, tenant: str) -> Watch | None:
             whole_at=row.verified_whole_at,
             fault=row.verified_fault,
         )
-    return Watch(
+    return ChainStatus(
         tenant=row.tenant,
         cut_number=row.cut_number,
         shipped_number=row.shipped_number,

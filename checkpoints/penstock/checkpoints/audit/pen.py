@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from penstock.checkpoints.audit import keys
 from penstock.checkpoints.schema import audit_events, audit_heads, audit_marks
 from penstock.checkpoints.statements import prepared
-from penstock.contracts.audit import GENESIS, AuditEvent, ChainedEvent, Head, chained
+from penstock.contracts.audit import GENESIS, AuditEvent, ChainedEvent, Head, chain_event
 from penstock.contracts.errors import AuditBroken
 
 _PENDING = "penstock_audit"
@@ -81,7 +81,7 @@ def seal(connection: Connection) -> None:
         last = _locked(connection, tenant)
         rows: list[ChainedEvent] = []
         for event in by_tenant[tenant]:
-            row = chained(event, after=last, key=known.get(event.run_id or "", b""))
+            row = chain_event(event, after=last, key=known.get(event.run_id or "", b""))
             last = Head(tenant=tenant, number=row.number, hash=row.hash)
             rows.append(row)
         try:

@@ -12,9 +12,8 @@ from sqlalchemy import Column, ColumnElement, Connection, func, select
 
 from penstock.checkpoints.audit.reading import event_of
 from penstock.checkpoints.schema import audit_events, gates, runs
-from penstock.contracts.audit import ChainedEvent, canonical
+from penstock.contracts.audit import ChainedEvent, EventFilter, FoundEvents, canonical
 from penstock.contracts.ids import GateId, RunId
-from penstock.contracts.watch import EventFilter, FoundEvents
 
 WINDOW_ROWS = 200_000
 """So many events a page looks through at most where no index serves it."""

@@ -18,10 +18,10 @@ from penstock.contracts.audit import (
     CUT,
     GENESIS,
     ChainedEvent,
-    Fault,
+    ChainFault,
     Head,
+    expected_hash,
     mac,
-    rehashed,
 )
 
 FAULT_LIMIT = 100
@@ -42,13 +42,13 @@ class Verified:
     """Events up to this one were taken away by retention."""
     signed_number: int = 0
     """Of the last signed head that the chain agrees with."""
-    faults: list[Fault] = field(default_factory=list[Fault])
+    faults: list[ChainFault] = field(default_factory=list[ChainFault])
 
     def add(self, what: str, *, row: ChainedEvent | None = None, number: int | None = None) -> None:
         """Take note of what is wrong, and where."""
         at = None if row is None else row.at
         number = number if row is None else row.number
-        self.faults.append(Fault(tenant=self.tenant, number=number, at=at, what=what))
+        self.faults.append(ChainFault(tenant=self.tenant, number=number, at=at, what=what))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,7 +165,7 @@ def _check_beginning(found: Verified, first: ChainedEvent | None, cuts: Mapping[
         found.number = 0
         found.faults.insert(
             0,
-            Fault(
+            ChainFault(
                 tenant=found.tenant,
                 number=first.number,
                 at=first.at,
@@ -181,7 +181,7 @@ def _wrong(connection: Connection, row: ChainedEvent, last: ChainedEvent | None)
     elif row.previous != (GENESIS if last is None and row.number == 1 else _hash(last, row)):
         before = "the beginning" if last is None else f"row {last.number}"
         yield f"it does not follow {before} as that is now: one of the two was put in or rewritten"
-    if rehashed(row) != row.hash:
+    if expected_hash(row) != row.hash:
         yield "its text or its place was changed after it was written"
     elif (code := row.codes.get("reason")) is not None:
         key = keys.find(connection, row.run_id or "")

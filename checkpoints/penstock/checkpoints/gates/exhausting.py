@@ -16,8 +16,15 @@ from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.gates.reading import get
 from penstock.checkpoints.gates.rows import gates_of, tell
 from penstock.checkpoints.schema import gates
-from penstock.contracts.budget import CALL_UNITS, Shortfall, Standing, Statement, Unit, run_account
-from penstock.contracts.gate import Exhausted, Gate, GateKind, GateStatus
+from penstock.contracts.budget import (
+    CALL_UNITS,
+    AccountStatement,
+    Balance,
+    Shortfall,
+    Unit,
+    run_account,
+)
+from penstock.contracts.gate import BudgetAnswer, Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import Failure, FailureCode, Run
 
@@ -25,15 +32,15 @@ RAISE_LIMIT = 10**15
 """No cap is raised by more at once: what is more was a slip of the hand."""
 
 
-def said_of(gate: Gate) -> Exhausted | None:
+def said_of(gate: Gate) -> BudgetAnswer | None:
     """Return what was said at a gate of kind `budget`; None as long as nobody has."""
-    return None if gate.answer is None else Exhausted(json.loads(gate.answer)["type"])
+    return None if gate.answer is None else BudgetAnswer(json.loads(gate.answer)["type"])
 
 
 def ask_for_more(
     connection: Connection,
     run: Run,
-    account: Statement,
+    account: AccountStatement,
     short: Shortfall,
     *,
     name: str,
@@ -76,7 +83,7 @@ def ask_for_more(
 
 def heed(connection: Connection, gate: Gate, *, at: datetime, by: str) -> None:
     """Do what was said at a gate, in the transaction in which it was."""
-    if gate.cap is not None and said_of(gate) is Exhausted.RAISE:
+    if gate.cap is not None and said_of(gate) is BudgetAnswer.RAISE:
         more = int(json.loads(gate.answer or "{}")["by"])
         account = run_account(gate.run_id)
         budgets.raise_cap(connection, account, gate.cap, by=more, at=at, actor=by)
@@ -96,7 +103,7 @@ def stopped(gate: Gate) -> Failure:
 
 def _is_past(gate: Gate) -> bool:
     """Tell whether a gate says nothing of what comes now; a redrive supersedes what was closed."""
-    return gate.status is GateStatus.SUPERSEDED or said_of(gate) is Exhausted.RAISE
+    return gate.status is GateStatus.SUPERSEDED or said_of(gate) is BudgetAnswer.RAISE
 
 
 def _gate_id(run_id: RunId, unit: Unit, number: int) -> GateId:
@@ -104,7 +111,7 @@ def _gate_id(run_id: RunId, unit: Unit, number: int) -> GateId:
     return GateId(hashlib.blake2b(told.encode(), digest_size=16).hexdigest())
 
 
-def _question(standing: Standing, short: Shortfall, name: str) -> Mapping[str, Any]:
+def _question(standing: Balance, short: Shortfall, name: str) -> Mapping[str, Any]:
     rest = ", finish without it," if short.unit in CALL_UNITS else ""
     return {
         "question": (
@@ -128,14 +135,14 @@ def _answer_schema(short: Shortfall) -> Mapping[str, Any]:
         "minimum": short.lacking,
         "maximum": max(RAISE_LIMIT, short.lacking),
     }
-    choices = [_choice(Exhausted.RAISE, "Raise", cap={"const": short.unit}, by=by)]
+    choices = [_choice(BudgetAnswer.RAISE, "Raise", cap={"const": short.unit}, by=by)]
     if short.unit in CALL_UNITS:
         # Without another step, or more time, there is nothing that a graph could finish with.
-        choices.append(_choice(Exhausted.FINISH, "Finish without it"))
-    return {"oneOf": [*choices, _choice(Exhausted.STOP, "Stop")]}
+        choices.append(_choice(BudgetAnswer.FINISH, "Finish without it"))
+    return {"oneOf": [*choices, _choice(BudgetAnswer.STOP, "Stop")]}
 
 
-def _choice(said: Exhausted, title: str, **more: Mapping[str, Any]) -> Mapping[str, Any]:
+def _choice(said: BudgetAnswer, title: str, **more: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "type": "object",
         "title": title,

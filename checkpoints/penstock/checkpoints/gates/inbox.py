@@ -26,7 +26,7 @@ from penstock.checkpoints.gates.rows import gates_of
 from penstock.checkpoints.schema import delegations, gate_approvals, gate_votes, gates, runs
 from penstock.contracts.gate import GateKind, GateStatus
 from penstock.contracts.ids import GateId
-from penstock.contracts.inbox import GateFilter, Listed, Seat, Shelf, Viewer
+from penstock.contracts.inbox import GateFilter, ListedGate, Seat, Shelf, Viewer
 
 COUNT_LIMIT = 1_000
 """Nobody reads whether there are more."""
@@ -48,7 +48,7 @@ def shelf(
     *,
     limit: int,
     offset: int = 0,
-) -> Sequence[Listed]:
+) -> Sequence[ListedGate]:
     """Return a page of a shelf: what expires first, then what is riskier, comes first.
 
     Of what was decided, the last comes first.
@@ -65,7 +65,7 @@ def count(connection: Connection, viewer: Viewer, which: Shelf, wanted: GateFilt
     return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
 
-def of_ids(connection: Connection, gate_ids: Sequence[GateId]) -> Sequence[Listed]:
+def of_ids(connection: Connection, gate_ids: Sequence[GateId]) -> Sequence[ListedGate]:
     """Return these gates with what is shown of their runs, in this order."""
     statement: Select[Any] = (
         select(*gates.c, runs.c.graph, runs.c.principal)
@@ -76,7 +76,7 @@ def of_ids(connection: Connection, gate_ids: Sequence[GateId]) -> Sequence[Liste
     about = {row["id"]: (row.pop("graph"), row.pop("principal")) for row in rows}
     known = {gate.id: gate for gate in gates_of(connection, rows)}
     return [
-        Listed(gate=known[gate_id], graph=about[gate_id][0], principal=about[gate_id][1])
+        ListedGate(gate=known[gate_id], graph=about[gate_id][0], principal=about[gate_id][1])
         for gate_id in gate_ids
         if gate_id in known
     ]

@@ -9,10 +9,10 @@ from penstock.checkpoints import gates as asking
 from penstock.checkpoints.ledger.reading import gate_of
 from penstock.checkpoints.ledger.rows import effect_of
 from penstock.checkpoints.schema import effect_reports, effects, gates, runs
-from penstock.contracts.effect import Doubt, EffectStatus, ReportKind
+from penstock.contracts.effect import DoubtAnswer, EffectStatus, ReportKind
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, IdempotencyKey
-from penstock.contracts.inbox import Doubted, Resolved
+from penstock.contracts.inbox import ListedDoubt, ResolvedDoubt
 
 COUNT_LIMIT = 1_000
 """Nobody reads whether there are more."""
@@ -24,7 +24,7 @@ _ASKS_SO = text(f"gates.kind = '{GateKind.IN_DOUBT}'")
 
 def doubts(
     connection: Connection, *, tenant: str, limit: int, offset: int = 0
-) -> Sequence[Doubted]:
+) -> Sequence[ListedDoubt]:
     """Return a page of a tenant's calls in doubt, those that began first, with their gates."""
     statement = (
         select(*effects.c, runs.c.graph, runs.c.principal)
@@ -39,7 +39,7 @@ def doubts(
     listed = asking.of_ids(connection, [gate_of(effect) for effect, _ in found])
     by_id = {each.gate.id: each.gate for each in listed}
     return [
-        Doubted(
+        ListedDoubt(
             effect=effect,
             gate=by_id.get(gate_of(effect)),
             graph=row["graph"],
@@ -55,7 +55,7 @@ def doubt_count(connection: Connection, *, tenant: str) -> int:
     return connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
 
 
-def resolved(connection: Connection, *, tenant: str, limit: int) -> Sequence[Resolved]:
+def resolved(connection: Connection, *, tenant: str, limit: int) -> Sequence[ResolvedDoubt]:
     """Return calls that were in doubt, those first of which more became known last."""
     closed = (
         select(gates.c.id)
@@ -75,7 +75,7 @@ def resolved(connection: Connection, *, tenant: str, limit: int) -> Sequence[Res
     tools = _tools(connection, keys)
     people = _who_answered(connection, keys)
     return [
-        Resolved(
+        ResolvedDoubt(
             listed=each,
             tool=tools.get(each.gate.effect_key or IdempotencyKey(""), ""),
             answer=_answer(each.gate),
@@ -85,10 +85,10 @@ def resolved(connection: Connection, *, tenant: str, limit: int) -> Sequence[Res
     ]
 
 
-def _answer(gate: Gate) -> Doubt | None:
+def _answer(gate: Gate) -> DoubtAnswer | None:
     """Return what was said at a gate; it is erased with its run."""
     told = None if gate.answer is None else json.loads(gate.answer)
-    return None if told is None else Doubt(told["answer"])
+    return None if told is None else DoubtAnswer(told["answer"])
 
 
 def _tools(connection: Connection, keys: Sequence[IdempotencyKey]) -> Mapping[IdempotencyKey, str]:

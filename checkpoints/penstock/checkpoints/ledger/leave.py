@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from penstock.checkpoints.ledger.rows import effect_of
 from penstock.checkpoints.ledger.settle import put_in_doubt
 from penstock.checkpoints.schema import effects
-from penstock.contracts.effect import Doubt, EffectStatus
+from penstock.contracts.effect import DoubtAnswer, EffectStatus
 from penstock.contracts.ids import RunId
 from penstock.contracts.tool import EffectClass
 
@@ -18,9 +18,9 @@ _ANSWER_SCHEMA = json.dumps(
     {
         "type": "object",
         "oneOf": [
-            {"properties": {"answer": {"const": Doubt.DID_NOT}}, "required": ["answer"]},
+            {"properties": {"answer": {"const": DoubtAnswer.DID_NOT}}, "required": ["answer"]},
             {
-                "properties": {"answer": {"const": Doubt.HAPPENED}, "result": {}},
+                "properties": {"answer": {"const": DoubtAnswer.HAPPENED}, "result": {}},
                 "required": ["answer", "result"],
             },
         ],

@@ -11,7 +11,7 @@ from penstock.checkpoints.ledger.reading import gate_of, get, now_in
 from penstock.checkpoints.ledger.rows import keep_result, report
 from penstock.checkpoints.ledger.settle import move
 from penstock.checkpoints.schema import effects
-from penstock.contracts.effect import Doubt, Effect, EffectStatus, ReportKind
+from penstock.contracts.effect import DoubtAnswer, Effect, EffectStatus, ReportKind
 from penstock.contracts.errors import GateClosed, GateNotReady, UnknownEffect
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.ids import RunId
@@ -42,7 +42,13 @@ def look_now(connection: Connection, gate: Gate, *, at: datetime, by: str) -> No
 
 
 def resolve(
-    connection: Connection, gate: Gate, answer: Doubt, result: str | None, *, at: datetime, by: str
+    connection: Connection,
+    gate: Gate,
+    answer: DoubtAnswer,
+    result: str | None,
+    *,
+    at: datetime,
+    by: str,
 ) -> None:
     """Let an effect in doubt be what a person said it is.
 
@@ -57,18 +63,18 @@ def resolve(
     _refuse_early(connection, gate, effect)
     report(connection, effect, ReportKind.DECIDED, detail=answer, at=at, actor=by)
     match answer:
-        case Doubt.HAPPENED:
+        case DoubtAnswer.HAPPENED:
             inline, digest = keep_result(connection, result or "null")
             values: dict[str, Any] = {"result": inline, "result_digest": digest}
             move(connection, effect, EffectStatus.SUCCEEDED, values, at=at, actor=by)
-        case Doubt.DID_NOT | Doubt.RETRY:
+        case DoubtAnswer.DID_NOT | DoubtAnswer.RETRY:
             values = {
                 "error_code": "did_not_happen",
                 "error_message": f"`{by}` says that it did not happen",
-                "error_retryable": int(answer is Doubt.RETRY),
+                "error_retryable": int(answer is DoubtAnswer.RETRY),
             }
             move(connection, effect, EffectStatus.FAILED, values, at=at, actor=by)
-        case Doubt.COMPENSATE:
+        case DoubtAnswer.COMPENSATE:
             connection.execute(
                 update(effects).where(effects.c.key == effect.key).values(wants_undoing=1)
             )

@@ -13,9 +13,9 @@ from penstock.checkpoints.ledger import sql
 from penstock.checkpoints.ledger.reading import gate_id_of, gate_of, get
 from penstock.checkpoints.ledger.rows import effect_of, keep_result, report
 from penstock.checkpoints.schema import effect_reports, effects
-from penstock.contracts.effect import Doubt, Effect, EffectStatus, NewEffect, ReportKind
+from penstock.contracts.call import Failed
+from penstock.contracts.effect import DoubtAnswer, Effect, EffectStatus, NewEffect, ReportKind
 from penstock.contracts.ids import IdempotencyKey
-from penstock.contracts.outcome import Failed
 
 
 def succeed(
@@ -229,7 +229,7 @@ def _write(
 def _answer_itself(connection: Connection, effect: Effect, *, at: datetime, actor: str) -> None:
     """Close the gate of an effect of which more was learnt, and let its run go on."""
     happened = effect.status is EffectStatus.SUCCEEDED
-    answer = json.dumps({"answer": Doubt.HAPPENED if happened else Doubt.DID_NOT})
+    answer = json.dumps({"answer": DoubtAnswer.HAPPENED if happened else DoubtAnswer.DID_NOT})
     if gates.close(connection, gate_of(effect), answer=answer, by=actor, at=at):
         runs.wake(connection, effect.run_id, at=at, actor=actor)
 

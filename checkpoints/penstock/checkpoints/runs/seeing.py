@@ -6,7 +6,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from penstock.checkpoints.runs.fitting import fits
 from penstock.checkpoints.schema import runs
-from penstock.contracts.bulk import Seen
+from penstock.contracts.bulk import SeenRun
 from penstock.contracts.ids import RunId
 from penstock.contracts.inbox import RunFilter
 from penstock.contracts.run import RunStatus
@@ -19,7 +19,7 @@ def look_over(
     ids: Collection[RunId] | None = None,
     before: RunId | None = None,
     limit: int,
-) -> Sequence[Seen]:
+) -> Sequence[SeenRun]:
     """Return what is seen of runs that fit, newest first: of these, if `ids` names some."""
     statement = select(*_COLUMNS).where(*fits(wanted)).order_by(runs.c.id.desc()).limit(limit)
     if ids is not None:
@@ -35,8 +35,8 @@ _COLUMNS = (
 )
 
 
-def _seen(row: RowMapping) -> Seen:
+def _seen(row: RowMapping) -> SeenRun:
     values = dict(row)
     is_redrivable = bool(values.pop("failure_redrivable"))
     status = RunStatus(values.pop("status"))
-    return Seen(status=status, is_redrivable=is_redrivable, **values)
+    return SeenRun(status=status, is_redrivable=is_redrivable, **values)

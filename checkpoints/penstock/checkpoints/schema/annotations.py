@@ -5,7 +5,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Tabl
 from penstock.checkpoints.schema.columns import UtcDateTime, metadata, one_of
 from penstock.checkpoints.schema.gates import gates
 from penstock.checkpoints.schema.runs import runs
-from penstock.contracts.annotation import AnnotationKind
+from penstock.contracts.trace import AnnotationKind
 
 annotations = Table(
     "annotations",

@@ -11,7 +11,7 @@ from penstock.contracts.ids import RunId, WorkerId
 from penstock.contracts.run import Run
 from penstock.nodes.calls.halt import Halt
 from penstock.nodes.isolation import Pool
-from penstock.nodes.secrecy.secrets import Source, environment
+from penstock.nodes.secrets import Source, environment
 from penstock.policies import People
 from penstock.traces import SegmentTrace
 

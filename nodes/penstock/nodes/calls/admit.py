@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from penstock.contracts.call import Refused, Stage
 from penstock.contracts.effect import NewEffect
 from penstock.contracts.ids import IdempotencyKey, ThreadId
-from penstock.contracts.outcome import Refused, Stage
+from penstock.contracts.redaction.fields import hide_fields
 from penstock.contracts.tool import IsolationTier
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.call import ToolCall
 from penstock.nodes.isolation import available
-from penstock.nodes.secrecy.masking import hide_fields
-from penstock.nodes.secrecy.secrets import resolve
+from penstock.nodes.secrets import resolve
 from penstock.nodes.tools.tool import Tool
 
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
+from penstock.contracts.call import Refused
 from penstock.contracts.gate import Gate
-from penstock.contracts.outcome import Refused
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.admit import admit
 from penstock.nodes.calls.call import ToolCall

@@ -3,12 +3,12 @@
 import hashlib
 
 from penstock.contracts.ids import GateId, IdempotencyKey
-from penstock.contracts.policy import Decided
+from penstock.contracts.policy import RecordedDecision
 from penstock.contracts.run import Run
 from penstock.nodes.tools.arguments import canonical_json
 
 
-def binding_of(run: Run, digest: str, decided: Decided) -> str:
+def binding_of(run: Run, digest: str, decided: RecordedDecision) -> str:
     """Return what stands for a call as it is decided about, in 64 hex digits.
 
     Another run, another place in it, other arguments, another version of the tool, of the policy or

@@ -4,12 +4,11 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from penstock.contracts.attempt import Attempt
+from penstock.contracts.call import Attempt, Failed, InDoubt, Outcome, Refused
 from penstock.contracts.effect import Effect, NewEffect
 from penstock.contracts.gate import Edit, Gate
 from penstock.contracts.ids import GateId
-from penstock.contracts.outcome import Failed, InDoubt, Outcome, Refused
-from penstock.contracts.policy import Decided, GateRule
+from penstock.contracts.policy import GateRule, RecordedDecision
 from penstock.nodes.tools.arguments import Checked
 from penstock.nodes.tools.tool import Tool
 from penstock.traces import OpenSpan
@@ -53,9 +52,9 @@ class ToolCall:
     """Whether it undoes another call, because a person decided so."""
     rules: tuple[GateRule, ...] = ()
     """What it needs gates for, whatever its policy says."""
-    ahead: Decided | Refused | None = None
+    ahead: RecordedDecision | Refused | None = None
     """What its policy says of it, where that was asked with what the ledger has of it."""
-    decided: Decided | None = None
+    decided: RecordedDecision | None = None
     """What its policy says of it."""
     consent: Consent | None = None
     """What people have said of it; it is used up when the call begins."""

@@ -9,19 +9,19 @@ from typing import Any
 from sqlalchemy import Connection
 
 from penstock.checkpoints import grounds
+from penstock.contracts.call import Refused, Stage
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import InvalidPolicy, UnknownPolicy
 from penstock.contracts.ids import IdempotencyKey, ThreadId
-from penstock.contracts.outcome import Refused, Stage
-from penstock.contracts.policy import Decided, Decision, Request, Taint, Verdict
+from penstock.contracts.policy import Decision, RecordedDecision, Request, Taint, Verdict
+from penstock.contracts.redaction.fields import without_fields
 from penstock.contracts.run import Run
 from penstock.nodes.calls.call import ToolCall
 from penstock.nodes.calls.given import Given, are_all
 from penstock.nodes.calls.rulebook import Rulebook
-from penstock.nodes.secrecy.masking import without_fields
 from penstock.nodes.tools.arguments import Checked
 from penstock.nodes.tools.tool import Tool
-from penstock.policies import People, Reason
+from penstock.policies import DenialReason, People
 from penstock.policies.facts import FactError
 
 
@@ -50,7 +50,7 @@ class Deciding:
         """Take note of what the run has read, before the ledger has it."""
         self._taints.update(taints)
 
-    def decide_call(self, connection: Connection, call: ToolCall) -> Decided | Refused:
+    def decide_call(self, connection: Connection, call: ToolCall) -> RecordedDecision | Refused:
         """Say what the policy says of a call on its way; as `decide`."""
         return self.decide(
             connection,
@@ -68,7 +68,7 @@ class Deciding:
         *,
         key: IdempotencyKey,
         lineage: ThreadId,
-    ) -> Decided | Refused:
+    ) -> RecordedDecision | Refused:
         """Say what the policy says of a call; refused is what no policy can be asked about."""
         now = self._clock.now()
         found = self._grounds(connection, tool, checked, lineage, now)
@@ -84,12 +84,12 @@ class Deciding:
             )
         except FactError as error:
             decision = Decision(
-                verdict=Verdict.DENY, reasons=(Reason.FACT,), message=f"It is denied. {error}"
+                verdict=Verdict.DENY, reasons=(DenialReason.FACT,), message=f"It is denied. {error}"
             )
         else:
             request = replace(request, facts=facts)
             decision = policy.decide(request)
-        return Decided(
+        return RecordedDecision(
             tenant=self._run.tenant,
             run_id=self._run.id,
             graph=self._run.graph,

@@ -3,8 +3,8 @@
 import hashlib
 from typing import assert_never
 
+from penstock.contracts.call import MessageCall, NodeCall, Origin
 from penstock.contracts.ids import IdempotencyKey, ThreadId
-from penstock.contracts.outcome import MessageCall, NodeCall, Origin
 from penstock.contracts.tool import ToolContract
 from penstock.nodes.tools.arguments import canonical_json
 

@@ -2,8 +2,8 @@
 
 from typing import assert_never
 
+from penstock.contracts.call import Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.contracts.effect import Effect, EffectStatus
-from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.nodes.calls.call import ToolCall
 
 

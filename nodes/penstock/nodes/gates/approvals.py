@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import decisions, gates
 from penstock.contracts.gate import Edit, Gate, NewApproval, Terms
-from penstock.contracts.policy import Decided, GateRule, OnExpiry
+from penstock.contracts.policy import GateRule, OnExpiry, RecordedDecision
+from penstock.contracts.redaction.fields import hide_fields
 from penstock.contracts.run import Run
 from penstock.contracts.tool import ToolContract
 from penstock.nodes.calls.binding import gate_id_of
-from penstock.nodes.secrecy.masking import hide_fields
 from penstock.nodes.tools.arguments import Checked
 
 
@@ -26,7 +26,7 @@ class Asking:
     contract: ToolContract
     checked: Checked
     binding: str
-    decided: Decided
+    decided: RecordedDecision
     rules: Sequence[GateRule]
     """All that it needs gates for."""
     edit: Edit | None

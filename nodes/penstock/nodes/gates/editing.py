@@ -8,15 +8,15 @@ from typing import Any, cast
 from sqlalchemy import Connection
 
 from penstock.checkpoints import ledger
+from penstock.contracts.call import Refused
 from penstock.contracts.errors import EditRefused
 from penstock.contracts.gate import Edit, Gate
-from penstock.contracts.outcome import Refused
-from penstock.contracts.policy import Decided, Verdict
+from penstock.contracts.policy import RecordedDecision, Verdict
+from penstock.contracts.redaction.fields import HIDDEN
 from penstock.contracts.run import Run
 from penstock.nodes.calls.binding import binding_of
 from penstock.nodes.calls.deciding import Deciding
 from penstock.nodes.gates.approvals import Asking, open_gate
-from penstock.nodes.secrecy.masking import HIDDEN
 from penstock.nodes.tools.arguments import Checked, canonical_json
 from penstock.nodes.tools.tool import Tool
 
@@ -29,7 +29,7 @@ def check_edit(
     run: Run,
     tool: Tool[Any],
     deciding: Deciding,
-) -> tuple[str, Checked, Decided]:
+) -> tuple[str, Checked, RecordedDecision]:
     """Say what an edit would come to, and change nothing.
 
     Returns the arguments that the gate shows, as they would be written, the new ones, and what the
@@ -109,7 +109,7 @@ def _decided(
     run: Run,
     tool: Tool[Any],
     deciding: Deciding,
-) -> Decided:
+) -> RecordedDecision:
     if gate.effect_key is None:
         raise EditRefused(f"gate `{gate.id}` asks about no call")
     lineage = ledger.lineage_of(connection, run.thread_id)

@@ -7,9 +7,15 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import budgets, gates
 from penstock.checkpoints.fence import require_lease
-from penstock.contracts.budget import Amounts, OnExhaustion, Shortfall, Statement, run_account
+from penstock.contracts.budget import (
+    AccountStatement,
+    Amounts,
+    OnExhaustion,
+    Shortfall,
+    run_account,
+)
 from penstock.contracts.errors import OverBudget
-from penstock.contracts.gate import Exhausted, Gate, GateStatus
+from penstock.contracts.gate import BudgetAnswer, Gate, GateStatus
 from penstock.contracts.signals import GateExpired
 from penstock.nodes.calls.acting import Acting
 
@@ -72,11 +78,11 @@ def judge(
     )
     if gate.status is GateStatus.EXPIRED:
         raise GateExpired(f"nobody decided in time at gate `{gate.id}`; redrive to ask again")
-    said = {None: Next.WAIT, Exhausted.FINISH: Next.REFUSE, Exhausted.STOP: Next.STOP}
+    said = {None: Next.WAIT, BudgetAnswer.FINISH: Next.REFUSE, BudgetAnswer.STOP: Next.STOP}
     return Verdict(next=said[gates.said_of(gate)], gate=gate)
 
 
-def _short(account: Statement, found: Shortfall, worst: Amounts | None) -> Shortfall | None:
+def _short(account: AccountStatement, found: Shortfall, worst: Amounts | None) -> Shortfall | None:
     """Return what an account lacks now, in which things may have changed since it was found."""
     if worst is not None:
         return budgets.shortfall(account, worst)

@@ -8,14 +8,19 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
-from penstock.contracts.errors import InvalidResult, PenstockError
-from penstock.contracts.outcome import Refused
-from penstock.contracts.tool_errors import Permanent, RefusedByService, Retryable, ToolError
+from penstock.contracts.call import Refused
+from penstock.contracts.errors import (
+    InvalidResult,
+    PenstockError,
+    Permanent,
+    RefusedByService,
+    Retryable,
+    ToolError,
+)
 from penstock.nodes.isolation import environment
 from penstock.nodes.isolation.job import Job
 from penstock.nodes.isolation.wire import Problem, Returned
-from penstock.nodes.secrecy.redact import Redaction
-from penstock.nodes.secrecy.secrets import SecretValues
+from penstock.nodes.secrets import SecretRedactor, SecretValues
 from penstock.nodes.tools.supplies import Supplies, Supply
 from penstock.nodes.tools.tool import Tool
 
@@ -38,7 +43,7 @@ def carry_out(
         calling: Called right before the function; until then nothing has happened.
         result_bytes: How long a result may be.
     """
-    redaction = Redaction(job.secrets.values())
+    redaction = SecretRedactor(job.secrets.values())
     try:
         tool, keywords = _prepare(job)
         part = _part_of(job.traceparent)
@@ -98,9 +103,9 @@ def _part_of(traceparent: str | None) -> AbstractContextManager[None]:
     if traceparent is None:
         return nullcontext()
     # Only where something is traced: each process would wait for the import.
-    from penstock.traces.handing_on import part_of  # noqa: PLC0415
+    from penstock.traces.propagation import continue_trace  # noqa: PLC0415
 
-    return part_of(traceparent)
+    return continue_trace(traceparent)
 
 
 def _call(tool: Tool[Any], keywords: dict[str, object]) -> object:
@@ -115,7 +120,7 @@ def _call(tool: Tool[Any], keywords: dict[str, object]) -> object:
         loop.close()
 
 
-def _dump(tool: Tool[Any], result: object, redaction: Redaction, *, limit: int) -> str:
+def _dump(tool: Tool[Any], result: object, redaction: SecretRedactor, *, limit: int) -> str:
     text = tool.results.dump(result)
     clean = redaction.json(text)
     if clean != text:
@@ -151,7 +156,7 @@ def _kind(error: BaseException) -> Any:
             return "raised"
 
 
-def _problem(what: Any, error: BaseException, redaction: Redaction) -> Problem:
+def _problem(what: Any, error: BaseException, redaction: SecretRedactor) -> Problem:
     told = "".join(traceback.format_exception(error, limit=-_TRACEBACK_FRAMES))
     return Problem(
         what=what,
@@ -170,6 +175,6 @@ def _message(error: BaseException) -> str:
         return "(its text cannot be had)"
 
 
-def _clean(text: str, redaction: Redaction) -> str:
+def _clean(text: str, redaction: SecretRedactor) -> str:
     """Redact first, so that no half of a secret is left where a text is cut."""
     return redaction.text(text).encode(errors="replace").decode()

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from penstock.contracts.attempt import Attempt
+from penstock.contracts.call import Attempt
 from penstock.contracts.ids import IdempotencyKey, RunId
-from penstock.nodes.secrecy.secrets import SecretValues, no_secrets
+from penstock.nodes.secrets import SecretValues, no_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from penstock.nodes.isolation import wire
 from penstock.nodes.isolation.ends import Died, NotStarted, TimedOut
 from penstock.nodes.isolation.limits import Limits
 from penstock.nodes.isolation.nursery import Child, Ending
-from penstock.nodes.secrecy.redact import Redaction, Tail
+from penstock.nodes.secrets import RedactedTail, SecretRedactor
 
 _READ_BYTES = 1 << 16
 _LAST_READS = 64
@@ -23,11 +23,11 @@ _ENVELOPE_BYTES = 1 << 18
 class Line:
     """Asks one process, on the event loop where it is entered, and keeps what it prints."""
 
-    def __init__(self, child: Child, redaction: Redaction, limits: Limits) -> None:
+    def __init__(self, child: Child, redaction: SecretRedactor, limits: Limits) -> None:
         """Take a process; it is closed at the exit."""
         self._child = child
         self._loop = asyncio.get_running_loop()
-        self._tail = Tail(redaction, size_bytes=limits.output_bytes)
+        self._tail = RedactedTail(redaction, size_bytes=limits.output_bytes)
         # JSON within JSON: each quotation mark and each backslash takes one more byte.
         self._limit_bytes = 2 * limits.message_bytes + _ENVELOPE_BYTES
         self.is_started = False

@@ -27,7 +27,7 @@ from penstock.nodes.isolation import environment
 from penstock.nodes.isolation.ends import NotStarted
 from penstock.nodes.isolation.limits import Limits
 from penstock.nodes.isolation.zygote import PACKET_BYTES
-from penstock.nodes.secrecy.redact import Redaction, Tail
+from penstock.nodes.secrets import RedactedTail, SecretRedactor
 
 _BOOT = (
     "import json,socket,sys;"
@@ -240,7 +240,7 @@ class Nursery:
     def _listen(
         self, control: socket.socket, errors: int, process: "subprocess.Popen[bytes]"
     ) -> str | None:
-        tail = Tail(Redaction(()), size_bytes=_ERRORS_BYTES)
+        tail = RedactedTail(SecretRedactor(()), size_bytes=_ERRORS_BYTES)
         poll = select.poll()
         poll.register(control, select.POLLIN)
         poll.register(errors, select.POLLIN)
@@ -324,7 +324,7 @@ def _running() -> "Future[Any]":
     return future
 
 
-def _drain(descriptor: int, tail: Tail) -> bool:
+def _drain(descriptor: int, tail: RedactedTail) -> bool:
     """Read what is there; returns whether more may come."""
     try:
         while data := os.read(descriptor, 1 << 16):

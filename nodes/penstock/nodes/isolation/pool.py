@@ -9,15 +9,20 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar, assert_never, cast
 
-from penstock.contracts.errors import InvalidResult
-from penstock.contracts.tool_errors import Permanent, RefusedByService, Retryable, ToolError
+from penstock.contracts.errors import (
+    InvalidResult,
+    Permanent,
+    RefusedByService,
+    Retryable,
+    ToolError,
+)
 from penstock.nodes.isolation import wire
 from penstock.nodes.isolation.ends import NotStarted, PoolClosed, Raised, Unfit
 from penstock.nodes.isolation.job import Job, write_job
 from penstock.nodes.isolation.limits import Limits
 from penstock.nodes.isolation.line import Line, end_of
 from penstock.nodes.isolation.nursery import Child, Ending, Nursery
-from penstock.nodes.secrecy.redact import Redaction
+from penstock.nodes.secrets import SecretRedactor
 
 E = TypeVar("E", bound=ToolError)
 
@@ -106,7 +111,7 @@ class Pool:
                 nursery, _ = await self._ready()
         except TimeoutError as error:
             raise NotStarted("The deadline came before the pool was ready.") from error
-        redaction = Redaction(job.secrets.values())
+        redaction = SecretRedactor(job.secrets.values())
         child = self._take(nursery, deadline_s)
         with Line(child, redaction, self._limits) as line:
             said = await self._converse(nursery, child, line, body, deadline_s)
@@ -228,7 +233,7 @@ async def _despite_cancellation(waiting: "asyncio.Future[Any]", *, limit_s: floa
         raise cancelled
 
 
-def _error(said: wire.Problem, redaction: Redaction, output: str) -> Exception:
+def _error(said: wire.Problem, redaction: SecretRedactor, output: str) -> Exception:
     """Make the error anew that was raised in the other process."""
     # What a tool's process says of itself is not relied on: it is redacted again.
     name, message = redaction.text(said.type_name), redaction.text(said.message)

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import budgets
 from penstock.checkpoints.fence import require_lease
-from penstock.contracts.budget import Amounts, HoldKind, Statement, Unit
+from penstock.contracts.budget import AccountStatement, Amounts, HoldKind, Unit
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.signals import BudgetExhausted, GateAwaited, GateExpired, LeaseLost
 from penstock.nodes.calls.acting import Acting
@@ -248,7 +248,7 @@ def _hold_id(run_id: UUID) -> str:
     return f"model:{run_id}"
 
 
-def _tokens_left(account: Statement | None) -> int | None:
+def _tokens_left(account: AccountStatement | None) -> int | None:
     """Return how many tokens an account has left; None where it has no cap on them."""
     standings = () if account is None else account.standings
     return next((each.left for each in standings if each.unit is Unit.TOKENS), None)

@@ -16,7 +16,7 @@ from penstock.nodes.models.callbacks import Handler, Heard
 from penstock.nodes.models.prices import Used
 from penstock.nodes.tools.origin import task_here
 from penstock.traces import OpenSpan, SegmentTrace, SpanName, names
-from penstock.traces.content import Value, shown_input, shown_output, text_of
+from penstock.traces.segment import Value, input_attributes, output_attributes, span_text
 
 MESSAGES = 50
 """So many messages of a conversation are on a span: the first, and the last ones."""
@@ -73,7 +73,7 @@ class ModelSpans:
         """Begin the span of a call with the messages, or the texts, that it is given."""
         if not self._trace.is_on:
             return
-        about: dict[str, Value] = {names.PARAMETERS: text_of(self._trace.plain(dict(params)))}
+        about: dict[str, Value] = {names.PARAMETERS: span_text(self._trace.plain(dict(params)))}
         model, provider = metadata.get("ls_model_name"), metadata.get("ls_provider")
         if isinstance(model, str) and model:
             about |= {names.MODEL: model, names.MODEL_NAME: model}
@@ -84,7 +84,7 @@ class ModelSpans:
         if given:
             last = given[-1]
             shown = last if isinstance(last, str) else self._trace.plain(last.content)
-            about |= shown_input(shown)
+            about |= input_attributes(shown)
         if (timeout_s := _timeout_s(params)) is not None:
             about[names.TIMEOUT_MS] = round(timeout_s * 1000)
         self._spans.begin(call, SpanName.MODEL, about)
@@ -98,7 +98,7 @@ class ModelSpans:
         answers = [answer for each in response.generations for answer in each]
         written = [getattr(each, "message", None) or each.text for each in answers]
         about = self._messages(names.OUTPUT_MESSAGES, written, "assistant")
-        about |= shown_output("\n".join(each.text for each in answers))
+        about |= output_attributes("\n".join(each.text for each in answers))
         if used is not None:
             about |= {
                 names.TOKENS_PROMPT: used.input,
@@ -114,7 +114,7 @@ class ModelSpans:
     def waits(self, call: UUID, gate_id: GateId) -> None:
         """End the span of a call that is made when a gate has been decided."""
         about: dict[str, Value] = {names.HUMAN_GATE: gate_id}
-        self._spans.end(call, {**about, **shown_output("interrupted: it waits at a gate")})
+        self._spans.end(call, {**about, **output_attributes("interrupted: it waits at a gate")})
 
     def failed(self, call: UUID, error: str) -> None:
         """End the span of a call that failed, or that was not made."""
@@ -161,7 +161,7 @@ class Retrievals(Handler):
         **kwargs: Any,  # noqa: ARG002  (LangChain's signature)
     ) -> None:
         """Begin the span of a query."""
-        self._spans.begin(run_id, SpanName.RETRIEVAL, shown_input(query))
+        self._spans.begin(run_id, SpanName.RETRIEVAL, input_attributes(query))
 
     def on_retriever_end(
         self,
@@ -174,11 +174,11 @@ class Retrievals(Handler):
         about: dict[str, Value] = {}
         for number, each in enumerate(documents[:MESSAGES]):
             prefix = f"{names.DOCUMENTS}.{number}.document"
-            about[f"{prefix}.content"] = text_of(each.page_content)
-            about[f"{prefix}.metadata"] = text_of(self._spans.trace.plain(each.metadata))
+            about[f"{prefix}.content"] = span_text(each.page_content)
+            about[f"{prefix}.metadata"] = span_text(self._spans.trace.plain(each.metadata))
             if each.id is not None:
                 about[f"{prefix}.id"] = each.id
-        self._spans.end(run_id, {**about, **shown_output(f"{len(documents)} documents")})
+        self._spans.end(run_id, {**about, **output_attributes(f"{len(documents)} documents")})
 
     def on_retriever_error(
         self,
@@ -205,10 +205,10 @@ def _message(
     prefix: str, message: BaseMessage | str, plain: Mapping[str, Any] | str, role: str
 ) -> dict[str, Value]:
     if isinstance(message, str) or isinstance(plain, str):
-        return {f"{prefix}.role": role, f"{prefix}.content": text_of(plain)}
+        return {f"{prefix}.role": role, f"{prefix}.content": span_text(plain)}
     about: dict[str, Value] = {
         f"{prefix}.role": _role(message),
-        f"{prefix}.content": text_of(plain["content"]),
+        f"{prefix}.content": span_text(plain["content"]),
     }
     call_id = getattr(message, "tool_call_id", None)
     if isinstance(call_id, str):
@@ -218,7 +218,7 @@ def _message(
     for number, call in enumerate(plain["tool_calls"]):
         of = f"{prefix}.tool_calls.{number}.tool_call"
         about[f"{of}.function.name"] = str(call["name"])
-        about[f"{of}.function.arguments"] = text_of(call["args"])
+        about[f"{of}.function.arguments"] = span_text(call["args"])
         if call.get("id"):
             about[f"{of}.id"] = str(call["id"])
     return about

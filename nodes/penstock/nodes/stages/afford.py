@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from penstock.contracts.budget import AccountKind
+from penstock.contracts.call import Outcome, Refused, Stage
 from penstock.contracts.errors import OverBudget
-from penstock.contracts.outcome import Outcome, Refused, Stage
 from penstock.contracts.signals import BudgetExhausted
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.call import Next, ToolCall

@@ -5,7 +5,7 @@ import random
 import time
 from dataclasses import replace
 
-from penstock.contracts.outcome import Outcome, Refused, Stage
+from penstock.contracts.call import Outcome, Refused, Stage
 from penstock.nodes.calls.call import Next, ToolCall
 from penstock.nodes.calls.claim import StaleDecision
 from penstock.nodes.calls.known import busy

@@ -7,9 +7,9 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import gates, policies
 from penstock.checkpoints.fence import require_lease
+from penstock.contracts.call import Outcome, Refused, Stage
 from penstock.contracts.gate import Gate, GateStatus, VoteKind
-from penstock.contracts.outcome import Outcome, Refused, Stage
-from penstock.contracts.policy import Decided, GateRule, OnExpiry
+from penstock.contracts.policy import GateRule, OnExpiry, RecordedDecision
 from penstock.contracts.signals import GateExpired
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.binding import binding_of
@@ -76,7 +76,7 @@ class Approve:
             return True
         return covers(gate, terms_of(rules, self.acting.run.principal))
 
-    def _refused_before(self, call: ToolCall, decided: Decided) -> Refused | None:
+    def _refused_before(self, call: ToolCall, decided: RecordedDecision) -> Refused | None:
         """Return what people, or their silence, have said to exactly this call, where it was no.
 
         It stands whatever the policy says now: the node runs again from its first line, and what
@@ -103,7 +103,7 @@ class Approve:
 
         return await self.acting.store.write(change)
 
-    async def _withdraw(self, call: ToolCall, decided: Decided) -> None:
+    async def _withdraw(self, call: ToolCall, decided: RecordedDecision) -> None:
         """Close what still asks about a call that nobody needs to be asked about any more."""
         asked = [gate.id for gate in call.asked if gate.status is GateStatus.OPEN]
         at, worker = self.acting.clock.now(), self.acting.worker
@@ -115,7 +115,9 @@ class Approve:
         if asked:
             await self.acting.store.write(change)
 
-    def _require_unchanged(self, connection: Connection, call: ToolCall, decided: Decided) -> None:
+    def _require_unchanged(
+        self, connection: Connection, call: ToolCall, decided: RecordedDecision
+    ) -> None:
         """Let pass what rests on how things still are.
 
         Raises:

@@ -12,9 +12,8 @@ from langgraph.errors import GraphBubbleUp
 from sqlalchemy import Connection
 
 from penstock.checkpoints import decisions, ledger
-from penstock.contracts.attempt import Attempt
+from penstock.contracts.call import Attempt, Done, Failed, InDoubt, Outcome
 from penstock.contracts.effect import Effect, EffectStatus
-from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import REPEATABLE, EffectClass, RetryAfter, RetryPlan
 from penstock.nodes.calls.acting import Acting

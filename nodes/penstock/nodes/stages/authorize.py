@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from penstock.checkpoints import decisions, gates, ledger
-from penstock.contracts.outcome import InDoubt, Outcome, Refused, Stage
-from penstock.contracts.policy import Decided, Verdict
+from penstock.contracts.call import InDoubt, Outcome, Refused, Stage
+from penstock.contracts.policy import RecordedDecision, Verdict
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.call import Next, ToolCall
 from penstock.nodes.calls.deciding import Deciding
@@ -42,7 +42,7 @@ class Authorize:
             return await self._doubt(call, outcome)
         return outcome
 
-    def _record(self, call: ToolCall, decided: Decided) -> None:
+    def _record(self, call: ToolCall, decided: RecordedDecision) -> None:
         """Write a denial down, and take back what was asked; nobody waits for that."""
         at, worker = self.acting.clock.now(), self.acting.worker
         asked = [gate.id for gate in call.asked]

@@ -5,17 +5,23 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from penstock.checkpoints import ledger
-from penstock.contracts.attempt import Attempt
+from penstock.contracts.call import (
+    Attempt,
+    DidNot,
+    Done,
+    Failed,
+    Finding,
+    Happened,
+    Outcome,
+    Unknown,
+)
 from penstock.contracts.effect import Effect
 from penstock.contracts.errors import InvalidResult
-from penstock.contracts.outcome import Done, Failed, Outcome
-from penstock.contracts.probe import DidNot, Finding, Happened, Unknown
 from penstock.nodes.calls import functions
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.call import Next, ToolCall
 from penstock.nodes.calls.known import in_doubt, outcome_of, undone
-from penstock.nodes.secrecy.redact import Redaction
-from penstock.nodes.secrecy.secrets import SecretValues, no_secrets, resolve
+from penstock.nodes.secrets import SecretRedactor, SecretValues, no_secrets, resolve
 from penstock.nodes.tools.supplies import Supplies
 
 LOOK_AGAIN_S = 60.0
@@ -129,7 +135,7 @@ class ClearUp:
             return Unknown(f"the probe says that it happened, with no such result: {error}")
         except Exception as error:
             told_so = f"{type(error).__name__}: {error}"
-            return Unknown(Redaction(secrets.values()).text(told_so))
+            return Unknown(SecretRedactor(secrets.values()).text(told_so))
         if isinstance(told, Happened | DidNot | Unknown):
             return told
         return Unknown(f"the probe returned a `{type(cast(Any, told)).__name__}`")

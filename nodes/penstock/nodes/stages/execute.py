@@ -9,11 +9,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp, is_invalid_resume
 from sqlalchemy.exc import OperationalError
 
-from penstock.contracts.attempt import Attempt
-from penstock.contracts.errors import InvalidResult
-from penstock.contracts.outcome import Failed, InDoubt
+from penstock.contracts.call import Attempt, Failed, InDoubt
+from penstock.contracts.errors import InvalidResult, Retryable, ToolError
 from penstock.contracts.tool import EffectClass, IsolationTier, RetryAfter
-from penstock.contracts.tool_errors import Retryable, ToolError
 from penstock.nodes.calls import functions
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.call import Asks, Attempted, Ending, Produced, ToolCall
@@ -22,8 +20,7 @@ from penstock.nodes.gates.asking import Asking
 from penstock.nodes.gates.forms import answer_schema, question_json
 from penstock.nodes.gates.questions import Questions
 from penstock.nodes.isolation import IsolationError, Job, NotStarted, TimedOut
-from penstock.nodes.secrecy.redact import Redaction
-from penstock.nodes.secrecy.secrets import SecretValues, no_secrets, resolve
+from penstock.nodes.secrets import SecretRedactor, SecretValues, no_secrets, resolve
 from penstock.nodes.tools.supplies import Supplies, Supply
 
 BURY_S = 10.0
@@ -36,7 +33,7 @@ class Underway:
 
     attempted: Attempted
     secrets: SecretValues = field(repr=False)
-    redaction: Redaction = field(repr=False)
+    redaction: SecretRedactor = field(repr=False)
 
 
 Late = Callable[[Underway, "asyncio.Future[object]", "Execute"], None]
@@ -67,7 +64,7 @@ class Execute:
         # That none is missing was found out when the call came in.
         secrets = found if isinstance(found, SecretValues) else no_secrets()
         underway = Underway(
-            attempted=attempted, secrets=secrets, redaction=Redaction(secrets.values())
+            attempted=attempted, secrets=secrets, redaction=SecretRedactor(secrets.values())
         )
         try:
             with asking.here():

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from penstock.checkpoints import ledger
-from penstock.contracts.outcome import Outcome
+from penstock.contracts.call import Outcome
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.call import Next, ToolCall
 from penstock.nodes.calls.past import DONE_BEFORE, may_have_past

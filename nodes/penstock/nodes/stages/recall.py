@@ -11,16 +11,16 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from penstock.checkpoints import gates, ledger
+from penstock.contracts.call import Outcome, Refused
 from penstock.contracts.effect import Effect, EffectStatus
 from penstock.contracts.gate import Gate
-from penstock.contracts.outcome import Outcome, Refused
-from penstock.contracts.policy import Decided
+from penstock.contracts.policy import RecordedDecision
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.amend import amended
 from penstock.nodes.calls.call import Doubted, Next, ToolCall
 from penstock.nodes.calls.known import outcome_of
 
-Ahead = Callable[[Connection, ToolCall], Decided | Refused]
+Ahead = Callable[[Connection, ToolCall], RecordedDecision | Refused]
 """Asks what a call's policy says, in the look that finds out whether it has to."""
 
 
@@ -30,7 +30,7 @@ class _Found:
     now: datetime | None
     """What the database's clock shows; only where there is an effect."""
     asked: Sequence[Gate]
-    ahead: Decided | Refused | None
+    ahead: RecordedDecision | Refused | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from penstock.contracts.outcome import Outcome, Refused, Stage
+from penstock.contracts.call import Outcome, Refused, Stage
 from penstock.contracts.run import RunMode
 from penstock.contracts.tool import EffectClass
 from penstock.nodes.calls.acting import Acting

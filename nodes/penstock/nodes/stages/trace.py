@@ -7,9 +7,9 @@ from typing import Any, assert_never
 
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
 
+from penstock.contracts.call import Done, Failed, InDoubt, Outcome, Refused
 from penstock.contracts.ids import GateId
-from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome, Refused
-from penstock.contracts.policy import Decided
+from penstock.contracts.policy import RecordedDecision
 from penstock.contracts.signals import GateAwaited, LeaseLost
 from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.call import Next, ToolCall
@@ -17,7 +17,7 @@ from penstock.nodes.gates.parking import gates_of
 from penstock.nodes.tools.origin import task_here
 from penstock.nodes.tools.tool import Tool
 from penstock.traces import EventName, OpenSpan, SegmentTrace, SpanName, names
-from penstock.traces.content import Value, shown_input, shown_output
+from penstock.traces.segment import Value, input_attributes, output_attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Trace:
         attributes, error = told_of(outcome)
         if isinstance(outcome, Done):
             result = json.loads(call.tool.results.dump(outcome.result))
-            attributes |= shown_output(self.trace.plain(result))
+            attributes |= output_attributes(self.trace.plain(result))
         span.end(attributes, error=error)
         return outcome
 
@@ -76,26 +76,26 @@ def trace_refused(
     span.end(attributes, error=error)
 
 
-def trace_decision(acting: Acting, call: ToolCall, decided: Decided | Refused) -> None:
+def trace_decision(acting: Acting, call: ToolCall, decided: RecordedDecision | Refused) -> None:
     """Write down what a policy says of a call."""
     if not acting.trace.is_on:
         return
     about: dict[str, Value] = {names.TOOL: call.tool.name}
     if isinstance(decided, Refused):
         span = acting.trace.begin(SpanName.POLICY, about, step_id=task_here())
-        span.end(shown_output(decided.message), error=decided.message)
+        span.end(output_attributes(decided.message), error=decided.message)
         return
     decision = decided.decision
     about |= {
         names.POLICY_DECISION: decision.verdict,
         names.POLICY_VERSION: decided.policy_digest,
         names.POLICY_REASONS: decision.reasons,
-        **shown_input(acting.trace.plain(dict(decided.request.facts))),
+        **input_attributes(acting.trace.plain(dict(decided.request.facts))),
     }
     if decision.shadow is not None:
         about[names.POLICY_SHADOW] = decision.shadow
     span = acting.trace.begin(SpanName.POLICY, about, step_id=task_here(), began_at=decided.at)
-    span.end(shown_output(decision.message))
+    span.end(output_attributes(decision.message))
     call.span.set({names.POLICY_DECISION: decision.verdict})
 
 
@@ -112,14 +112,14 @@ def told_of(outcome: Outcome) -> tuple[dict[str, Value], str]:
             told, why = "in_doubt", f"in doubt: {outcome.message}"
         case _:
             assert_never(outcome)
-    return {names.OUTCOME: told, **shown_output(outcome.message)}, why
+    return {names.OUTCOME: told, **output_attributes(outcome.message)}, why
 
 
 def _wait(span: OpenSpan, gates: Collection[GateId]) -> None:
     told: dict[str, Value] = {names.OUTCOME: "waiting"}
     if gates:
         told[names.HUMAN_GATE] = ",".join(sorted(gates))
-    span.end({**told, **shown_output("interrupted: it waits at a gate")})
+    span.end({**told, **output_attributes("interrupted: it waits at a gate")})
 
 
 def _about(tool: Tool[Any]) -> dict[str, Value]:
@@ -135,5 +135,5 @@ def _about(tool: Tool[Any]) -> dict[str, Value]:
 
 
 def _arguments(plain: object) -> dict[str, Value]:
-    shown = shown_input(plain)
+    shown = input_attributes(plain)
     return {**shown, names.TOOL_PARAMETERS: shown[names.INPUT]}

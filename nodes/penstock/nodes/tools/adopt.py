@@ -13,8 +13,8 @@ from langchain_core.tools.base import get_all_basemodel_annotations
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
-from penstock.contracts.errors import InvalidContract
-from penstock.contracts.outcome import Refused
+from penstock.contracts.call import Refused
+from penstock.contracts.errors import InvalidContract, Permanent
 from penstock.contracts.policy import Taint
 from penstock.contracts.tool import (
     REPEATABLE,
@@ -24,7 +24,6 @@ from penstock.contracts.tool import (
     RetryPlan,
     ToolContract,
 )
-from penstock.contracts.tool_errors import Permanent
 from penstock.nodes.tools import honesty
 from penstock.nodes.tools.arguments import Checked, canonical_json, invalid_arguments
 from penstock.nodes.tools.commands import is_command, write_command

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_mode
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError
 
-from penstock.contracts.outcome import Refused, Stage
+from penstock.contracts.call import Refused, Stage
 from penstock.contracts.tool import JsonSchema
 from penstock.nodes.tools.docstring import Docstring
 from penstock.nodes.tools.place import invalid

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 
-from penstock.contracts.outcome import Origin, Outcome
+from penstock.contracts.call import Origin, Outcome
 
 T_contra = TypeVar("T_contra", contravariant=True)
 

@@ -17,7 +17,7 @@ from penstock.contracts.tool import (
     RetryAfter,
     ToolContract,
 )
-from penstock.nodes.secrecy.secrets import SecretRef
+from penstock.nodes.secrets import SecretRef
 from penstock.nodes.tools.place import import_path, invalid
 from penstock.nodes.tools.signature import Signature
 from penstock.nodes.tools.supplies import IN_PROCESS, Supply

@@ -9,8 +9,8 @@ from langchain_core.messages import ToolMessage
 from pydantic import JsonValue
 from pydantic_core import to_json
 
+from penstock.contracts.call import Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.contracts.errors import ToolFailed, ToolInDoubt, ToolRefused
-from penstock.contracts.outcome import Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.nodes.tools.commands import read_command
 from penstock.nodes.tools.results import ResultCodec
 

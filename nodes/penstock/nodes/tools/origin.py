@@ -11,7 +11,7 @@ from langchain_core.tools.base import (
     _DirectlyInjectedToolArg,  # pyright: ignore[reportPrivateUsage]  (held by a contract test)
 )
 
-from penstock.contracts.outcome import MessageCall
+from penstock.contracts.call import MessageCall
 
 RUNTIME = "__pregel_runtime"
 """Where LangGraph keeps a node's runtime in the config."""

@@ -7,8 +7,8 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
+from penstock.contracts.call import NodeCall, Origin
 from penstock.contracts.errors import OutsideRun
-from penstock.contracts.outcome import NodeCall, Origin
 from penstock.nodes.tools.context import Calls, calls_of
 from penstock.nodes.tools.definition import Definition
 from penstock.nodes.tools.origin import Execution, execution_of, message_call, tool_runtime

@@ -14,9 +14,9 @@ from langchain_core.tools.base import (
 )
 from sqlalchemy import Connection
 
-from penstock.contracts.attempt import Attempt
+from penstock.contracts.call import Attempt
 from penstock.contracts.ids import IdempotencyKey
-from penstock.nodes.secrecy.secrets import SecretRef, no_secrets
+from penstock.nodes.secrets import SecretRef, no_secrets
 
 REQUIRED = inspect.Parameter.empty
 """The default of a parameter that has none."""

@@ -12,8 +12,8 @@ from langchain_core.tools.base import ArgsSchema
 from pydantic import BaseModel, PrivateAttr, create_model
 from pydantic_core import to_json
 
-from penstock.contracts.effect import Doubt
-from penstock.contracts.outcome import Done, Outcome, Refused
+from penstock.contracts.call import Done, Outcome, Refused
+from penstock.contracts.effect import DoubtAnswer
 from penstock.contracts.policy import Spend
 from penstock.contracts.tool import JsonSchema, OnFailure, ToolContract
 from penstock.nodes.tools.arguments import Checked, digest
@@ -274,13 +274,13 @@ def _read_by_langgraph(annotation: Any) -> Any:
 
 
 def _doubt_schema(result_schema: JsonSchema, *, can_be_undone: bool) -> str:
-    answers = [Doubt.DID_NOT, Doubt.RETRY]
+    answers = [DoubtAnswer.DID_NOT, DoubtAnswer.RETRY]
     if can_be_undone:
-        answers.append(Doubt.COMPENSATE)
+        answers.append(DoubtAnswer.COMPENSATE)
     result = dict(result_schema)
     definitions = result.pop("$defs", None)
     happened = {
-        "properties": {"answer": {"const": Doubt.HAPPENED}, "result": result},
+        "properties": {"answer": {"const": DoubtAnswer.HAPPENED}, "result": result},
         "required": ["answer", "result"],
     }
     others = {"properties": {"answer": {"enum": answers}}, "required": ["answer"]}

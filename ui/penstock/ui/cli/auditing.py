@@ -16,11 +16,16 @@ from rich.text import Text
 from penstock.checkpoints import Store
 from penstock.checkpoints.audit import searching
 from penstock.checkpoints.audit.verifying import Verified
-from penstock.contracts.audit import ChainedEvent, Fault, canonical, instant
+from penstock.contracts.audit import (
+    ChainedEvent,
+    ChainFault,
+    EventFilter,
+    canonical,
+    format_instant,
+)
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import StoreError
 from penstock.contracts.ids import RunId
-from penstock.contracts.watch import EventFilter
 from penstock.runs.audit import Findings, Progress
 from penstock.runs.settings import Settings
 from penstock.runs.signed_heads import make_key
@@ -136,7 +141,7 @@ def of_event(event: ChainedEvent) -> dict[str, Any]:
     return {
         "tenant": event.tenant,
         "number": event.number,
-        "at": instant(event.at),
+        "at": format_instant(event.at),
         "actor": event.actor,
         "action": event.action,
         "run_id": event.run_id,
@@ -182,7 +187,7 @@ def of_cloud(event: ChainedEvent) -> dict[str, Any]:
         "id": f"{event.number}",
         "source": f"urn:penstock:audit:{quote(event.tenant, safe='')}",
         "type": f"penstock.{event.action}",
-        "time": instant(event.at),
+        "time": format_instant(event.at),
         "datacontenttype": "application/json",
         **subject,
         "data": told,
@@ -221,11 +226,11 @@ def _of_chain(chain: Verified) -> dict[str, Any]:
     }
 
 
-def _of_fault(fault: Fault) -> dict[str, Any]:
+def _of_fault(fault: ChainFault) -> dict[str, Any]:
     return {
         "tenant": fault.tenant,
         "number": fault.number,
-        "at": None if fault.at is None else instant(fault.at),
+        "at": None if fault.at is None else format_instant(fault.at),
         "what": fault.what,
         "sentence": str(fault),
     }

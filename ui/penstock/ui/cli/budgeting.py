@@ -8,7 +8,15 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from penstock.contracts.budget import MICROS, Amounts, Hold, HoldStatus, Standing, Statement, Unit
+from penstock.contracts.budget import (
+    MICROS,
+    AccountStatement,
+    Amounts,
+    Balance,
+    Hold,
+    HoldStatus,
+    Unit,
+)
 from penstock.contracts.run import Run
 from penstock.runs.settings import Settings
 from penstock.ui.cli import rendering
@@ -70,11 +78,11 @@ def budget(settings: Settings, output: Output, *, typed: str) -> None:
 
 async def _look(
     desk: Project, typed: str
-) -> tuple[Run, Statement | None, Sequence[Called], Mapping[str, Statement]]:
+) -> tuple[Run, AccountStatement | None, Sequence[Called], Mapping[str, AccountStatement]]:
     """Return a run, its account, its calls, and by their names the accounts that it shares."""
     run = await desk.run(typed)
     own, holds = await desk.runtime.budget(run.id)
-    shared: dict[str, Statement] = {}
+    shared: dict[str, AccountStatement] = {}
     parent_id = run.parent_id
     while parent_id is not None:
         account, _ = await desk.runtime.budget(parent_id)
@@ -103,7 +111,7 @@ def _grouped(holds: Sequence[Hold]) -> Sequence[Called]:
     return found
 
 
-def _draw(tree: Tree, account: Statement) -> None:
+def _draw(tree: Tree, account: AccountStatement) -> None:
     for each in account.standings:
         tree.add(
             Text.assemble(
@@ -116,7 +124,7 @@ def _draw(tree: Tree, account: Statement) -> None:
         )
 
 
-def _bar(standing: Standing) -> Text:
+def _bar(standing: Balance) -> Text:
     """Draw what is spent, and what is held, as parts of the cap."""
     if standing.cap is None:
         return Text("·" * BAR_WIDTH, style="dim")
@@ -185,7 +193,7 @@ def _sums(amounts: Sequence[Amounts]) -> dict[str, Any]:
     }
 
 
-def of_account(account: Statement) -> dict[str, Any]:
+def of_account(account: AccountStatement) -> dict[str, Any]:
     """Return an account as JSON has it."""
     return {
         "id": account.id,

@@ -5,7 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from penstock.contracts.bulk import Deed, End, Outcome, Plan, Seen, Why
+from penstock.contracts.bulk import (
+    BulkAction,
+    BulkOutcome,
+    BulkPlan,
+    BulkResult,
+    Exclusion,
+    SeenRun,
+)
 from penstock.contracts.errors import NotAllowed, TooManyRuns
 from penstock.contracts.run import RunStatus
 from penstock.runs.bulk import BATCH_SIZE
@@ -27,7 +34,7 @@ _SHOWN_ROWS = 50
 def act(
     settings: Settings,
     output: Output,
-    deed: Deed,
+    deed: BulkAction,
     which: Which,
     *,
     before: str | None,
@@ -46,14 +53,14 @@ def act(
             if is_dry:
                 output.answer(*_would(plan))
                 return
-            if not targets and any(why is Why.NOT_YOURS for _, why in plan.left_out):
+            if not targets and any(why is Exclusion.NOT_YOURS for _, why in plan.left_out):
                 raise NotAllowed(f"`{who}` may {deed} none of the runs that fit")
             if len(targets) > MOST and not is_sure:
                 raise TooManyRuns(
                     f"{len(targets)} runs fit, and without `--yes` it is {MOST} at most; nothing"
                     " was changed. Look at them with `--dry-run`, and say `--yes` if they are meant"
                 )
-            ends: list[End] = []
+            ends: list[BulkResult] = []
             for first in range(0, len(targets), BATCH_SIZE):
                 portion = targets[first : first + BATCH_SIZE]
                 ends += await desk.bulk.carry_out(deed, portion, by=who, reason=reason)
@@ -63,7 +70,7 @@ def act(
         asyncio.run(carry_out())
 
 
-def _would(plan: Plan) -> tuple[Any, ...]:
+def _would(plan: BulkPlan) -> tuple[Any, ...]:
     found, deed = plan.targets, plan.deed
     data = {
         "would": str(deed),
@@ -90,9 +97,9 @@ def _would(plan: Plan) -> tuple[Any, ...]:
     return data, shown, *more, *_left_out(plan), would
 
 
-def _done(plan: Plan, ends: Sequence[End]) -> tuple[Any, ...]:
+def _done(plan: BulkPlan, ends: Sequence[BulkResult]) -> tuple[Any, ...]:
     changed = [end.run for end in ends if end.run is not None]
-    left = [end for end in ends if end.outcome is not Outcome.APPLIED]
+    left = [end for end in ends if end.outcome is not BulkOutcome.APPLIED]
     data = {
         "did": str(plan.deed),
         "count": len(changed),
@@ -103,8 +110,8 @@ def _done(plan: Plan, ends: Sequence[End]) -> tuple[Any, ...]:
     }
     asked = sum(run.status is RunStatus.RUNNING for run in changed)
     said = {
-        Deed.CANCEL: f"{_runs(len(changed) - asked)} cancelled",
-        Deed.REDRIVE: f"{_runs(len(changed))} queued again",
+        BulkAction.CANCEL: f"{_runs(len(changed) - asked)} cancelled",
+        BulkAction.REDRIVE: f"{_runs(len(changed))} queued again",
     }[plan.deed]
     driven = [f"{_runs(asked)} to be cancelled: their workers see it within a second"]
     return (
@@ -116,15 +123,15 @@ def _done(plan: Plan, ends: Sequence[End]) -> tuple[Any, ...]:
     )
 
 
-def _left_out(plan: Plan) -> Sequence[str]:
+def _left_out(plan: BulkPlan) -> Sequence[str]:
     counts = Counter(why for _, why in plan.left_out)
-    said = [f"left out: {_runs(counts[why])} {EXCLUSIONS[why]}" for why in Why if counts[why]]
+    said = [f"left out: {_runs(counts[why])} {EXCLUSIONS[why]}" for why in Exclusion if counts[why]]
     if plan.has_more:
         said.append(f"more than {MOST_AT_ALL} fit; these are the newest, so do it again after this")
     return said
 
 
-def _of(seen: Seen) -> dict[str, Any]:
+def _of(seen: SeenRun) -> dict[str, Any]:
     return {
         "id": seen.id,
         "graph": seen.graph,

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from penstock.contracts.erasure import Erased
-from penstock.contracts.run import Run
+from penstock.contracts.run import Erased, Run
 from penstock.runs.settings import Settings
 from penstock.ui.cli.output import Output, table
 from penstock.ui.project import Project, open_project

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from penstock.checkpoints import states
-from penstock.contracts.checkpoint import Point
+from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.errors import InvalidInput, UnknownCheckpoint
 from penstock.contracts.fork import Fate, Forecast
 from penstock.contracts.run import Run, RunMode
@@ -101,14 +101,14 @@ def fork(
     )
 
 
-def _points(desk: Project, run: Run) -> Sequence[Point]:
+def _points(desk: Project, run: Run) -> Sequence[CheckpointInfo]:
     found = desk.store.read_blocking(
         lambda connection: states.points(connection, run.id, limit=POINT_ROWS)
     )
     return [point for point in found if not point.namespace]
 
 
-def _named(desk: Project, run: Run, typed: str) -> Point:
+def _named(desk: Project, run: Run, typed: str) -> CheckpointInfo:
     """Return the checkpoint with this id, or the only one whose id begins so, or of this number."""
     known = _points(desk, run)
     matching = [point for point in known if point.id == typed or str(point.number) == typed]
@@ -121,7 +121,7 @@ def _named(desk: Project, run: Run, typed: str) -> Point:
     )
 
 
-def _after(point: Point, known: Sequence[Point], nodes: Mapping[str, str]) -> str:
+def _after(point: CheckpointInfo, known: Sequence[CheckpointInfo], nodes: Mapping[str, str]) -> str:
     before = next((each.tasks for each in known if each.id == point.parent_id), ())
     named = dict.fromkeys(nodes[task] for task in before if task in nodes)
     return ", ".join(named) or point.source

@@ -7,7 +7,7 @@ from typing import Any, cast
 from penstock.contracts.amounts import read_amount
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import EditRefused, InvalidAnswer
-from penstock.contracts.gate import Channel, Exhausted, Gate, GateKind, Vote
+from penstock.contracts.gate import BudgetAnswer, Channel, Gate, GateKind, Vote
 from penstock.runs.settings import Settings
 from penstock.ui.cli import rendering
 from penstock.ui.cli.given import read_json
@@ -63,8 +63,8 @@ def decide(
 
         async def change() -> Gate:
             found = await desk.runtime.gate(await desk.gate(typed))
-            if found.kind is GateKind.BUDGET and what in frozenset(Exhausted):
-                answer = _about_budget(found, Exhausted(what), value)
+            if found.kind is GateKind.BUDGET and what in frozenset(BudgetAnswer):
+                answer = _about_budget(found, BudgetAnswer(what), value)
                 return await desk.runtime.decide(found.id, answer, by=person)
             if found.kind is not GateKind.APPROVAL:
                 return await desk.runtime.decide(found.id, _answer(what, value), by=person)
@@ -150,9 +150,9 @@ def _answer(what: str, value: str | None) -> Any:
     return read_json(given, what="answer", refusal=InvalidAnswer)
 
 
-def _about_budget(gate: Gate, what: Exhausted, value: str | None) -> Mapping[str, object]:
+def _about_budget(gate: Gate, what: BudgetAnswer, value: str | None) -> Mapping[str, object]:
     """Return what was typed at a gate of kind `budget`: `raise AMOUNT`, `finish` or `stop`."""
-    if what is not Exhausted.RAISE:
+    if what is not BudgetAnswer.RAISE:
         return {"type": what}
     if gate.cap is None:
         raise InvalidAnswer(f"gate `{gate.id}` is about no cap")

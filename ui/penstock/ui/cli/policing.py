@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from penstock.contracts.errors import UnknownPolicy
-from penstock.contracts.policy import Decided, PolicyVersion
+from penstock.contracts.policy import PolicyVersion, RecordedDecision
 from penstock.graphs import Catalog
 from penstock.policies import read_source
 from penstock.runs import policies
@@ -126,7 +126,7 @@ def show(settings: Settings, output: Output, *, graph: str, number: int | None) 
 def explain(settings: Settings, output: Output, *, typed: str, call: str | None) -> None:
     """Say what was decided about the calls of a run."""
 
-    async def find(desk: Project) -> Sequence[Decided]:
+    async def find(desk: Project) -> Sequence[RecordedDecision]:
         found = await desk.policing.explain((await desk.run(typed)).id)
         return [each for each in found if each.effect_key.startswith(call or "")]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from penstock.contracts.policy import Decided, Decision, PolicySetName
+from penstock.contracts.policy import Decision, PolicySetName, RecordedDecision
 from penstock.policies import CompiledPolicy, builtin_policy
 from penstock.runs.policies import ABOUT_BUILTIN, Redecision
 from penstock.ui import text
@@ -44,7 +44,7 @@ def checked(graph: str, policy: CompiledPolicy) -> Sequence[str]:
     return lines
 
 
-def explained(decided: Decided) -> Sequence[str]:
+def explained(decided: RecordedDecision) -> Sequence[str]:
     """Say what was decided about one call, and on what grounds."""
     request, decision = decided.request, decided.decision
     principal = request.principal

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.contracts.bulk import Deed
+from penstock.contracts.bulk import BulkAction
 from penstock.contracts.run import RunMode, RunStatus
 from penstock.ui.cli.answering import answering
 from penstock.ui.cli.options import AsJson, OfTag, Reason, RunArgument, Spent, settings
@@ -54,7 +54,7 @@ def cancel(
     bulk.act(
         settings(),
         output,
-        Deed.CANCEL,
+        BulkAction.CANCEL,
         which,
         before=before,
         reason=reason,
@@ -89,7 +89,7 @@ def redrive(
     bulk.act(
         settings(),
         output,
-        Deed.REDRIVE,
+        BulkAction.REDRIVE,
         which,
         before=before,
         reason=None,

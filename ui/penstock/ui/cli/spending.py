@@ -8,7 +8,7 @@ from typing import Any
 
 from penstock.checkpoints import spending
 from penstock.contracts.clock import SystemClock
-from penstock.contracts.spend import MEASURED, Measure, SpendBy, SpendFilter, Used
+from penstock.contracts.spend import MEASURED, DailySpend, Measure, SpendBy, SpendFilter
 from penstock.runs.settings import Settings
 from penstock.ui import measures
 from penstock.ui.cli.output import Output, table
@@ -64,7 +64,7 @@ def first_day(day_count: int) -> date:
     return SystemClock().now().date() - timedelta(days=max(day_count, 1) - 1)
 
 
-def measures_of(found: Sequence[Used]) -> Sequence[Measure]:
+def measures_of(found: Sequence[DailySpend]) -> Sequence[Measure]:
     """Return in which measures something was used, in the order in which they are shown."""
     return sorted(
         {each.measure for each in found},
@@ -72,7 +72,7 @@ def measures_of(found: Sequence[Used]) -> Sequence[Measure]:
     )
 
 
-def total(found: Sequence[Used]) -> dict[Measure, int]:
+def total(found: Sequence[DailySpend]) -> dict[Measure, int]:
     """Add up what was used, measure by measure."""
     sums: dict[Measure, int] = {}
     for each in found:
@@ -80,7 +80,7 @@ def total(found: Sequence[Used]) -> dict[Measure, int]:
     return sums
 
 
-def as_csv(found: Sequence[Used]) -> str:
+def as_csv(found: Sequence[DailySpend]) -> str:
     """Return what was used as CSV, in whole numbers: micros, minor units, milliseconds."""
     written = io.StringIO()
     lines = csv.writer(written, lineterminator="\n")
@@ -102,7 +102,7 @@ def as_csv(found: Sequence[Used]) -> str:
     return written.getvalue()
 
 
-def _key(used: Used, by: SpendBy) -> str:
+def _key(used: DailySpend, by: SpendBy) -> str:
     return used.day.isoformat() if by is SpendBy.DAY else used.graph
 
 

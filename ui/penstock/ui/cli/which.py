@@ -8,8 +8,7 @@ import typer
 from penstock.contracts.amounts import read_budget
 from penstock.contracts.budget import Budget
 from penstock.contracts.inbox import RunFilter
-from penstock.contracts.run import RunStatus
-from penstock.contracts.tag import read_tags
+from penstock.contracts.run import RunStatus, read_tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

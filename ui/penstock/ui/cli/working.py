@@ -13,7 +13,7 @@ from contextlib import contextmanager, redirect_stdout
 from penstock.nodes.tools.origin import task_here
 from penstock.runs.settings import Settings
 from penstock.traces import Tracing
-from penstock.traces.logs import labels
+from penstock.traces.ids import log_labels
 from penstock.traces.names import STEP_ID
 from penstock.ui.cli.exits import Exit
 from penstock.ui.cli.output import Output
@@ -88,7 +88,7 @@ class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         if not self._as_json:
             return super().format(record)
-        told = {"at": self.formatTime(record), "level": record.levelname, **labels()}
+        told = {"at": self.formatTime(record), "level": record.levelname, **log_labels()}
         if (step_id := task_here()) is not None:
             told[STEP_ID] = step_id
         text = record.getMessage()

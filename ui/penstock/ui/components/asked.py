@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from pydantic_core import from_json
 
+from penstock.contracts.call import Refused
 from penstock.contracts.gate import Gate, GateKind, GateStatus
-from penstock.contracts.outcome import Refused
 from penstock.contracts.policy import OnExpiry
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from penstock.contracts.budget import Money, Standing, Statement, Unit
+from penstock.contracts.budget import AccountStatement, Balance, Money, Unit
 from penstock.contracts.spend import Measure
 from penstock.ui import measures
 
 
-def budget(statement: Statement) -> None:
+def budget(statement: AccountStatement) -> None:
     """Show what may be used, has been used and is held, unit by unit, where there is a cap."""
     capped = [each for each in statement.standings if each.cap is not None]
     used = [each for each in statement.standings if each.cap is None and each.spent]
@@ -26,7 +26,7 @@ def budget(statement: Statement) -> None:
             st.caption(f"{amount(each, each.spent)} of {amount(each, each.cap)}{held}")
 
 
-def amount(standing: Standing, number: int) -> str:
+def amount(standing: Balance, number: int) -> str:
     """Return an amount of a unit as people write it."""
     return measures.amount_text(Measure(unit=standing.unit, currency=standing.currency), number)
 

@@ -4,14 +4,14 @@ from datetime import datetime
 
 import streamlit as st
 
-from penstock.contracts.inbox import Listed
+from penstock.contracts.inbox import ListedGate
 from penstock.ui import front, places
 from penstock.ui.components import asked
 from penstock.ui.components.drawn import drawn
 from penstock.ui.components.words import plain
 
 
-def card(listed: Listed, now: datetime, *, label: str, picks: bool = False) -> bool:
+def card(listed: ListedGate, now: datetime, *, label: str, picks: bool = False) -> bool:
     """Show a gate, with a button that leads to it; tell whether it was picked."""
     gate = listed.gate
     with st.container(
@@ -23,7 +23,7 @@ def card(listed: Listed, now: datetime, *, label: str, picks: bool = False) -> b
         return picks and st.checkbox("Pick", key=f"pick-{gate.id}")
 
 
-def _told(listed: Listed, now: datetime) -> str:
+def _told(listed: ListedGate, now: datetime) -> str:
     """Return what a card says: one element in place of many, since there are many cards."""
     gate = listed.gate
     amount = asked.money(gate, listed.graph, front.desk().catalog)
@@ -37,7 +37,7 @@ def _told(listed: Listed, now: datetime) -> str:
     return f'<div class="pen-card">{"".join(parts)}</div>'
 
 
-def _small(listed: Listed, now: datetime) -> str:
+def _small(listed: ListedGate, now: datetime) -> str:
     gate = listed.gate
     who = f"{plain(listed.graph)} for {plain(listed.principal or 'nobody')}"
     run = f"run {plain(gate.run_id[:13])}"

@@ -9,9 +9,8 @@ from sqlalchemy import Connection
 from penstock.checkpoints import audit
 from penstock.checkpoints.audit import marking
 from penstock.checkpoints.audit.verifying import torn, unguarded
-from penstock.contracts.audit import Head
+from penstock.contracts.audit import ChainStatus, Head
 from penstock.contracts.clock import SystemClock
-from penstock.contracts.watch import Watch
 from penstock.runs.audit import ChainVerification, Stage, Verdict, last_signed_heads
 from penstock.ui import front
 from penstock.ui.components.words import ago, badge, instant, plain, sentence
@@ -27,7 +26,7 @@ _FAULT_ROWS = 20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Standing:
     head: Head | None
-    watch: Watch | None
+    watch: ChainStatus | None
     is_torn: bool
     """Whether its head is not its last event."""
     unguarded: tuple[str, ...]

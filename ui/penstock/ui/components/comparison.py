@@ -8,13 +8,13 @@ import streamlit as st
 
 from penstock.checkpoints import runs, states
 from penstock.contracts.alike import Pair, calls_paired, paired, without_ids
-from penstock.contracts.budget import Standing
-from penstock.contracts.checkpoint import Point
+from penstock.contracts.budget import Balance
+from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.difference import Change, differences
 from penstock.contracts.effect import Effect
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId
-from penstock.contracts.policy import Decided
+from penstock.contracts.policy import RecordedDecision
 from penstock.contracts.run import Run
 from penstock.contracts.spend import Measure
 from penstock.contracts.step import Step
@@ -148,7 +148,7 @@ def _told(story: Story) -> dict[str, str]:
         "policy": ", ".join(sorted({each.policy_digest[:8] for each in story.decided})),
         "took": "" if ended is None else text.age((ended - run.created_at).total_seconds()),
     }
-    standings: Sequence[Standing] = () if story.budget is None else story.budget.standings
+    standings: Sequence[Balance] = () if story.budget is None else story.budget.standings
     told |= {
         measures.measure_name(Measure(unit=each.unit)): plain(amount(each, each.spent))
         for each in standings
@@ -241,10 +241,10 @@ def _decisions(story: Story, other: Story) -> None:
     )
 
 
-def _by_tool(story: Story) -> Sequence[tuple[tuple[str, int], Decided]]:
+def _by_tool(story: Story) -> Sequence[tuple[tuple[str, int], RecordedDecision]]:
     last = {each.effect_key: each for each in story.decided}
     counts: dict[str, int] = {}
-    found: list[tuple[tuple[str, int], Decided]] = []
+    found: list[tuple[tuple[str, int], RecordedDecision]] = []
     for each in last.values():
         tool = each.request.tool
         counts[tool] = counts.get(tool, 0) + 1
@@ -252,7 +252,7 @@ def _by_tool(story: Story) -> Sequence[tuple[tuple[str, int], Decided]]:
     return found
 
 
-def _verdict(each: Decided) -> str:
+def _verdict(each: RecordedDecision) -> str:
     rules = ", ".join(each.decision.reasons)
     return f"{each.decision.verdict}{f' ({rules})' if rules else ''}"
 
@@ -265,9 +265,9 @@ def _states(story: Story, other: Story) -> None:
     known = points(story)
     mine, theirs = _top(known), _top(points(other))
     both = sorted(mine.keys() & theirs.keys())
-    first: tuple[Point, Sequence[Change]] | None = None
+    first: tuple[CheckpointInfo, Sequence[Change]] | None = None
 
-    def held(point: Point, hide: Masking) -> Any:
+    def held(point: CheckpointInfo, hide: Masking) -> Any:
         found = front.read(lambda connection: states.state(connection, point)).values
         return without_ids(hide.masked(dict(found))[0])
 
@@ -292,5 +292,5 @@ def _states(story: Story, other: Story) -> None:
     changes(last, key="run-compared-last", otherwise="Not at all, but for the ids of messages.")
 
 
-def _top(known: Sequence[Point]) -> dict[int, Point]:
+def _top(known: Sequence[CheckpointInfo]) -> dict[int, CheckpointInfo]:
     return {point.number: point for point in known if not point.namespace}

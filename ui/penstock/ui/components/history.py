@@ -7,7 +7,7 @@ import streamlit as st
 from pydantic_core import from_json
 
 from penstock.checkpoints import states
-from penstock.contracts.checkpoint import Point, State
+from penstock.contracts.checkpoint import CheckpointInfo, CheckpointState
 from penstock.contracts.difference import differences
 from penstock.contracts.errors import PenstockError
 from penstock.ui import front, places
@@ -22,12 +22,12 @@ POINT_ROWS = 300
 _NOTHING = "nothing, before it began"
 
 
-def points(story: Story) -> Sequence[Point]:
+def points(story: Story) -> Sequence[CheckpointInfo]:
     """Return the newest checkpoints of a run."""
     return front.read(lambda connection: states.points(connection, story.run.id, limit=POINT_ROWS))
 
 
-def named(point: Point, known: Sequence[Point], story: Story) -> str:
+def named(point: CheckpointInfo, known: Sequence[CheckpointInfo], story: Story) -> str:
     """Return a checkpoint as people know it: by what came before it."""
     before = next(
         (
@@ -84,7 +84,7 @@ def history(story: Story) -> None:
     try:
         before, after = front.read(
             lambda connection: (
-                states.state(connection, by_id[against]) if against else State(values={}),
+                states.state(connection, by_id[against]) if against else CheckpointState(values={}),
                 states.state(connection, point),
             )
         )
@@ -115,7 +115,7 @@ def given(story: Story) -> None:
     st.json(found, expanded=2)
 
 
-def elsewhere(state: State) -> None:
+def elsewhere(state: CheckpointState) -> None:
     """Say what of a state is not shown."""
     if state.elsewhere:
         names = ", ".join(f"`{name}`" for name in state.elsewhere)

@@ -8,7 +8,7 @@ from pydantic_core import from_json
 
 from penstock.checkpoints import ledger
 from penstock.contracts.effect import Effect, EffectStatus
-from penstock.contracts.policy import Decided
+from penstock.contracts.policy import RecordedDecision
 from penstock.contracts.step import Step, StepStatus
 from penstock.traces.ids import span_hex, step_span_id
 from penstock.ui import front, places, text
@@ -210,7 +210,7 @@ def hiding(story: Story) -> Callable[[str], str]:
     return (lambda text: text) if masks is None else masks.text
 
 
-def _said(each: Decided) -> str:
+def _said(each: RecordedDecision) -> str:
     decision = each.decision
     rules = f" ({plain(', '.join(decision.reasons))})" if decision.reasons else ""
     return f"{decision.verdict}{rules}. {sentence(decision.message)}"

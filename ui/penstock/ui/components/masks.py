@@ -6,7 +6,7 @@ import streamlit as st
 from sqlalchemy import Connection
 
 from penstock.checkpoints import states
-from penstock.contracts.checkpoint import Point
+from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.graphs.masking import Masking
 from penstock.ui import front
 from penstock.ui.components.story import Story
@@ -35,5 +35,5 @@ def masking(story: Story) -> Masking | None:
     return kept[1]
 
 
-def _known(connection: Connection, newest: Sequence[Point]) -> Sequence[object]:
+def _known(connection: Connection, newest: Sequence[CheckpointInfo]) -> Sequence[object]:
     return [dict(states.state(connection, point).values) for point in newest]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from penstock.contracts.step import Step, StepStatus
-from penstock.graphs.topology import BEGIN, END, Topology, Way
+from penstock.graphs.topology import BEGIN, END, Edge, Topology
 from penstock.ui.components.drawing import pickable
 from penstock.ui.components.layout import HEIGHT, Box, Layout, Point, laid_out
 
@@ -88,7 +88,7 @@ def _node(
     )
 
 
-def _way(way: Way, line: Sequence[Point], reached: dict[str, StepStatus]) -> str:
+def _way(way: Edge, line: Sequence[Point], reached: dict[str, StepStatus]) -> str:
     if not line:
         return ""
     was_taken = (way.source in reached or way.source.endswith(BEGIN)) and (

@@ -7,7 +7,13 @@ from typing import Any
 import streamlit as st
 
 from penstock.checkpoints import decisions
-from penstock.contracts.policy import Decided, PolicySetName, PolicyVersion, Tally, Verdict
+from penstock.contracts.policy import (
+    DecisionTally,
+    PolicySetName,
+    PolicyVersion,
+    RecordedDecision,
+    Verdict,
+)
 from penstock.policies import Mode, Rule, read_rules
 from penstock.ui import front, places
 from penstock.ui.components import cedar
@@ -23,7 +29,7 @@ PAGE = 50
 CALLS = 20
 
 
-def rules(graph: str, active: PolicyVersion, tallies: Sequence[Tally]) -> None:
+def rules(graph: str, active: PolicyVersion, tallies: Sequence[DecisionTally]) -> None:
     """Show the rules of a policy, with how often each decided, and what else did."""
     rulings = by_rule(tallies)
     every = read_rules(active.source)
@@ -113,7 +119,9 @@ def _counted(ruling: Ruling) -> str:
     return ", ".join(told) or "no call"
 
 
-def rule(graph: str, active: PolicyVersion | None, tallies: Sequence[Tally], rule_id: str) -> None:
+def rule(
+    graph: str, active: PolicyVersion | None, tallies: Sequence[DecisionTally], rule_id: str
+) -> None:
     """Show one rule whole, and the newest calls that it decided."""
     every = read_rules(active.source) if active is not None else ()
     found = next((each for each in every if each.id == rule_id), None)
@@ -164,7 +172,7 @@ def _about(rule: Rule) -> str:
 
 def _calls_of(graph: str, ruling: Ruling) -> None:
     since = front.now() - timedelta(days=DAYS)
-    calls: Sequence[Decided] = ()
+    calls: Sequence[RecordedDecision] = ()
     if ruling.tallies:
         calls = front.read(
             lambda connection: decisions.worded(
@@ -194,7 +202,7 @@ def _calls_of(graph: str, ruling: Ruling) -> None:
     st.caption("The newest first. Tick a call to open its run, with its gates.")
 
 
-def _arguments(decided: Decided) -> str:
+def _arguments(decided: RecordedDecision) -> str:
     told = decided.request.args.items()
     return short(" · ".join(f"{name} {short(spelled(value), 40)}" for name, value in told), 120)
 

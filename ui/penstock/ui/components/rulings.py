@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from penstock.contracts.policy import Tally, Verdict
-from penstock.policies import Reason
+from penstock.contracts.policy import DecisionTally, Verdict
+from penstock.policies import DenialReason
 
 NOTHING = ""
 """Stands for what decided where nothing permitted a call."""
@@ -18,10 +18,10 @@ class Ruling:
     counts: Counter[Verdict] = field(default_factory=Counter[Verdict])
     shadow_count: int = 0
     """Of calls for which it would have made a difference; it is in shadow mode."""
-    tallies: Sequence[Tally] = ()
+    tallies: Sequence[DecisionTally] = ()
 
 
-def by_rule(tallies: Iterable[Tally]) -> Mapping[str, Ruling]:
+def by_rule(tallies: Iterable[DecisionTally]) -> Mapping[str, Ruling]:
     """Return what was decided because of what: ids of rules, reasons of our own, and `NOTHING`."""
     found: dict[str, Ruling] = {}
     for tally in tallies:
@@ -45,12 +45,12 @@ def by_rule(tallies: Iterable[Tally]) -> Mapping[str, Ruling]:
 
 SAID: Mapping[str, str] = {
     NOTHING: "nothing permits it",
-    Reason.TENANT: "whoever the run acts for is of another tenant",
-    Reason.SCOPES: "a scope is missing",
-    Reason.UNKNOWN_TOOL: "the policy was made without this tool",
-    Reason.TOO_LARGE: "a number was too large or too fine to compare",
-    Reason.UNFIT: "an argument or a fact was not what the contract says",
-    Reason.FACT: "a fact could not be computed",
-    Reason.ERROR: "a rule could not be evaluated",
+    DenialReason.TENANT: "whoever the run acts for is of another tenant",
+    DenialReason.SCOPES: "a scope is missing",
+    DenialReason.UNKNOWN_TOOL: "the policy was made without this tool",
+    DenialReason.TOO_LARGE: "a number was too large or too fine to compare",
+    DenialReason.UNFIT: "an argument or a fact was not what the contract says",
+    DenialReason.FACT: "a fact could not be computed",
+    DenialReason.ERROR: "a rule could not be evaluated",
 }
 """What decided where no rule did, in words."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.contracts.effect import Effect
-from penstock.contracts.policy import Decided
+from penstock.contracts.policy import RecordedDecision
 from penstock.contracts.step import Step, StepKind
 from penstock.ui import places
 from penstock.ui.components.picture import NODE
@@ -61,7 +61,7 @@ def pick(picked: str, steps: Sequence[Step], now: Chosen) -> None:
 
 
 def calls_of(
-    steps: Sequence[Step], effects: Sequence[Effect], decided: Sequence[Decided]
+    steps: Sequence[Step], effects: Sequence[Effect], decided: Sequence[RecordedDecision]
 ) -> Mapping[str, Sequence[Effect]]:
     """Return the calls that each task has made.
 

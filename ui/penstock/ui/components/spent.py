@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from penstock.contracts.budget import MICROS, Unit
-from penstock.contracts.spend import Measure, Used
+from penstock.contracts.spend import DailySpend, Measure
 from penstock.policies.facts.money import PLACES, USUAL_PLACES
 from penstock.ui import measures
 
@@ -28,7 +28,7 @@ def days_of(since: date, until: date) -> Sequence[date]:
     return [since + timedelta(days=number) for number in range((until - since).days + 1)]
 
 
-def coloured(found: Sequence[Used]) -> Sequence[str]:
+def coloured(found: Sequence[DailySpend]) -> Sequence[str]:
     """Return the graphs that have colours of their own: those that have used most."""
     sums: dict[str, int] = {}
     for each in found:
@@ -38,7 +38,7 @@ def coloured(found: Sequence[Used]) -> Sequence[str]:
 
 
 def picture(
-    found: Sequence[Used], measure: Measure, *, since: date, until: date, is_dark: bool
+    found: Sequence[DailySpend], measure: Measure, *, since: date, until: date, is_dark: bool
 ) -> Mapping[str, Any]:
     """Return a picture in Vega-Lite of what was used in one measure; its data are within."""
     named = coloured(found)
@@ -93,7 +93,7 @@ def picture(
 
 
 def _bars(
-    found: Sequence[Used], measure: Measure, named: Sequence[str]
+    found: Sequence[DailySpend], measure: Measure, named: Sequence[str]
 ) -> Sequence[Mapping[str, Any]]:
     places = {graph: place for place, graph in enumerate(named)}
     return [

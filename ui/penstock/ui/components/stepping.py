@@ -3,7 +3,7 @@
 import streamlit as st
 
 from penstock.checkpoints import states
-from penstock.contracts.checkpoint import Execution, Point, State
+from penstock.contracts.checkpoint import CheckpointInfo, CheckpointState, NodeExecution
 from penstock.contracts.difference import differences
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.step import Step
@@ -77,7 +77,9 @@ def came_to(story: Story, step: Step) -> None:
         )
 
 
-def _read(begins: Point, after: Point | None, step: Step) -> tuple[State, Execution, State | None]:
+def _read(
+    begins: CheckpointInfo, after: CheckpointInfo | None, step: Step
+) -> tuple[CheckpointState, NodeExecution, CheckpointState | None]:
     return front.read(
         lambda connection: (
             states.state(connection, begins),
@@ -87,7 +89,7 @@ def _read(begins: Point, after: Point | None, step: Step) -> tuple[State, Execut
     )
 
 
-def _by_channel(executed: Execution, values: list[object]) -> dict[str, object]:
+def _by_channel(executed: NodeExecution, values: list[object]) -> dict[str, object]:
     """Return what was written by channel; several writes to one as a list."""
     found: dict[str, list[object]] = {}
     for each, value in zip(executed.written, values, strict=True):

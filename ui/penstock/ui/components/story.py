@@ -7,12 +7,12 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import audit, budgets, decisions, gates, ledger, runs, steps
 from penstock.contracts.audit import AuditEvent
-from penstock.contracts.budget import Statement, run_account
+from penstock.contracts.budget import AccountStatement, run_account
 from penstock.contracts.effect import Effect
 from penstock.contracts.errors import UnknownRun
 from penstock.contracts.gate import Gate
 from penstock.contracts.ids import RunId
-from penstock.contracts.policy import Decided
+from penstock.contracts.policy import RecordedDecision
 from penstock.contracts.run import Run
 from penstock.contracts.step import Step
 from penstock.graphs import Graph
@@ -30,9 +30,9 @@ class Story:
     gates: Sequence[Gate]
     steps: Sequence[Step]
     effects: Sequence[Effect]
-    decided: Sequence[Decided]
+    decided: Sequence[RecordedDecision]
     events: Sequence[AuditEvent]
-    budget: Statement | None
+    budget: AccountStatement | None
 
     @property
     def graph(self) -> Graph | None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import BREAK_GLASS, Channel, Gate, GateStatus
-from penstock.contracts.inbox import Listed, Viewer
+from penstock.contracts.inbox import ListedGate, Viewer
 from penstock.runs.authorization import Right
 from penstock.ui import front, places
 from penstock.ui.components import asked
@@ -23,7 +23,7 @@ RESPOND, DELEGATE, BREAK = "Respond", "Delegate", "Break the glass"
 _DAYS = {"1 day": 1, "3 days": 3, "1 week": 7, "2 weeks": 14}
 
 
-def decide(listed: Listed, viewer: Viewer, *, is_mine: bool) -> None:
+def decide(listed: ListedGate, viewer: Viewer, *, is_mine: bool) -> None:
     """Show what this person may do at an open gate, and do it."""
     gate = listed.gate
     options = _options(listed, viewer, is_mine=is_mine)
@@ -54,11 +54,11 @@ def not_as_admin() -> str:
 
 
 def _options(
-    listed: Listed, viewer: Viewer, *, is_mine: bool
-) -> Mapping[str, Callable[[Listed], None]]:
+    listed: ListedGate, viewer: Viewer, *, is_mine: bool
+) -> Mapping[str, Callable[[ListedGate], None]]:
     """Return what this person may do. Whoever has a part in the call may stop it, no more."""
     has_seat = _has_seat(listed.gate, viewer)
-    found: dict[str, Callable[[Listed], None]] = {}
+    found: dict[str, Callable[[ListedGate], None]] = {}
     if is_mine:
         found[APPROVE] = _approve
     if has_seat:
@@ -75,7 +75,7 @@ def _options(
     return found
 
 
-def _approve(listed: Listed) -> None:
+def _approve(listed: ListedGate) -> None:
     gate = listed.gate
     with st.form(f"approve-{gate.id}", border=False):
         reason = st.text_input("A note (may be left empty)", key=f"note-{gate.id}")
@@ -83,7 +83,7 @@ def _approve(listed: Listed) -> None:
             _vote(gate, "approve", reason=reason or None)
 
 
-def _reject(listed: Listed) -> None:
+def _reject(listed: ListedGate) -> None:
     gate = listed.gate
     with st.form(f"reject-{gate.id}", border=False):
         reason = st.text_area("Why (the graph is told)", key=f"why-{gate.id}")
@@ -94,7 +94,7 @@ def _reject(listed: Listed) -> None:
                 st.warning("A rejection needs its reason. Nothing was sent.")
 
 
-def _respond(listed: Listed) -> None:
+def _respond(listed: ListedGate) -> None:
     gate = listed.gate
     with st.form(f"respond-{gate.id}", border=False):
         text = st.text_area(
@@ -142,7 +142,7 @@ def _came_to(gate: Gate, kind: str) -> str:
     return told.get(kind, "Sent. The run goes on with your words in place of the call's result.")
 
 
-def _edit(listed: Listed) -> None:
+def _edit(listed: ListedGate) -> None:
     """Change arguments: first they are checked and shown against those before, then sent."""
     gate = listed.gate
     tool = asked.tool_of(gate, listed.graph, front.desk().catalog)
@@ -213,7 +213,7 @@ def _cell(arguments: Mapping[str, Any], name: str) -> str:
     return plain(spelled(arguments[name])) if name in arguments else "*left out*"
 
 
-def _delegate(listed: Listed) -> None:
+def _delegate(listed: ListedGate) -> None:
     gate = listed.gate
     with st.form(f"delegate-{gate.id}", border=False):
         people = front.desk().people
@@ -260,7 +260,7 @@ def _lend(gate: Gate, to: str, *, days: int, everywhere: bool) -> None:
     st.rerun()
 
 
-def _break_glass(listed: Listed) -> None:
+def _break_glass(listed: ListedGate) -> None:
     gate = listed.gate
     st.warning("You approve alone, whoever else would have to. The audit tells of it.")
     with st.form(f"break-{gate.id}", border=False):

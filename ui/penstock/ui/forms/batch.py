@@ -9,7 +9,7 @@ import streamlit as st
 from penstock.contracts.errors import GateClosed, GateStale, PenstockError
 from penstock.contracts.gate import Channel
 from penstock.contracts.ids import GateId
-from penstock.contracts.inbox import Listed
+from penstock.contracts.inbox import ListedGate
 from penstock.ui import front
 from penstock.ui.components import asked
 from penstock.ui.components.table import shown
@@ -30,7 +30,7 @@ class _Row:
     amount: str
 
 
-def offer(picked: Sequence[Listed]) -> None:
+def offer(picked: Sequence[ListedGate]) -> None:
     """Offer to decide what was picked together; it has to be of one tool."""
     if not picked:
         return
@@ -90,7 +90,7 @@ def review() -> None:
         st.rerun()
 
 
-def _row(listed: Listed) -> _Row:
+def _row(listed: ListedGate) -> _Row:
     gate = listed.gate
     told = asked.question(gate)
     return _Row(

@@ -7,7 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from penstock.contracts.bulk import Deed, End, Outcome, Plan, Seen, Why
+from penstock.contracts.bulk import (
+    BulkAction,
+    BulkOutcome,
+    BulkPlan,
+    BulkResult,
+    Exclusion,
+    SeenRun,
+)
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId
 from penstock.contracts.inbox import RunFilter
@@ -29,13 +36,13 @@ ROWS = 1_000
 """So many rows of a list are shown."""
 
 _PLAN, _JOB = "bulk-plan", "bulk-job"
-_DO = {Deed.CANCEL: "Cancel", Deed.REDRIVE: "Redrive"}
-_DONE = {Deed.CANCEL: "cancelled", Deed.REDRIVE: "queued again"}
-_ICONS = {Deed.CANCEL: ":material/cancel:", Deed.REDRIVE: ":material/replay:"}
+_DO = {BulkAction.CANCEL: "Cancel", BulkAction.REDRIVE: "Redrive"}
+_DONE = {BulkAction.CANCEL: "cancelled", BulkAction.REDRIVE: "queued again"}
+_ICONS = {BulkAction.CANCEL: ":material/cancel:", BulkAction.REDRIVE: ":material/replay:"}
 _ABOUT = {
-    Deed.CANCEL: "What their tools may have done by then is not taken back; what nobody can know of"
-    " is asked at a gate. The runs that they have started are cancelled with them.",
-    Deed.REDRIVE: "Each goes on from its last checkpoint.",
+    BulkAction.CANCEL: "What their tools may have done by then is not taken back; what nobody can"
+    " know of is asked at a gate. The runs that they have started are cancelled with them.",
+    BulkAction.REDRIVE: "Each goes on from its last checkpoint.",
 }
 
 
@@ -43,15 +50,15 @@ _ABOUT = {
 class _Job:
     """What is being done. It goes on from look to look, and only while somebody looks."""
 
-    plan: Plan
+    plan: BulkPlan
     reason: str | None
     is_going: bool = True
     """Whether somebody has just said that it is to go on."""
     error: PenstockError | None = None
-    ends: list[End] = field(default_factory=list[End])
+    ends: list[BulkResult] = field(default_factory=list[BulkResult])
 
     @property
-    def rest(self) -> Sequence[Seen]:
+    def rest(self) -> Sequence[SeenRun]:
         """What is still to be done."""
         return self.plan.targets[len(self.ends) :]
 
@@ -77,9 +84,9 @@ def offer(wanted: RunFilter, picked: Sequence[RunId], *, is_filtered: bool) -> N
             st.markdown(f"**{len(picked)} ticked.** The list stands still meanwhile.")
         else:
             st.markdown("Tick several runs, or act on **all that fit the filter**:")
-        for deed in Deed:
+        for deed in BulkAction:
             reason = None
-            if deed is Deed.REDRIVE and not front.may(Right.STEER):
+            if deed is BulkAction.REDRIVE and not front.may(Right.STEER):
                 reason = "Only an operator may do this."
             elif not picked and not is_filtered:
                 reason = "Choose a filter first."
@@ -111,14 +118,14 @@ def review() -> None:
         _came_to(job)
 
 
-def _plan(deed: Deed, wanted: RunFilter, picked: Sequence[RunId]) -> None:
+def _plan(deed: BulkAction, wanted: RunFilter, picked: Sequence[RunId]) -> None:
     only = RunFilter(tenant=wanted.tenant) if picked else wanted
     with front.bulk() as bulk:
         st.session_state[_PLAN] = bulk.plan(deed, only, by=front.person(), ids=picked or None)
     st.rerun()
 
 
-def _review(plan: Plan) -> None:
+def _review(plan: BulkPlan) -> None:
     count = len(plan.targets)
     st.header(f"{_DO[plan.deed]} {_runs(count)}?", anchor=False)
     st.caption(
@@ -147,7 +154,7 @@ def _review(plan: Plan) -> None:
     with st.form("bulk", border=False):
         st.markdown(_ABOUT[plan.deed])
         reason = ""
-        if plan.deed is Deed.CANCEL:
+        if plan.deed is BulkAction.CANCEL:
             reason = st.text_input("Why (may be left empty)", key="bulk-reason").strip()
         is_sure = count <= SURE or st.checkbox(f"I mean all {count:,} of them", key="bulk-sure")
         with st.container(horizontal=True):
@@ -186,16 +193,16 @@ def _work() -> None:
 def _came_to(job: _Job) -> None:
     plan, ends, rest = job.plan, job.ends, len(job.rest)
     counts = Counter(end.outcome for end in ends)
-    told = ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in Outcome)
+    told = ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in BulkOutcome)
     st.header(f"{'Stopped' if rest else 'Done'}: {told}", anchor=False)
     if job.error is not None:
         tell(job.error)
     st.markdown(
-        f"{_runs(counts[Outcome.APPLIED])} {_DONE[plan.deed]}."
-        + (" A run that is driven is stopped within a second." * (plan.deed is Deed.CANCEL))
+        f"{_runs(counts[BulkOutcome.APPLIED])} {_DONE[plan.deed]}."
+        + (" A run that is driven is stopped within a second." * (plan.deed is BulkAction.CANCEL))
         + (f" **{_runs(rest)} not touched.**" if rest else "")
     )
-    apart = sorted(ends, key=lambda end: end.outcome is Outcome.APPLIED)
+    apart = sorted(ends, key=lambda end: end.outcome is BulkOutcome.APPLIED)
     _rows([end.seen for end in apart[:ROWS]], {end.seen.id: end for end in ends})
     if len(ends) > ROWS:
         st.caption(f"{ROWS:,} of {len(ends):,} are shown, those that were left as they are first.")
@@ -213,7 +220,7 @@ def _leave() -> None:
     st.rerun()
 
 
-def _tally(plan: Plan) -> None:
+def _tally(plan: BulkPlan) -> None:
     st.markdown(f"**Would be {_DONE[plan.deed]}**")
     counts = Counter((seen.graph, seen.status) for seen in plan.targets)
     if not counts:
@@ -230,11 +237,11 @@ def _tally(plan: Plan) -> None:
     )
 
 
-def _left_out(plan: Plan) -> None:
+def _left_out(plan: BulkPlan) -> None:
     counts: dict[str, int] = {
         EXCLUSIONS[why]: count for why, count in Counter(why for _, why in plan.left_out).items()
     }
-    impossible = Why.OVER if plan.deed is Deed.CANCEL else Why.NOT_FAILED
+    impossible = Exclusion.OVER if plan.deed is BulkAction.CANCEL else Exclusion.NOT_FAILED
     for status, count in plan.over.items():
         counts[f"{EXCLUSIONS[impossible]}: {status}"] = count
     st.markdown("**Left out**")
@@ -250,7 +257,7 @@ def _left_out(plan: Plan) -> None:
     )
 
 
-def _rows(found: Sequence[Seen], ends: Mapping[RunId, End]) -> None:
+def _rows(found: Sequence[SeenRun], ends: Mapping[RunId, BulkResult]) -> None:
     columns: dict[str, Sequence[Any]] = {
         "Run": [seen.id for seen in found],
         "Graph": [seen.graph for seen in found],
@@ -262,7 +269,7 @@ def _rows(found: Sequence[Seen], ends: Mapping[RunId, End]) -> None:
     listed(columns)
 
 
-def _said(end: End) -> str:
+def _said(end: BulkResult) -> str:
     return f"{end.outcome}: {end.why}" if end.why else str(end.outcome)
 
 

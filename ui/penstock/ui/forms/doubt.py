@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from penstock.contracts.effect import Doubt, Effect
+from penstock.contracts.effect import DoubtAnswer, Effect
 from penstock.contracts.gate import Gate
 from penstock.contracts.run import LIVE, Run
 from penstock.runs.answers import has_probe
@@ -19,22 +19,23 @@ from penstock.ui.forms.sending import send
 LOOK_S = 2.0
 
 NAMES = {
-    Doubt.HAPPENED: "It happened",
-    Doubt.DID_NOT: "It did not happen",
-    Doubt.RETRY: "Try again",
-    Doubt.COMPENSATE: "Undo it",
+    DoubtAnswer.HAPPENED: "It happened",
+    DoubtAnswer.DID_NOT: "It did not happen",
+    DoubtAnswer.RETRY: "Try again",
+    DoubtAnswer.COMPENSATE: "Undo it",
 }
 _MEANS = {
-    Doubt.HAPPENED: "The run goes on with this as the call's result.",
-    Doubt.DID_NOT: "The call has failed, and is not tried again.",
-    Doubt.RETRY: "The call is made once more, with the same key.",
-    Doubt.COMPENSATE: "It is undone, whether it happened or not.",
+    DoubtAnswer.HAPPENED: "The run goes on with this as the call's result.",
+    DoubtAnswer.DID_NOT: "The call has failed, and is not tried again.",
+    DoubtAnswer.RETRY: "The call is made once more, with the same key.",
+    DoubtAnswer.COMPENSATE: "It is undone, whether it happened or not.",
 }
 _THEN = {
-    Doubt.HAPPENED: "The run goes on with that result.",
-    Doubt.DID_NOT: "The run goes on, and its graph is told that the call has failed.",
-    Doubt.RETRY: "The run goes on and makes the call again, with the same key.",
-    Doubt.COMPENSATE: "The run goes on and has it undone; its policy decides about that call too.",
+    DoubtAnswer.HAPPENED: "The run goes on with that result.",
+    DoubtAnswer.DID_NOT: "The run goes on, and its graph is told that the call has failed.",
+    DoubtAnswer.RETRY: "The run goes on and makes the call again, with the same key.",
+    DoubtAnswer.COMPENSATE: "The run goes on and has it undone; its policy decides about that"
+    " call too.",
 }
 
 
@@ -94,9 +95,9 @@ def _answer(gate: Gate, run: Run) -> None:
         captions=[_MEANS[answer] for answer in options],
         key=f"doubt-{gate.id}",
     )
-    if Doubt.RETRY not in branches:
+    if DoubtAnswer.RETRY not in branches:
         st.caption("Its run was cancelled, so nobody would try it again, or undo it.")
-    elif Doubt.COMPENSATE not in branches:
+    elif DoubtAnswer.COMPENSATE not in branches:
         st.caption("It cannot be undone from here: its tool does not say how.")
     if said is None:
         return
@@ -116,16 +117,16 @@ def _answer(gate: Gate, run: Run) -> None:
             send_answer(gate, value, problems, then=then)
 
 
-def _allowed(schema: dict[str, Any]) -> dict[Doubt, dict[str, Any] | None]:
+def _allowed(schema: dict[str, Any]) -> dict[DoubtAnswer, dict[str, Any] | None]:
     """Return the answers that a gate takes, and the schema of the result that goes with one."""
-    found: dict[Doubt, dict[str, Any] | None] = {}
+    found: dict[DoubtAnswer, dict[str, Any] | None] = {}
     for branch in schema.get("oneOf", ()):
         told: dict[str, Any] = branch["properties"]
         if "const" not in told["answer"]:
-            found |= {Doubt(each): None for each in told["answer"]["enum"]}
+            found |= {DoubtAnswer(each): None for each in told["answer"]["enum"]}
         elif "result" in told:
             result = {"title": "The result", **told["result"], "$defs": schema.get("$defs", {})}
-            found[Doubt(told["answer"]["const"])] = result
+            found[DoubtAnswer(told["answer"]["const"])] = result
         else:
-            found[Doubt(told["answer"]["const"])] = None
+            found[DoubtAnswer(told["answer"]["const"])] = None
     return found

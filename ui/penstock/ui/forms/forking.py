@@ -8,14 +8,14 @@ import streamlit as st
 from pydantic import JsonValue
 
 from penstock.checkpoints import states
-from penstock.contracts.checkpoint import Point
+from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.fork import Fate, Forecast
+from penstock.contracts.redaction.fields import HIDDEN
 from penstock.contracts.run import Run, RunMode
 from penstock.graphs import Graph
 from penstock.graphs.schema import state_schema
 from penstock.runs.authorization import Right
-from penstock.traces.hiding import HIDDEN
 from penstock.ui import front, places
 from penstock.ui.components.history import named, points
 from penstock.ui.components.masks import UNMASKED, masking
@@ -106,7 +106,7 @@ def fork(story: Story, now: Chosen) -> None:
     st.rerun()
 
 
-def _first(known: list[Point], now: Chosen) -> str:
+def _first(known: list[CheckpointInfo], now: Chosen) -> str:
     """Return where the step begins that is looked at; else where the last one did."""
     step = now.step
     if step is not None:
@@ -118,7 +118,7 @@ def _first(known: list[Point], now: Chosen) -> str:
 
 
 def _edits(
-    graph: Graph, point: Point, values: Mapping[str, Any]
+    graph: Graph, point: CheckpointInfo, values: Mapping[str, Any]
 ) -> tuple[Mapping[str, JsonValue], list[str]]:
     """Show the fields of the state that are to be edited; return those that were changed."""
     schema = state_schema(graph)
@@ -148,7 +148,9 @@ def _edits(
     return changed, form.problems
 
 
-def _foreseen(run: Run, point: Point, mode: RunMode, *, is_edited: bool) -> Forecast | None:
+def _foreseen(
+    run: Run, point: CheckpointInfo, mode: RunMode, *, is_edited: bool
+) -> Forecast | None:
     """Show what a fork would come to; return None where there can be none."""
     st.markdown("**What it would come to**")
     try:

@@ -10,9 +10,8 @@ import streamlit as st
 from sqlalchemy import Connection
 
 from penstock.checkpoints.audit import keys, searching
-from penstock.contracts.audit import GENESIS, ChainedEvent, rehashed
+from penstock.contracts.audit import GENESIS, ChainedEvent, EventFilter, FoundEvents, expected_hash
 from penstock.contracts.ids import GateId, RunId
-from penstock.contracts.watch import EventFilter, FoundEvents
 from penstock.ui import front, places, text
 from penstock.ui.cli.auditing import lines, of_event
 from penstock.ui.components.chain import chain
@@ -293,7 +292,7 @@ def _open(connection: Connection, number: int) -> _Opened:
 
 def _fits(opened_: _Opened) -> str:
     event = opened_.event
-    if event is None or rehashed(event) != event.hash:
+    if event is None or expected_hash(event) != event.hash:
         return badge("red", "its text or its place was changed after it was written", "link_off")
     before = opened_.previous
     if before is None:

@@ -8,11 +8,11 @@ import streamlit as st
 from sqlalchemy import Connection
 
 from penstock.checkpoints import gates, ledger, runs
-from penstock.contracts.effect import Doubt, Effect, EffectStatus, Report
+from penstock.contracts.effect import DoubtAnswer, Effect, EffectStatus, Report
 from penstock.contracts.errors import UnknownEffect
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.ids import IdempotencyKey
-from penstock.contracts.inbox import Doubted, Resolved
+from penstock.contracts.inbox import ListedDoubt, ResolvedDoubt
 from penstock.contracts.run import Run
 from penstock.ui import front, places
 from penstock.ui.components import asked, context
@@ -29,10 +29,10 @@ RESOLVED = 10
 LOOK_S = 4.0
 
 _SAID = {
-    Doubt.HAPPENED: "it happened",
-    Doubt.DID_NOT: "it did not happen",
-    Doubt.RETRY: "try it again",
-    Doubt.COMPENSATE: "undo it",
+    DoubtAnswer.HAPPENED: "it happened",
+    DoubtAnswer.DID_NOT: "it did not happen",
+    DoubtAnswer.RETRY: "try it again",
+    DoubtAnswer.COMPENSATE: "undo it",
     None: "forgotten with its run",
 }
 
@@ -41,9 +41,9 @@ _Known = tuple[Effect, Sequence[Report], Gate | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listed:
-    doubts: Sequence[Doubted]
+    doubts: Sequence[ListedDoubt]
     count: int
-    resolved: Sequence[Resolved]
+    resolved: Sequence[ResolvedDoubt]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def _empty() -> None:
         places.link("graphs", "Look at the graphs and their tools", icon=":material/account_tree:")
 
 
-def _card(each: Doubted) -> None:
+def _card(each: ListedDoubt) -> None:
     effect, now = each.effect, front.now()
     with st.container(border=True, key=f"doubt-{effect.key}"):
         told = asked.arguments(json.loads(effect.arguments))
@@ -123,7 +123,7 @@ def _card(each: Doubted) -> None:
         places.link("doubt", "**Look at it**", icon=":material/arrow_forward:", effect=effect.key)
 
 
-def _resolved(found: Sequence[Resolved]) -> None:
+def _resolved(found: Sequence[ResolvedDoubt]) -> None:
     st.header("Resolved last", anchor=False)
     if not found:
         st.caption("What people answered here, and what became known by itself, appears here.")
@@ -145,7 +145,7 @@ def _resolved(found: Sequence[Resolved]) -> None:
     st.caption("Tick one to see its story.")
 
 
-def _who(each: Resolved) -> str:
+def _who(each: ResolvedDoubt) -> str:
     by = each.listed.gate.decided_by or ""
     return by if each.is_by_person else f"found out by {by}"
 

@@ -11,7 +11,7 @@ from penstock.contracts.effect import Effect, Report
 from penstock.contracts.errors import UnknownGate
 from penstock.contracts.gate import Gate, GateKind, GateStatus, Vote
 from penstock.contracts.ids import GateId
-from penstock.contracts.inbox import GateFilter, Listed, Shelf, Viewer
+from penstock.contracts.inbox import GateFilter, ListedGate, Shelf, Viewer
 from penstock.contracts.run import Run
 from penstock.ui import front, places
 from penstock.ui.components import asked, context, doubt
@@ -26,7 +26,7 @@ LOOK_S = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    listed: Listed
+    listed: ListedGate
     run: Run
     viewer: Viewer
     votes: Sequence[Vote]

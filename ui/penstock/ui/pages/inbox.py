@@ -12,7 +12,7 @@ from penstock.checkpoints import gates
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import GateKind
 from penstock.contracts.ids import GateId
-from penstock.contracts.inbox import GateFilter, Listed, Shelf
+from penstock.contracts.inbox import GateFilter, ListedGate, Shelf
 from penstock.runs.links import PARAMETER
 from penstock.ui import front, places
 from penstock.ui.components.cards import card
@@ -164,7 +164,7 @@ def _asked() -> _Asked:
     )
 
 
-def _look(connection: Connection, asked: _Asked) -> tuple[int, Sequence[Listed]]:
+def _look(connection: Connection, asked: _Asked) -> tuple[int, Sequence[ListedGate]]:
     viewer = front.viewer(connection)
     offset = (asked.page - 1) * PAGE
     return (
@@ -173,7 +173,7 @@ def _look(connection: Connection, asked: _Asked) -> tuple[int, Sequence[Listed]]
     )
 
 
-def _ids(listed: Sequence[Listed]) -> Sequence[GateId]:
+def _ids(listed: Sequence[ListedGate]) -> Sequence[GateId]:
     return [each.gate.id for each in listed]
 
 

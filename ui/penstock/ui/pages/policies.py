@@ -7,11 +7,7 @@ from datetime import timedelta
 import streamlit as st
 
 from penstock.checkpoints import decisions, policies
-from penstock.contracts.policy import (
-    Activation,
-    PolicyVersion,
-    Tally,
-)
+from penstock.contracts.policy import Activation, DecisionTally, PolicyVersion
 from penstock.policies import Mode, builtin_policy, read_rules
 from penstock.runs.policies import ABOUT_BUILTIN
 from penstock.ui import front, places
@@ -33,7 +29,7 @@ _VIEWS = {"rules": "Rules", "text": "Text", "versions": "Versions", "try": "Try 
 class _Found:
     versions: Sequence[PolicyVersion]
     activations: Sequence[Activation]
-    tallies: Sequence[Tally]
+    tallies: Sequence[DecisionTally]
 
     @property
     def active(self) -> PolicyVersion | None:

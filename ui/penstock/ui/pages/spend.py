@@ -9,15 +9,15 @@ import streamlit as st
 from sqlalchemy import Connection
 
 from penstock.checkpoints import budgets, runs, spending
-from penstock.contracts.budget import Amounts, Statement, Unit, day_account
+from penstock.contracts.budget import AccountStatement, Amounts, Unit, day_account
 from penstock.contracts.policy import Spend
 from penstock.contracts.spend import (
-    Capped,
-    Dear,
+    CappedRun,
+    CostlyRun,
+    DailySpend,
     Measure,
-    Reserved,
+    OpenHold,
     SpendFilter,
-    Used,
     read_measure,
 )
 from penstock.ui import front, measures, places, text
@@ -37,15 +37,15 @@ _TOKENS = Measure(unit=Unit.TOKENS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    used: Sequence[Used]
+    used: Sequence[DailySpend]
     """In all measures."""
     measure: Measure
     """The one that is looked at."""
-    dearest: Sequence[Dear]
-    capped: Sequence[Capped]
-    reserved: Sequence[Reserved]
+    dearest: Sequence[CostlyRun]
+    capped: Sequence[CappedRun]
+    reserved: Sequence[OpenHold]
     graphs: Sequence[str]
-    today: Statement | None
+    today: AccountStatement | None
     """The budget of the tenant's day."""
 
 
@@ -103,7 +103,7 @@ def _find(connection: Connection, wanted: SpendFilter, asked: Measure | None) ->
     )
 
 
-def _today(today: Statement | None) -> None:
+def _today(today: AccountStatement | None) -> None:
     with st.container(border=True):
         st.markdown(f"**What tenant {plain(front.tenant())} may use today**")
         if today is None:
@@ -170,7 +170,7 @@ def _sums(found: _Found) -> None:
             )
 
 
-def _picture(used: Sequence[Used], measure: Measure, wanted: SpendFilter) -> None:
+def _picture(used: Sequence[DailySpend], measure: Measure, wanted: SpendFilter) -> None:
     st.header(f"By day: {measures.measure_name(measure)}", anchor=False)
     if not used:
         st.caption("Nothing was used in this measure; the sums above say in which something was.")
@@ -184,7 +184,7 @@ def _picture(used: Sequence[Used], measure: Measure, wanted: SpendFilter) -> Non
     figures(_table(used, measure), key="spend-table", row_count=12)
 
 
-def _table(used: Sequence[Used], measure: Measure) -> Mapping[str, Sequence[str]]:
+def _table(used: Sequence[DailySpend], measure: Measure) -> Mapping[str, Sequence[str]]:
     """Return the numbers of the picture: a row for each day on which something was used."""
     graphs = sorted({each.graph for each in used})
     by_day: dict[date, dict[str, int]] = {}
@@ -205,7 +205,7 @@ def _table(used: Sequence[Used], measure: Measure) -> Mapping[str, Sequence[str]
     return columns
 
 
-def _take_out(used: Sequence[Used], days: int) -> None:
+def _take_out(used: Sequence[DailySpend], days: int) -> None:
     st.download_button(
         "Take out as CSV",
         as_csv(used),
@@ -230,7 +230,7 @@ def _empty(*, is_filtered: bool) -> None:
         places.link("graphs", "Start a run", icon=":material/rocket_launch:")
 
 
-def _dearest(found: Sequence[Dear], measure: Measure) -> None:
+def _dearest(found: Sequence[CostlyRun], measure: Measure) -> None:
     st.header("The dearest runs", anchor=False)
     if not found:
         st.caption(f"No run has used any of this: {measures.measure_name(measure).lower()}.")
@@ -251,7 +251,7 @@ def _dearest(found: Sequence[Dear], measure: Measure) -> None:
     st.caption("Tick a run to open it.")
 
 
-def _capped(found: Sequence[Capped]) -> None:
+def _capped(found: Sequence[CappedRun]) -> None:
     st.header("Runs that came to a cap", anchor=False)
     if not found:
         st.caption(
@@ -276,7 +276,7 @@ def _capped(found: Sequence[Capped]) -> None:
     st.caption("Tick one to open its gate, or the run where nobody was asked.")
 
 
-def _came_of(capped: Capped) -> str:
+def _came_of(capped: CappedRun) -> str:
     if capped.gate_id is None:
         return short(f"ended: {capped.said}", 100)
     cap = (
@@ -287,7 +287,7 @@ def _came_of(capped: Capped) -> str:
     return f"gate{cap}: {capped.said}"
 
 
-def _reserved(found: Sequence[Reserved]) -> None:
+def _reserved(found: Sequence[OpenHold]) -> None:
     st.header("Reserved now", anchor=False)
     if not found:
         st.caption(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from penstock.checkpoints import workers
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Run
-from penstock.contracts.worker import KnownWorker, Lost, Waiting, WorkerState
+from penstock.contracts.worker import KnownWorker, LostRun, QueuedRuns, WorkerState
 from penstock.ui import front, places
 from penstock.ui.components.table import shown
 from penstock.ui.components.words import age, ago, plain, sentence, short
@@ -33,8 +33,8 @@ class _Found:
     ended: Sequence[KnownWorker]
     driven: Sequence[Run]
     """Of all tenants."""
-    waiting: Sequence[Waiting]
-    lost: Sequence[Lost]
+    waiting: Sequence[QueuedRuns]
+    lost: Sequence[LostRun]
     dead: Sequence[Run]
     dead_count: int
 
@@ -109,7 +109,7 @@ def _only_taker_of(worker: KnownWorker, found: _Found) -> Sequence[str]:
     ]
 
 
-def _stranded(waiting: Waiting, found: _Found) -> None:
+def _stranded(waiting: QueuedRuns, found: _Found) -> None:
     """Say of queued runs that nobody will take them, where that is so."""
     if found.takers(waiting.graph, waiting.fingerprint):
         return
@@ -161,7 +161,7 @@ def _queue(found: _Found) -> None:
     )
 
 
-def _lost(found: Sequence[Lost]) -> None:
+def _lost(found: Sequence[LostRun]) -> None:
     if not found:
         return
     st.header("Taken from lost workers", anchor=False)

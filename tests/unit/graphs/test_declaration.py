@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from penstock.contracts.errors import InvalidGraph
 from penstock.graphs import declare
-from penstock.graphs.declare import Graph
+from penstock.graphs.declaration import Graph
 from support.graphs import on_thread
 
 

@@ -18,11 +18,11 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, SpanContext, Status
 from opentelemetry.util.types import Attributes
 
+from penstock.contracts.redaction.fields import Masking
+from penstock.contracts.redaction.patterns import redact
 from penstock.contracts.trace import TraceContent
 from penstock.traces import names
-from penstock.traces.content import cut
-from penstock.traces.hiding import Hiding
-from penstock.traces.patterns import redacted
+from penstock.traces.segment import truncate
 
 log = logging.getLogger(__name__)
 
@@ -44,28 +44,28 @@ _STRUCTURAL_ENDS = (".message.role", ".tool_call.function.name", ".tool_call.id"
 _KEY = secrets.token_bytes(32)
 
 
-class Hidings:
+class MaskingByTrace:
     """What is sensitive in which trace. From any thread."""
 
     def __init__(self) -> None:
-        self._of: OrderedDict[int, Hiding] = OrderedDict()
+        self._of: OrderedDict[int, Masking] = OrderedDict()
 
-    def add(self, trace_id: int, hiding: Hiding) -> None:
+    def add(self, trace_id: int, hiding: Masking) -> None:
         """Hide this in a trace from now on."""
         self._of[trace_id] = hiding
         self._of.move_to_end(trace_id)
         while len(self._of) > REMEMBERED:
             self._of.popitem(last=False)
 
-    def get(self, trace_id: int) -> Hiding | None:
+    def get(self, trace_id: int) -> Masking | None:
         """Return what is hidden in a trace."""
         return self._of.get(trace_id)
 
 
-class Cleaned(SpanExporter):
+class RedactingExporter(SpanExporter):
     """Exports what its graph lets out of each span."""
 
-    def __init__(self, inner: SpanExporter, hidings: Hidings, *, gen_ai: bool) -> None:
+    def __init__(self, inner: SpanExporter, hidings: MaskingByTrace, *, gen_ai: bool) -> None:
         """Hand what is clean to `inner`; with `gen_ai` under OpenTelemetry's names as well."""
         self._inner = inner
         self._hidings = hidings
@@ -126,7 +126,7 @@ class Cleaned(SpanExporter):
 class _Cleaner:
     """Cleans the parts of one span."""
 
-    def __init__(self, content: TraceContent, hiding: Hiding | None) -> None:
+    def __init__(self, content: TraceContent, hiding: Masking | None) -> None:
         self._content = content
         self._hiding = hiding
 
@@ -146,8 +146,8 @@ class _Cleaner:
         if self._content is TraceContent.DIGESTS:
             return _digest(text)
         if self._content is TraceContent.FULL:
-            return cut(text)
-        return cut(redacted(self._known(text)))
+            return truncate(text)
+        return truncate(redact(self._known(text)))
 
     def _known(self, text: str) -> str:
         """Return a text without what is known to be sensitive."""
@@ -159,7 +159,7 @@ class _Cleaner:
 
     def _attribute(self, key: str, value: Any) -> tuple[str, Any]:
         if self._content is TraceContent.FULL:
-            return key, _deep(cut, value)
+            return key, _deep(truncate, value)
         is_ours = key in _NAMES or key.startswith(_OURS)
         if key in _IDENTITIES:
             return key, _deep(self._identity, value)
@@ -182,7 +182,7 @@ class _Cleaner:
 @lru_cache(maxsize=4096)
 def _named(text: str) -> str:
     # Most of a span are names that the span before had too.
-    return redacted(text)
+    return redact(text)
 
 
 def _deep(show: Callable[[str], str], value: Any) -> Any:

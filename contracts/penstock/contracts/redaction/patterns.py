@@ -78,7 +78,7 @@ _HINTS: Mapping[str, Sequence[str]] = {
 _PATTERNS = {kind: re.compile(pattern, re.VERBOSE) for kind, pattern in _KINDS.items()}
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Return a text in which the kind of each secret, and of personal data, stands in its place."""
     small = text.lower()
     for kind, pattern in _PATTERNS.items():

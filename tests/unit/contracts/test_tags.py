@@ -3,7 +3,7 @@
 import pytest
 
 from penstock.contracts.errors import InvalidInput
-from penstock.contracts.tag import TAG_CHARS, TAG_COUNT, read_tags
+from penstock.contracts.run import TAG_CHARS, TAG_COUNT, read_tags
 
 
 def test_tags_are_kept_once_without_blanks_around_them_and_sorted() -> None:

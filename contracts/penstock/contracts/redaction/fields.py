@@ -3,11 +3,13 @@
 A value is known once a call has carried it, or a message that asks for one. From then on it is
 hidden in everything of that trace which has not left the process: in the argument that it was, in
 what a model says of it, in an error.
+
+What nobody is to be shown, taken out of what is shown.
 """
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from pydantic_core import to_jsonable_python
@@ -25,7 +27,7 @@ _ARGUMENTS = ("args", "arguments", "input")
 """Under which a message has the arguments of a call, beside its `name`."""
 
 
-class Hiding:
+class Masking:
     """The sensitive values of one run."""
 
     def __init__(self, fields: Mapping[str, Collection[str]]) -> None:
@@ -103,9 +105,55 @@ class Hiding:
         self._pattern = re.compile("|".join(map(re.escape, ordered)))
 
 
+def hide_fields(document: str, fields: Iterable[str]) -> str:
+    """Return a JSON document with these dotted fields hidden, in lists too."""
+    paths = [path.split(".") for path in fields]
+    if not paths:
+        return document
+    shown = json.loads(document)
+    for path in paths:
+        _hide(shown, path)
+    return json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def without_fields(document: str, fields: Iterable[str]) -> dict[str, object]:
+    """Return a JSON object without these dotted fields, in lists too."""
+    left: dict[str, object] = json.loads(document)
+    for path in fields:
+        _drop(left, path.split("."))
+    return left
+
+
 def _texts(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [text for each in cast("dict[str, Any]", value).values() for text in _texts(each)]
     if isinstance(value, list):
         return [text for each in cast("list[Any]", value) for text in _texts(each)]
     return [] if value is None or isinstance(value, bool) else [str(value)]
+
+
+def _drop(found: Any, path: list[str]) -> None:
+    if isinstance(found, list):
+        for each in cast("list[Any]", found):
+            _drop(each, path)
+    elif isinstance(found, dict):
+        fields = cast("dict[str, Any]", found)
+        name, *rest = path
+        if rest and name in fields:
+            _drop(fields[name], rest)
+        elif not rest:
+            fields.pop(name, None)
+
+
+def _hide(found: Any, path: list[str]) -> None:
+    if isinstance(found, list):
+        for each in cast("list[Any]", found):
+            _hide(each, path)
+    elif isinstance(found, dict):
+        fields = cast("dict[str, Any]", found)
+        name, *rest = path
+        if name in fields:
+            if rest:
+                _hide(fields[name], rest)
+            else:
+                fields[name] = HIDDEN

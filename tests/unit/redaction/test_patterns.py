@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from penstock.traces.patterns import redacted
+from penstock.contracts.redaction.patterns import redact
 
 # None of these is real: they have the form alone.
 SECRETS = {
@@ -42,7 +42,7 @@ SECRETS = {
 )
 def test_a_secret_is_found_wherever_it_stands(secret: str, around: str) -> None:
     value, mark = SECRETS[secret]
-    assert redacted(around.format(value)) == around.format(mark)
+    assert redact(around.format(value)) == around.format(mark)
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -52,7 +52,7 @@ def test_a_secret_is_found_behind_what_was_escaped(
     secret: str, around: str, write: Callable[[str], str]
 ) -> None:
     value, mark = SECRETS[secret]
-    found = redacted(write(around.format(value)))
+    found = redact(write(around.format(value)))
     assert value not in found
     assert mark in found
 
@@ -73,7 +73,7 @@ def test_a_secret_is_found_behind_what_was_escaped(
     ],
 )
 def test_what_is_assigned_is_found_by_its_name(text: str, wanted: str) -> None:
-    assert redacted(text) == wanted
+    assert redact(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,13 @@ def test_what_is_assigned_is_found_by_its_name(text: str, wanted: str) -> None:
     ],
 )
 def test_a_number_beside_a_card_does_not_hide_it(text: str, wanted: str) -> None:
-    assert redacted(text) == wanted
+    assert redact(text) == wanted
 
 
 @pytest.mark.parametrize("end", ["\n-----END RSA PRIVATE KEY-----", ""])
 def test_a_private_key_is_found_even_without_its_end(end: str) -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAKC" + end
-    assert redacted(f"here: {key}") == "here: [private_key]"
+    assert redact(f"here: {key}") == "here: [private_key]"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_private_key_is_found_even_without_its_end(end: str) -> None:
     ],
 )
 def test_what_only_looks_like_one_is_left(text: str) -> None:
-    assert redacted(text) == text
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize(
@@ -123,5 +123,5 @@ def test_what_only_looks_like_one_is_left(text: str) -> None:
 def test_no_text_takes_long(part: str) -> None:
     text = part * (50_000 // len(part))
     began_s = time.process_time()
-    redacted(text)
+    redact(text)
     assert time.process_time() - began_s < 5

@@ -1,7 +1,15 @@
-"""The ways a tool call can end, and where a call comes from."""
+"""The ways a tool call can end, and where a call comes from.
+
+One attempt of a tool call, as the tool itself sees it.
+
+What looking up a call can tell.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+
+from penstock.contracts.ids import IdempotencyKey, RunId
 
 
 class Stage(StrEnum):
@@ -86,3 +94,39 @@ class NodeCall:
 
 
 Origin = MessageCall | NodeCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What a tool may know of the attempt it is run in."""
+
+    key: IdempotencyKey
+    number: int
+    """From 1; the key is the same in each."""
+    deadline_at: datetime
+    """When the attempt is given up."""
+    run_id: RunId
+    """The run that calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """The call happened, with this result."""
+
+    result: object
+    """As the tool itself would have returned it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DidNot:
+    """The call did not happen, and cannot any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It cannot be told; a person is asked."""
+
+    why: str
+
+
+Finding = Happened | DidNot | Unknown

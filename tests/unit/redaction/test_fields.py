@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
-from penstock.traces.content import MARGIN_CHARS, SHOWN_CHARS, cut, text_of
-from penstock.traces.hiding import HIDDEN, PIECE, Hiding
+from penstock.contracts.redaction.fields import HIDDEN, PIECE, Masking
+from penstock.traces.segment import MARGIN_CHARS, SHOWN_CHARS, span_text, truncate
 
 ARGS = {"pin": "4242", "to": [{"card": "abcdef", "name": "ann"}]}
 
 
-def hiding() -> Hiding:
-    return Hiding({"pay": {"pin", "to.card"}})
+def hiding() -> Masking:
+    return Masking({"pay": {"pin", "to.card"}})
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def hiding() -> Hiding:
 )
 def test_the_message_that_asks_for_a_call_hides_what_it_hides(asked: Any) -> None:
     ours = hiding()
-    shown = text_of(ours.plain(asked))
+    shown = span_text(ours.plain(asked))
     assert "4242" not in shown
     assert "abcdef" not in shown
     assert "ann" in shown
@@ -63,7 +63,7 @@ def test_a_part_of_a_long_value_is_hidden_where_a_text_is_cut() -> None:
     long = "".join(f"{number:06}" for number in range(5_000))
     ours = hiding()
     ours.arguments("pay", {"pin": long})
-    shown = cut(ours.clean(text_of("x" * (SHOWN_CHARS - 500) + long)))
+    shown = truncate(ours.clean(span_text("x" * (SHOWN_CHARS - 500) + long)))
     assert "000001" not in shown
     assert MARGIN_CHARS > 2 * PIECE
 
@@ -72,4 +72,4 @@ def test_a_secret_that_a_cut_would_part_is_seen_whole() -> None:
     ours = hiding()
     ours.arguments("pay", {"pin": "abcdefghij"})
     text = "x" * (SHOWN_CHARS - 5) + "abcdefghij"
-    assert "abcde" not in cut(ours.clean(text_of(text)))
+    assert "abcde" not in truncate(ours.clean(span_text(text)))

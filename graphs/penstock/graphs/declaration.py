@@ -12,8 +12,7 @@ from penstock.contracts.policy import Taint
 from penstock.contracts.step import StepKind
 from penstock.contracts.trace import TraceContent
 from penstock.graphs.fingerprint import fingerprint
-from penstock.graphs.kinds import step_kinds
-from penstock.graphs.timeouts import node_timeouts
+from penstock.graphs.structure import node_timeouts, step_kinds
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -70,7 +69,7 @@ class Graph:
         Cheap; the declared graph is not changed by it.
         """
         from penstock.graphs.compiled import on_checkpointer  # noqa: PLC0415  (half a second)
-        from penstock.graphs.govern import governed  # noqa: PLC0415  (likewise)
+        from penstock.graphs.tools import governed  # noqa: PLC0415  (likewise)
 
         ours = governed(self.compiled, self.tools)
         return on_checkpointer(ours, checkpointer, name=self.name)
@@ -129,7 +128,7 @@ def declare(
         raise InvalidGraph(f"LangGraph does not compile graph `{name}`: {error}") from error
     if compiled is None:
         raise InvalidGraph(
-            f"Graph `{name}` is {describe(graph)}. "
+            f"Graph `{name}` is {describe_object(graph)}. "
             "Wanted is a LangGraph `StateGraph`, or what its `compile()` returns."
         )
     return Graph(
@@ -170,7 +169,7 @@ def _content(name: str, trace: TraceContent | str) -> TraceContent:
         ) from error
 
 
-def describe(found: object) -> str:
+def describe_object(found: object) -> str:
     """Name what was found instead of a graph, without showing its contents."""
     return (
         f"the class `{found.__name__}`"

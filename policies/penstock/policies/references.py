@@ -12,7 +12,7 @@ Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
+class References:
     """What the conditions of a policy look at."""
 
     args: frozenset[str] | None
@@ -23,7 +23,7 @@ class Looks:
     """What it asks for with `has`, from `context` or `principal` on."""
 
 
-def looks_of(tree: pst.Template) -> Looks:
+def references_of(tree: pst.Template) -> References:
     """Return what a policy looks at."""
     names: dict[str, set[str]] = {"args": set(), "facts": set()}
     whole: set[str] = set()
@@ -48,7 +48,7 @@ def looks_of(tree: pst.Template) -> Looks:
             case _:
                 pass
     found = {part: None if part in whole else frozenset(names[part]) for part in names}
-    return Looks(args=found["args"], facts=found["facts"], asked=frozenset(asked))
+    return References(args=found["args"], facts=found["facts"], asked=frozenset(asked))
 
 
 def tools_of(tree: pst.Template, tools: Iterable[ToolShape]) -> tuple[ToolShape, ...]:

@@ -1,12 +1,20 @@
-"""The trace of a segment, as it is recorded."""
+"""The trace of a segment, as it is recorded.
+
+What was before a segment: segments whose workers were lost, and since when gates count.
+
+Spans with ids that are known beforehand.
+"""
 
 import json
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from opentelemetry import context
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import (
     NonRecordingSpan,
     Span,
@@ -23,24 +31,75 @@ from penstock.contracts.audit import AuditEvent
 from penstock.contracts.clock import Clock
 from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import GateId
+from penstock.contracts.redaction.fields import Masking
 from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.step import Step, StepStatus
 from penstock.traces import names
-from penstock.traces.before import Lost, lost_before
-from penstock.traces.callers import caller_of, ids_of
-from penstock.traces.content import Value, shown_input, shown_output
-from penstock.traces.given_ids import GivenIds
-from penstock.traces.handing_on import traceparent_of
-from penstock.traces.hiding import Hiding
-from penstock.traces.ids import gate_span_id, segment_span_id, step_span_id, trace_id
+from penstock.traces.ids import (
+    caller_of,
+    gate_span_id,
+    parse_traceparent,
+    segment_span_id,
+    step_span_id,
+    trace_id,
+)
 from penstock.traces.names import KINDS, EventName, SpanName
-from penstock.traces.segment import OpenSpan, SegmentTrace
+from penstock.traces.propagation import traceparent_of
+from penstock.traces.segment import (
+    OpenSpan,
+    SegmentTrace,
+    Value,
+    input_attributes,
+    output_attributes,
+)
+
+_CLAIMED = "run.claimed"
+
+_LEFT = frozenset(f"run.{status}" for status in RunStatus if status is not RunStatus.RUNNING)
+"""What ends a segment; a run that is queued for the first time has no epoch yet."""
 
 LOST = "its worker was lost"
 """What is said of what a worker did not come to the end of."""
 
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostSegment:
+    """A segment that its worker did not come to the end of."""
+
+    epoch: int
+    worker: str
+    began_at: datetime
+    ended_at: datetime
+    """When the worker was declared dead."""
+
+
+class PresetIds(RandomIdGenerator):
+    """Makes the ids that were given for the next span, and random ones otherwise."""
+
+    def __init__(self) -> None:
+        self._given: ContextVar[tuple[int, int] | None] = ContextVar("given", default=None)
+
+    @contextmanager
+    def given(self, trace_id: int, span_id: int) -> Generator[None]:
+        """Have the span that is started in this have these ids."""
+        token = self._given.set((trace_id, span_id))
+        try:
+            yield
+        finally:
+            self._given.reset(token)
+
+    def generate_trace_id(self) -> int:
+        """Return the id for a span that has no parent."""
+        given = self._given.get()
+        return super().generate_trace_id() if given is None else given[0]
+
+    def generate_span_id(self) -> int:
+        """Return the id for a span."""
+        given = self._given.get()
+        return super().generate_span_id() if given is None else given[1]
 
 
 class RecordedSegment(SegmentTrace):
@@ -51,8 +110,8 @@ class RecordedSegment(SegmentTrace):
     def __init__(
         self,
         tracer: Tracer,
-        ids: GivenIds,
-        hiding: Hiding,
+        ids: PresetIds,
+        hiding: Masking,
         clock: Clock,
         run: Run,
         *,
@@ -113,14 +172,14 @@ class RecordedSegment(SegmentTrace):
         """Write down a step that has ended, and what it wrote."""
         shown = "interrupted" if step.status is StepStatus.PARKED else self.plain(result)
         ended_at = step.ended_at or self._clock.now()
-        self._step(step, shown_output(shown), ended_at=ended_at, error=step.error or "")
+        self._step(step, output_attributes(shown), ended_at=ended_at, error=step.error or "")
 
     def goes_on(
         self, events: Sequence[AuditEvent], gates: Sequence[Gate], steps: Sequence[Step]
     ) -> None:
         """Write down what was before: who called, the waiting at gates, what a worker left."""
         if (caller := caller_of(events)) is not None:
-            self._root.add_link(SpanContext(*ids_of(caller), is_remote=True))
+            self._root.add_link(SpanContext(*parse_traceparent(caller), is_remote=True))
         lost, since = lost_before(events, self._run.epoch)
         for each in lost:
             self._lost(each, steps)
@@ -132,13 +191,13 @@ class RecordedSegment(SegmentTrace):
 
     def result(self, values: object) -> None:
         """Take note of what the run came to."""
-        self._root.set_attributes(shown_output(self.plain(values)))
+        self._root.set_attributes(output_attributes(self.plain(values)))
 
     def waits_at(self, gates: Mapping[GateId, GateKind]) -> None:
         """Take note of the gates at which the segment ends."""
         kinds = ", ".join(sorted(set(gates.values())))
         about: dict[str, Value] = {names.HUMAN_GATE: ",".join(sorted(gates))}
-        self._root.set_attributes({**about, **shown_output(f"interrupted: {kinds}")})
+        self._root.set_attributes({**about, **output_attributes(f"interrupted: {kinds}")})
 
     def end(self, run: Run, running: Sequence[Step]) -> None:
         """End the segment with `run` as it was left, and the steps that have not ended by then."""
@@ -151,11 +210,13 @@ class RecordedSegment(SegmentTrace):
             case RunStatus.FAILED if run.failure is not None:
                 told[names.FAILURE] = run.failure.code
                 error = f"{run.failure.code}: {run.failure.message}"
-                told |= shown_output(error)
+                told |= output_attributes(error)
             case RunStatus.CANCELLED:
-                told |= shown_output(f"cancelled: {run.cancel_reason or run.cancel_by or ''}")
+                told |= output_attributes(f"cancelled: {run.cancel_reason or run.cancel_by or ''}")
             case RunStatus.QUEUED:
-                told |= shown_output("given back: another worker goes on from the last checkpoint")
+                told |= output_attributes(
+                    "given back: another worker goes on from the last checkpoint"
+                )
             case _:
                 pass
         self.finish(self._root, told, error=error)
@@ -186,14 +247,14 @@ class RecordedSegment(SegmentTrace):
             names.WORKER: worker,
             names.AGENT_NAME: run.graph,
             names.RETRY_COUNT: run.lost_count,
-            **shown_input(self.plain(json.loads(run.input))),
+            **input_attributes(self.plain(json.loads(run.input))),
         }
         if run.deadline_s is not None:
             about[names.TIMEOUT_MS] = _ms(run.deadline_s)
         span_id = segment_span_id(run.id, epoch)
         return self._start(SpanName.RUN, about, parent=None, at=at, span_id=span_id)
 
-    def _lost(self, lost: Lost, steps: Sequence[Step]) -> None:
+    def _lost(self, lost: LostSegment, steps: Sequence[Step]) -> None:
         """Write a segment whose worker could not."""
         for step in steps:
             if step.epoch == lost.epoch and step.status is StepStatus.STARTED:
@@ -233,7 +294,7 @@ class RecordedSegment(SegmentTrace):
             names.HUMAN_GATE: gate.id,
             names.GATE_KIND: gate.kind,
             names.GATE_STATUS: gate.status,
-            **shown_input(self.plain(json.loads(gate.question))),
+            **input_attributes(self.plain(json.loads(gate.question))),
         }
         if gate.effect_key is not None:
             about[names.EFFECT_KEY] = gate.effect_key
@@ -251,7 +312,7 @@ class RecordedSegment(SegmentTrace):
             at=gate.opened_at,
             span_id=gate_span_id(gate.id),
         )
-        self.finish(span, shown_output(answer), error="", at=closed_at)
+        self.finish(span, output_attributes(answer), error="", at=closed_at)
 
     # ---- making spans ----
 
@@ -290,6 +351,38 @@ class RecordedSegment(SegmentTrace):
 
     def _now_ns(self) -> int:
         return _ns(self._clock.now())
+
+
+def lost_before(
+    events: Sequence[AuditEvent], epoch: int
+) -> tuple[Sequence[LostSegment], datetime | None]:
+    """Return what was lost right before a segment, and when the one before that began.
+
+    None where there was none. Several workers may have been lost one after the other, each before
+    it could write down what it had found.
+    """
+    began = {_epoch(each): each for each in events if each.action == _CLAIMED}
+    left: dict[int, AuditEvent] = {}
+    for each in events:
+        if each.action in _LEFT:
+            left.setdefault(_epoch(each), each)
+    lost: list[LostSegment] = []
+    for number in range(epoch - 1, 0, -1):
+        claimed, end = began.get(number), left.get(number)
+        if claimed is None or end is None:
+            break
+        worker = end.detail.get("lost_worker")
+        if worker is None:
+            return lost, claimed.at
+        lost.append(
+            LostSegment(epoch=number, worker=str(worker), began_at=claimed.at, ended_at=end.at)
+        )
+    return lost, None
+
+
+def _epoch(event: AuditEvent) -> int:
+    found = event.detail.get("epoch")
+    return found if isinstance(found, int) else 0
 
 
 class _Recorded(OpenSpan):
