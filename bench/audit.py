@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, audit, migrate
-from penstock.checkpoints.audit import pen
-from penstock.checkpoints.audit.verifying import verify
+from penstock.checkpoints.audit import chain
+from penstock.checkpoints.audit.verification import verify
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.ids import RunId, new_run_id
@@ -66,10 +66,10 @@ def _telling(
         for _ in range(count):
             audit.append(connection, _event(run_id, at))
         began = clock()
-        pen.seal(connection)
+        chain.seal(connection)
         taken.append(clock() - began)
         # What is sealed is not sealed again at the commit.
-        pen.back_to(connection, 0)
+        chain.rollback_to(connection, 0)
 
     return change
 

@@ -21,8 +21,9 @@ from sqlalchemy import Connection
 from bench import audit_events
 from bench.spread import percentile
 from penstock.checkpoints import Store, audit, budgets, gates, migrate, runs, spending
-from penstock.checkpoints.audit import marking, searching
-from penstock.checkpoints.audit.verifying import begin, look, torn, unguarded
+from penstock.checkpoints.audit import marks
+from penstock.checkpoints.audit.queries import actions, page
+from penstock.checkpoints.audit.verification import advance, begin, missing_triggers, torn_chains
 from penstock.checkpoints.schema import budget_accounts, budget_uses, gate_approvals, run_tags
 from penstock.checkpoints.schema import gates as gate_rows
 from penstock.checkpoints.schema import runs as run_rows
@@ -144,15 +145,15 @@ def queries() -> dict[str, Callable[[Connection], object]]:
         wanted = EventFilter(tenant=TENANT, **more)
         return (
             audit.head(connection, TENANT),
-            marking.watch(connection, TENANT),
-            torn(connection),
-            unguarded(connection),
-            searching.actions(connection, TENANT),
-            searching.page(connection, wanted, limit=50),
+            marks.watch(connection, TENANT),
+            torn_chains(connection),
+            missing_triggers(connection),
+            actions(connection, TENANT),
+            page(connection, wanted, limit=50),
         )
 
     def slice_(connection: Connection) -> object:
-        return look(connection, begin(TENANT), limit=SLICE_ROWS)
+        return advance(connection, begin(TENANT), limit=SLICE_ROWS)
 
     week = now - timedelta(days=7)
     middle = now - timedelta(days=15)
@@ -173,7 +174,7 @@ def queries() -> dict[str, Callable[[Connection], object]]:
         ),
         "runs that wait in a node": lambda tx: listed(tx, graph="graph-3", node="pay"),
         "a graph, its versions and where runs wait": stands,
-        "10,000 runs looked over, to be cancelled": lambda tx: runs.look_over(
+        "10,000 runs looked over, to be cancelled": lambda tx: runs.list_seen(
             tx, RunFilter(tenant=TENANT, tags=("nightly",)), limit=10_001
         ),
         "spend of 7 days": lambda tx: spend(tx, 7, None, Unit.TOKENS),

@@ -90,25 +90,25 @@ def queries() -> Mapping[str, Callable[[Connection], object]]:
     def page(connection: Connection) -> Sequence[Any]:
         policies.versions(connection, GRAPH)
         policies.activations(connection, GRAPH, limit=50)
-        return decisions.tallied(connection, GRAPH, tenant=TENANT, since=week)
+        return decisions.tallies(connection, GRAPH, tenant=TENANT, since=week)
 
     def rule(connection: Connection, name: str) -> object:
         found = [each for each in page(connection) if name in each.decision.reasons]
-        return decisions.worded(connection, GRAPH, found, tenant=TENANT, since=week, limit=20)
+        return decisions.of_tallies(connection, GRAPH, found, tenant=TENANT, since=week, limit=20)
 
     def tool(connection: Connection, graph: str | None) -> object:
         return (
-            ledger.tools(connection, tenant=TENANT),
-            ledger.outcomes(connection, "tool-3", tenant=TENANT, graph=graph, since=week),
-            ledger.calls(connection, "tool-3", tenant=TENANT, graph=graph, limit=10),
-            ledger.in_doubt(connection, "tool-3", tenant=TENANT, graph=graph, limit=10),
+            ledger.used_tools(connection, tenant=TENANT),
+            ledger.outcomes_of_tool(connection, "tool-3", tenant=TENANT, graph=graph, since=week),
+            ledger.calls_of_tool(connection, "tool-3", tenant=TENANT, graph=graph, limit=10),
+            ledger.doubts_of_tool(connection, "tool-3", tenant=TENANT, graph=graph, limit=10),
         )
 
     return {
         "policies": page,
         "a rule that decided often": lambda tx: rule(tx, "rule-1"),
         "a rule that never decided": lambda tx: rule(tx, "rule-499"),
-        "tools": lambda tx: ledger.tools(tx, tenant=TENANT),
+        "tools": lambda tx: ledger.used_tools(tx, tenant=TENANT),
         "a tool, in its graph": lambda tx: tool(tx, GRAPH),
         f"the newest {TRIED_COUNT:,} calls for a candidate": lambda tx: decisions.last_of_calls(
             tx, GRAPH, tenant=TENANT, since=week, limit=TRIED_COUNT

@@ -96,13 +96,13 @@ CASES = (
         "ask-open",
         "after the gate was opened, before that commits",
         Who.ASKING,
-        lambda: moments.inside(gates, "ask_for_more", forks.kill_here, when=bool),
+        lambda: moments.inside(gates, "open_budget_gate", forks.kill_here, when=bool),
     ),
     Case(
         "ask-done",
         "after the opening of the gate committed, before the run is parked",
         Who.ASKING,
-        lambda: moments.committed(gates, "ask_for_more", forks.kill_here, when=bool),
+        lambda: moments.committed(gates, "open_budget_gate", forks.kill_here, when=bool),
     ),
     Case(
         "park-ahead",
@@ -156,7 +156,7 @@ CASES = (
         "model-open",
         "after the gate of a model's call was opened, before that commits",
         Who.CLAIMING,
-        lambda: moments.inside(gates, "ask_for_more", forks.kill_here, when=is_of_model),
+        lambda: moments.inside(gates, "open_budget_gate", forks.kill_here, when=is_of_model),
     ),
 )
 

@@ -98,17 +98,17 @@ POINTS = (
     Point(
         name="leave-ahead",
         meaning="after the run was cancelled, before what it leaves is in doubt",
-        arm=lambda: moments.before(ledger, "leave", forks.kill_here, when=bool),
+        arm=lambda: moments.before(ledger, "doubt_unsettled", forks.kill_here, when=bool),
     ),
     Point(
         name="leave-open",
         meaning="after what a run leaves is in doubt, before that and its cancellation commit",
-        arm=lambda: moments.inside(ledger, "leave", forks.kill_here, when=any_of),
+        arm=lambda: moments.inside(ledger, "doubt_unsettled", forks.kill_here, when=any_of),
     ),
     Point(
         name="leave-done",
         meaning="after the run is cancelled, before the worker noticed",
-        arm=lambda: moments.committed(ledger, "leave", forks.kill_here, when=any_of),
+        arm=lambda: moments.committed(ledger, "doubt_unsettled", forks.kill_here, when=any_of),
     ),
 )
 
@@ -223,7 +223,7 @@ class Scene:
             for case in CASES:
                 run_id = self.run_of(case)
                 (effect,) = store.read_blocking(
-                    lambda tx, run_id=run_id: ledger.listed(tx, run_id=run_id, limit=9)
+                    lambda tx, run_id=run_id: ledger.list_effects(tx, run_id=run_id, limit=9)
                 )
                 asked = store.read_blocking(lambda tx, run_id=run_id: gates.of_run(tx, run_id))
                 found = (effect.status, [(gate.kind, gate.status) for gate in asked])

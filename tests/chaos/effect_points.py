@@ -495,7 +495,7 @@ class Scene:
         check_story(store, run_id, RunStatus.SUCCEEDED, gate_count=None)
         check_chain(store, run_id)
         assert done(self.folder, self.log, case) == 1, "it did not happen once"
-        (effect,) = store.read_blocking(lambda tx: ledger.listed(tx, run_id=run_id, limit=10))
+        (effect,) = store.read_blocking(lambda tx: ledger.list_effects(tx, run_id=run_id, limit=10))
         assert (effect.status, effect.result) == (EffectStatus.SUCCEEDED, f'"{RESULT}"'), effect
         asked = store.read_blocking(lambda tx: gates.of_run(tx, run_id))
         doubts = [gate for gate in asked if gate.kind is GateKind.IN_DOUBT]

@@ -358,7 +358,7 @@ class Scene:
         found = store.read_blocking(lambda tx: gates.of_run(tx, run_id))
         assert all(gate.status is not GateStatus.OPEN for gate in found), found
         used = [gate for gate in found if gate.consumed_at is not None]
-        effects = store.read_blocking(lambda tx: ledger.listed(tx, run_id=run_id, limit=10))
+        effects = store.read_blocking(lambda tx: ledger.list_effects(tx, run_id=run_id, limit=10))
         doubts = [gate for gate in found if gate.kind is GateKind.IN_DOUBT]
         assert len(doubts) == int(case.is_begun), doubts
         if not case.paid:

@@ -35,7 +35,9 @@ def is_due(store: Store) -> bool:
 
 
 def fail(store: Store, annotation: Annotation) -> None:
-    store.write_blocking(lambda connection: annotations.failed(connection, annotation, why="404"))
+    store.write_blocking(
+        lambda connection: annotations.record_failure(connection, annotation, why="404")
+    )
 
 
 def be_due(store: Store) -> None:
@@ -114,7 +116,7 @@ def test_what_is_taken_is_nobody_elses_for_a_time(store: Store, runs: Runs) -> N
 def test_what_was_told_is_not_told_again(store: Store, runs: Runs) -> None:
     ended(runs)
     (taken,) = take(store)
-    store.write_blocking(lambda tx: annotations.told(tx, taken))
+    store.write_blocking(lambda tx: annotations.record_sent(tx, taken))
     be_due(store)
     assert not is_due(store)
     assert take(store) == []
@@ -154,7 +156,7 @@ def test_waits_have_a_longest(store: Store, runs: Runs, attempt: int) -> None:
 def test_where_nobody_is_there_to_be_told_no_attempt_is_counted(store: Store, runs: Runs) -> None:
     ended(runs)
     (taken,) = take(store)
-    store.write_blocking(lambda tx: annotations.put_back(tx, taken, wait_s=30.0))
+    store.write_blocking(lambda tx: annotations.release(tx, taken, wait_s=30.0))
     assert not is_due(store)
     be_due(store)
     (again,) = take(store)
@@ -171,9 +173,9 @@ def test_no_trouble_is_heard_of_by_whom_another_has_taken_it_from(store: Store, 
     be_due(store)
     (late,) = take(store)
     fail(store, early)
-    store.write_blocking(lambda tx: annotations.put_back(tx, early, wait_s=30.0))
+    store.write_blocking(lambda tx: annotations.release(tx, early, wait_s=30.0))
     (row,) = stored(store)
     assert (row.outcome, row.attempt_count) == (None, late.attempt_count)
-    store.write_blocking(lambda tx: annotations.told(tx, early))
+    store.write_blocking(lambda tx: annotations.record_sent(tx, early))
     (row,) = stored(store)
     assert row.outcome == "told"

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.exc import DBAPIError
 
 from penstock.checkpoints import Store, audit
-from penstock.checkpoints.audit.verifying import unguarded
+from penstock.checkpoints.audit.verification import missing_triggers
 from penstock.checkpoints.schema import run_keys
 from penstock.checkpoints.statements import Prepared, raw
 from penstock.contracts.audit import GENESIS, AuditEvent, expected_hash
@@ -212,13 +212,13 @@ def test_postgresql_refuses_to_empty_the_record(postgresql_url: str) -> None:
 
 
 def test_a_trigger_that_is_missing_is_named(store: Store, database_url: str) -> None:
-    assert store.read_blocking(unguarded) == []
+    assert store.read_blocking(missing_triggers) == []
     engine = create_engine(database_url)
     with engine.begin() as connection:
         on = "" if connection.dialect.name == "sqlite" else " ON audit_events"
         connection.execute(text(f"DROP TRIGGER tr_audit_events_delete{on}"))
     engine.dispose()
-    assert store.read_blocking(unguarded) == ["tr_audit_events_delete"]
+    assert store.read_blocking(missing_triggers) == ["tr_audit_events_delete"]
 
 
 def test_nothing_is_written_to_a_store_whose_chain_is_broken(

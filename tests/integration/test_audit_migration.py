@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, MetaData, create_engine
 
 from penstock.checkpoints import Store, audit, migrate, migration
-from penstock.checkpoints.audit import keys
-from penstock.checkpoints.audit.verifying import unguarded
+from penstock.checkpoints.audit.chain import find_key
+from penstock.checkpoints.audit.verification import missing_triggers
 from penstock.contracts.audit import GENESIS, ChainedEvent, mac
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import ENDED, Fence, RunStatus
@@ -251,7 +251,7 @@ def test_a_reason_is_beside_the_chain_under_the_key_of_its_run(migrated: Store) 
         rows = [row for row in chain(migrated, tenant) if row.reason is not None]
         assert [(row.run_id, row.reason) for row in rows] == [(cancelled, REASON)] * 2
         key = migrated.read_blocking(
-            lambda connection, cancelled=cancelled: keys.find(connection, cancelled)
+            lambda connection, cancelled=cancelled: find_key(connection, cancelled)
         )
         assert key is not None
         assert {row.codes["reason"] for row in rows} == {mac(key, "reason", REASON)}
@@ -280,7 +280,7 @@ def test_what_is_changed_after_the_migration_is_found(
     assert [(fault.number, fault.what) for fault in found.faults] == [
         (4, "its text or its place was changed after it was written")
     ]
-    assert migrated.read_blocking(unguarded) == []
+    assert migrated.read_blocking(missing_triggers) == []
 
 
 def test_more_events_than_a_portion_are_one_chain(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from penstock.checkpoints import Store, audit
-from penstock.checkpoints.audit import cutting, marking, searching
+from penstock.checkpoints.audit import marks, queries
 from penstock.contracts.audit import AuditEvent, EventFilter
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import NotAllowed
@@ -102,7 +102,7 @@ def test_what_retention_took_since_is_not_missing(store: Store) -> None:
     chains.tell(store, *"de")
     later = NOW + timedelta(days=1)
     store.write_blocking(
-        lambda tx: cutting.cut(tx, "acme", before=later, limit=4, at=later, actor="w")
+        lambda tx: marks.cut(tx, "acme", before=later, limit=4, at=later, actor="w")
     )
     found, _ = verdict(store)
     assert (found.faults, found.number, found.is_whole) == ([], 6, True)
@@ -111,7 +111,7 @@ def test_what_retention_took_since_is_not_missing(store: Store) -> None:
 def test_who_verified_what_and_when_is_noted(store: Store) -> None:
     chains.tell(store, *"abc")
     found, _ = verdict(store)
-    watch = store.read_blocking(lambda tx: marking.watch(tx, "acme"))
+    watch = store.read_blocking(lambda tx: marks.watch(tx, "acme"))
     assert watch is not None
     noted = watch.verification
     assert noted is not None
@@ -148,7 +148,7 @@ def told(store: Store, *events: tuple[str, dict[str, Any]], tenant: str = "acme"
 def numbers(store: Store, *, before: int | None = None, **wanted: Any) -> Sequence[int]:
     """Return the numbers of the events that fit."""
     sought = EventFilter(tenant="acme", **wanted)
-    found = store.read_blocking(lambda tx: searching.page(tx, sought, before=before, limit=50))
+    found = store.read_blocking(lambda tx: queries.page(tx, sought, before=before, limit=50))
     return [event.number for event in found.events]
 
 
@@ -183,28 +183,28 @@ def test_events_of_a_run_and_of_a_gate_are_found(store: Store) -> None:
     wanted = [row.number for row in rows if row.told.get("gate") == gate][::-1]
     assert numbers(store, gate_id=gate) == wanted
     find = store.read_blocking
-    assert find(lambda tx: searching.run_of(tx, "acme", run_id[:13])) == run_id
-    assert find(lambda tx: searching.gate_of(tx, "acme", "fff")) == (gate, run_id)
-    assert find(lambda tx: searching.run_of(tx, "other", run_id)) is None
-    assert find(lambda tx: searching.gate_of(tx, "other", gate)) is None
+    assert find(lambda tx: queries.run_by_prefix(tx, "acme", run_id[:13])) == run_id
+    assert find(lambda tx: queries.gate_by_prefix(tx, "acme", "fff")) == (gate, run_id)
+    assert find(lambda tx: queries.run_by_prefix(tx, "other", run_id)) is None
+    assert find(lambda tx: queries.gate_by_prefix(tx, "other", gate)) is None
 
 
 def test_events_of_another_tenant_are_not_found(store: Store) -> None:
     told(store, ("ann", {"tool": "pay"}), ("ann", {"tool": "pay"}))
     told(store, ("ann", {"tool": "pay"}), tenant="other")
     wanted = EventFilter(tenant="other")
-    found = store.read_blocking(lambda tx: searching.page(tx, wanted, limit=50))
+    found = store.read_blocking(lambda tx: queries.page(tx, wanted, limit=50))
     assert [(event.tenant, event.number) for event in found.events] == [("other", 1)]
-    assert store.read_blocking(lambda tx: searching.get(tx, "other", 2)) is None
+    assert store.read_blocking(lambda tx: queries.get(tx, "other", 2)) is None
 
 
 def test_page_says_how_far_it_has_looked(store: Store) -> None:
     told(store, ("ann", {"tool": "rare"}), *[("bob", {"tool": "pay"}) for _ in range(9)])
     wanted = EventFilter(tenant="acme", tool="rare")
-    page = store.read_blocking(lambda tx: searching.page(tx, wanted, limit=5, window=4))
+    page = store.read_blocking(lambda tx: queries.page(tx, wanted, limit=5, window=4))
     assert (page.events, page.looked_to, page.is_end) == ([], 7, False)
     page = store.read_blocking(
-        lambda tx: searching.page(tx, wanted, before=page.looked_to, limit=5, window=6)
+        lambda tx: queries.page(tx, wanted, before=page.looked_to, limit=5, window=6)
     )
     assert ([event.number for event in page.events], page.is_end) == ([1], True)
 
@@ -228,4 +228,4 @@ def test_events_that_stand_out_of_the_order_of_time_are_found(store: Store) -> N
 def test_actions_are_those_that_the_chain_tells_of(store: Store) -> None:
     chains.tell(store, "b", "a", "b")
     chains.tell(store, "c", tenant="other")
-    assert store.read_blocking(lambda tx: searching.actions(tx, "acme")) == ["a", "b"]
+    assert store.read_blocking(lambda tx: queries.actions(tx, "acme")) == ["a", "b"]

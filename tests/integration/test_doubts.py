@@ -133,7 +133,7 @@ def test_lists_of_doubts_are_served_by_their_indexes(sqlite_url: str, query: str
 
 def looked(store: Store, book: Book, key: str) -> None:
     (gate,) = book.gates(key)
-    store.write_blocking(lambda tx: ledger.look_now(tx, gate, at=NOW, by="olga"))
+    store.write_blocking(lambda tx: ledger.request_lookup(tx, gate, at=NOW, by="olga"))
 
 
 def test_a_run_is_woken_to_look_up_a_call_when_somebody_asks(

@@ -158,7 +158,7 @@ async def test_what_was_done_while_a_fork_made_up_its_mind_is_not_done_again(
     at = Scene(store)
     run = await at.begun()
     looked: list[object] = []
-    real = ledger.elsewhere
+    real = ledger.find_in_lineage
 
     def blind(connection: Any, new: Any) -> Any:
         # The stage looks before the other thread has done it, the claim after.
@@ -166,7 +166,7 @@ async def test_what_was_done_while_a_fork_made_up_its_mind_is_not_done_again(
         looked.append(found)
         return None if len(looked) == 1 else found
 
-    monkeypatch.setattr(ledger, "elsewhere", blind)
+    monkeypatch.setattr(ledger, "find_in_lineage", blind)
     fork = await at.forked(run, "plan", mode=RunMode.LIVE)
     assert len(looked) > 1
     assert (fork.status, at.paid) == (RunStatus.WAITING, ["A-1 42"])

@@ -139,7 +139,7 @@ async def question(at: Council) -> Gate:
     """Return a gate at which a graph asks something."""
     call = await at.start()
     asks = Question(id=GateId(call.run.id), question='"which day?"', answer_schema=None)
-    await at.store.write(lambda tx: gates.ask(tx, call.run, [asks], at=at.clock.now()))
+    await at.store.write(lambda tx: gates.open_questions(tx, call.run, [asks], at=at.clock.now()))
     return await at.store.read(lambda tx: gates.get(tx, asks.id))
 
 

@@ -88,7 +88,7 @@ def question(store: Store, fence: Fence, *, number: int = 9, acts_for: str = "ad
     def change(tx: Connection) -> Gate:
         told = update(run_table).where(run_table.c.id == fence.run_id).values(principal=acts_for)
         tx.execute(told)
-        gates.ask(tx, run_rows.get(tx, fence.run_id), [asked], at=NOW)
+        gates.open_questions(tx, run_rows.get(tx, fence.run_id), [asked], at=NOW)
         return gates.get(tx, asked.id)
 
     return store.write_blocking(change)

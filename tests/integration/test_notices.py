@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Store, gates, notices
+from penstock.checkpoints import Store, gates
+from penstock.checkpoints.gates import notices
 from penstock.checkpoints.runs import get
 from penstock.checkpoints.schema import notices as rows
 from penstock.contracts.gate import Notice, NoticeCounts, NoticeKind, Question
@@ -26,7 +27,9 @@ def take(store: Store, *, limit: int = 10) -> Sequence[Notice]:
 
 def fail(store: Store, notice: Notice, *, told: Sequence[str] = ()) -> None:
     store.write_blocking(
-        lambda connection: notices.failed(connection, notice, why="it was closed", told=told)
+        lambda connection: notices.record_failure(
+            connection, notice, why="it was closed", told=told
+        )
     )
 
 
@@ -50,7 +53,9 @@ def test_each_group_is_told_that_a_gate_opened_and_later_that_it_expires(
     ]
     for notice in opened:
         store.write_blocking(
-            lambda connection, notice=notice: notices.sent(connection, notice, outcome="sent")
+            lambda connection, notice=notice: notices.record_sent(
+                connection, notice, outcome="sent"
+            )
         )
     pass_time(store, 3.1 * HOUR_S)
     assert take(store) == []
@@ -64,7 +69,9 @@ def test_each_group_is_told_that_a_gate_opened_and_later_that_it_expires(
 def test_operators_are_told_of_what_no_policy_gives_to_a_group(store: Store, runs: Runs) -> None:
     fence = runs.start("one")
     asked = Question(id=GateId("a" * 32), question='"mood?"', answer_schema=None)
-    store.write_blocking(lambda tx: gates.ask(tx, get(tx, fence.run_id), [asked], at=NOW))
+    store.write_blocking(
+        lambda tx: gates.open_questions(tx, get(tx, fence.run_id), [asked], at=NOW)
+    )
     book = Book.of(store)
     new = new_effect(fence)
     book.doubt(book.begun(new, fence), new)
@@ -171,7 +178,7 @@ def test_that_it_was_sent_is_heard_from_whoever_has_sent_it(store: Store, runs: 
     (lost,) = take(store)
     pass_time(store, notices.TAKEN_S)
     (taken,) = take(store)
-    store.write_blocking(lambda connection: notices.sent(connection, lost, outcome="sent"))
+    store.write_blocking(lambda connection: notices.record_sent(connection, lost, outcome="sent"))
     fail(store, taken)
     assert stored(store)[0]["outcome"] == "sent"
     assert stored(store)[0]["closed_at"] is not None

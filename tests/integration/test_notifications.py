@@ -11,7 +11,8 @@ import pytest
 from langgraph.graph import END, START, StateGraph
 from pydantic import SecretStr
 
-from penstock.checkpoints import Checkpointer, Store, notices
+from penstock.checkpoints import Checkpointer, Store
+from penstock.checkpoints.gates import notices
 from penstock.checkpoints.schema import notices as rows
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.run import RunStatus

@@ -19,7 +19,7 @@ from support.runs import NOW
 BY_STATE_ALONE = "(status=?)"
 """Very many rows may be in one state: that alone leads nowhere."""
 
-POSTGRESQL_ONLY = {"keep_alone"}
+POSTGRESQL_ONLY = {"try_lock_lineage"}
 
 
 def prepared() -> Iterator[tuple[str, Prepared]]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, select
 
-from penstock.checkpoints import Store, audit, forgetting, links, notices
+from penstock.checkpoints import Store, audit, erasure
+from penstock.checkpoints.gates import notices
 from penstock.checkpoints.schema import notices as stored_notices
 from penstock.checkpoints.schema import used_links
 from penstock.contracts.audit import AuditEvent
@@ -86,7 +87,7 @@ def test_an_index_leads_to_runs_that_are_due(store: Store) -> None:
         def take(_c: Any, _cursor: Any, statement: str, params: Any, *_: Any) -> None:
             told.append((statement, params))
 
-        forgetting.due(connection, before=NOW, since=NOW - DAY, limit=20)
+        erasure.due(connection, before=NOW, since=NOW - DAY, limit=20)
         event.remove(connection, "before_cursor_execute", take)
         statement, params = told[0]
         if connection.dialect.name == "sqlite":
@@ -168,7 +169,7 @@ async def test_trouble_with_retention_ends_no_worker(
         raise LookupError("broken")
 
     keep = keeper(store, after=DAY, runs=DAY)
-    monkeypatch.setattr(retention.forgetting, "due", fail)
+    monkeypatch.setattr(retention.erasure, "due", fail)
     await keep.work(every_s=60.0)
     assert "what is old could not be taken away" in caplog.text
 
@@ -190,8 +191,10 @@ class Room:
 
         def tell(connection: Connection) -> None:
             for notice in notices.take(connection, limit=10):
-                notices.sent(connection, notice, outcome="sent")
-            links.use(connection, gate.id, gate_id=gate.id, until=self._now + DAY, person="eve")
+                notices.record_sent(connection, notice, outcome="sent")
+            notices.use_link(
+                connection, gate.id, gate_id=gate.id, until=self._now + DAY, person="eve"
+            )
 
         self._store.write_blocking(tell)
         return gate
@@ -262,7 +265,7 @@ async def test_a_used_link_that_may_still_be_good_leads_nobody_else_there(
     assert room.left() == (set(), {gate.id})
     with pytest.raises(InvalidLink, match="somebody else"):
         store.write_blocking(
-            lambda tx: links.use(
+            lambda tx: notices.use_link(
                 tx, gate.id, gate_id=gate.id, until=SystemClock().now() + DAY, person="mallory"
             )
         )

@@ -115,7 +115,7 @@ class StepMachine(RuleBasedStateMachine):
         fence, until = self.fence, NOW + timedelta(milliseconds=ms)
 
         def change(tx: Connection) -> None:
-            budgets.drove(tx, runs.get(tx, fence.run_id), until=until)
+            budgets.record_driven_time(tx, runs.get(tx, fence.run_id), until=until)
             runs.move(tx, fence, RunStatus.QUEUED, at=NOW, actor="test")
             claimed = runs.claim(tx, fence.run_id, WorkerId("next"), lease_s=60, at=NOW)
             assert claimed is not None

@@ -53,12 +53,12 @@ def test_tools_are_known_from_their_newest_calls(store: Store, calls: Calls) -> 
     calls.begin("a", tool="look", effect=EffectClass.READ)
     calls.begin("b", effect=EffectClass.UNSAFE, at=NOW - timedelta(days=1))
     calls.begin("c", effect=EffectClass.KEYED)
-    found = store.read_blocking(lambda tx: ledger.tools(tx, tenant="acme"))
+    found = store.read_blocking(lambda tx: ledger.used_tools(tx, tenant="acme"))
     assert [(each.name, each.effect, each.call_count) for each in found] == [
         ("look", EffectClass.READ, 1),
         ("pay", EffectClass.KEYED, 2),
     ]
-    assert not store.read_blocking(lambda tx: ledger.tools(tx, tenant="other"))
+    assert not store.read_blocking(lambda tx: ledger.used_tools(tx, tenant="other"))
 
 
 def test_outcomes_are_of_one_tool_in_its_graph_and_time(store: Store, calls: Calls) -> None:
@@ -69,7 +69,7 @@ def test_outcomes_are_of_one_tool_in_its_graph_and_time(store: Store, calls: Cal
 
     def started(graph: str | None) -> int:
         found = store.read_blocking(
-            lambda tx: ledger.outcomes(tx, "pay", tenant="acme", graph=graph, since=WEEK)
+            lambda tx: ledger.outcomes_of_tool(tx, "pay", tenant="acme", graph=graph, since=WEEK)
         )
         assert set(found) == set(EffectStatus)
         return found[EffectStatus.STARTED]
@@ -84,7 +84,7 @@ def test_calls_of_a_tool_come_newest_first_of_one_graph_or_all(store: Store, cal
 
     def keys(graph: str | None = None) -> list[str]:
         found = store.read_blocking(
-            lambda tx: ledger.calls(tx, "pay", tenant="acme", graph=graph, limit=9)
+            lambda tx: ledger.calls_of_tool(tx, "pay", tenant="acme", graph=graph, limit=9)
         )
         return [each.key for each in found]
 
@@ -109,7 +109,7 @@ def test_calls_in_doubt_are_those_of_one_tool_and_graph(store: Store, calls: Cal
 
     def keys(graph: str | None = None) -> list[str]:
         found = store.read_blocking(
-            lambda tx: ledger.in_doubt(tx, "pay", tenant="acme", graph=graph, limit=9)
+            lambda tx: ledger.doubts_of_tool(tx, "pay", tenant="acme", graph=graph, limit=9)
         )
         return [each.key for each in found]
 

@@ -101,7 +101,7 @@ def known(store: Store) -> list[KnownWorker]:
 
 
 def show(store: Store, worker: NewWorker = ME) -> str | None:
-    return store.write_blocking(lambda tx: workers.seen(tx, worker))
+    return store.write_blocking(lambda tx: workers.check_in(tx, worker))
 
 
 def silent(store: Store, seconds: float) -> None:
@@ -135,7 +135,7 @@ async def test_worker_shows_itself_when_it_begins_and_when_it_ends(store: Store)
 async def test_worker_shows_itself_in_the_commit_of_its_beat(store: Store) -> None:
     show(store)
     commits = store.commit_count
-    shown = store.post(lambda tx: workers.seen(tx, ME))
+    shown = store.post(lambda tx: workers.check_in(tx, ME))
     store.write_blocking(lambda tx: leases.beat(tx, ME.id, [], lease_s=5.0))
     assert shown.done()
     assert store.commit_count == commits + 1
@@ -344,10 +344,10 @@ async def test_queue_is_told_by_form_of_graph_the_longest_waiting_first(store: S
         await other.runtime.start("quick", {}, actor="ann")
     paused = await other.runtime.start("quick", {}, actor="ann")
     await other.runtime.pause(paused.id, by="ann")
-    found = await store.read(lambda tx: workers.waiting(tx, tenant="default"))
+    found = await store.read(lambda tx: workers.waiting_by_version(tx, tenant="default"))
     assert [(each.graph, each.count) for each in found] == [("slow", 1), ("quick", 2)]
     assert found[0].oldest_at == first.changed_at
-    assert await store.read(lambda tx: workers.waiting(tx, tenant="other")) == []
+    assert await store.read(lambda tx: workers.waiting_by_version(tx, tenant="other")) == []
 
 
 async def test_runs_of_lost_workers_are_told_with_who_was_lost(store: Store) -> None:
@@ -355,9 +355,9 @@ async def test_runs_of_lost_workers_are_told_with_who_was_lost(store: Store) -> 
     run = await shop.runtime.start("chain", {}, actor="ann")
     await shop.runtime.start("chain", {}, actor="ann")
     lose(store, run.id)
-    (found,) = await store.read(lambda tx: workers.lost(tx, tenant="default", limit=9))
+    (found,) = await store.read(lambda tx: workers.lost_runs(tx, tenant="default", limit=9))
     assert (found.run_id, found.worker_id, found.by) == (run.id, "lost-1", "test")
-    assert await store.read(lambda tx: workers.lost(tx, tenant="other", limit=9)) == []
+    assert await store.read(lambda tx: workers.lost_runs(tx, tenant="other", limit=9)) == []
 
 
 async def test_dead_letters_are_failed_runs_that_a_redrive_may_help(store: Store) -> None:
@@ -382,7 +382,7 @@ async def test_dead_letters_are_failed_runs_that_a_redrive_may_help(store: Store
 
 def test_driven_runs_are_told_with_who_drives_them(store: Store) -> None:
     fence = Runs(store).start("thread-1")
-    (found,) = store.read_blocking(lambda tx: workers.driven(tx, limit=9))
+    (found,) = store.read_blocking(lambda tx: workers.driven_runs(tx, limit=9))
     assert (found.id, found.worker_id) == (fence.run_id, "worker-1")
     store.write_blocking(lambda tx: runs.move(tx, fence, RunStatus.SUCCEEDED, at=NOW, actor="test"))
-    assert store.read_blocking(lambda tx: workers.driven(tx, limit=9)) == []
+    assert store.read_blocking(lambda tx: workers.driven_runs(tx, limit=9)) == []

@@ -55,7 +55,7 @@ MUTANTS = [
     ),
     Mutant(
         "a gate that was not decided in time is not asked again",
-        at="ask_again",
+        at="supersede_for_redrive",
         old="gates.c.status.in_([GateStatus.CANCELLED, GateStatus.EXPIRED])",
         new="gates.c.status == GateStatus.CANCELLED",
         killed_by=[

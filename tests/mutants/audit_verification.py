@@ -138,14 +138,14 @@ MUTANTS = [
     ),
     Mutant(
         "a head may be another than the last event",
-        at="torn",
+        at="torn_chains",
         old="audit_events.c.hash == audit_heads.c.hash",
         new="",
         killed_by=[f"{DOCTOR}::test_doctor_finds_a_head_that_does_not_name_the_last_event"],
     ),
     Mutant(
         "a head may be behind",
-        at="torn",
+        at="torn_chains",
         old="or_(beyond, and_(audit_heads.c.number > 0, ~named))",
         new="and_(audit_heads.c.number > 0, ~named)",
         killed_by=[f"{DOCTOR}::test_doctor_finds_a_head_that_does_not_name_the_last_event"],
@@ -161,7 +161,7 @@ MUTANTS = [
     ),
     Mutant(
         "a text may differ from its code",
-        at="_Story.differs",
+        at="_StoredRun.differs",
         old="mac(self.key, name, text) != code",
         new="mac(self.key, name, text) == ''",
         killed_by=[
@@ -261,7 +261,7 @@ MUTANTS = [
     ),
     Mutant(
         "a run of another tenant is found",
-        at="run_of",
+        at="run_by_prefix",
         old=".where(runs.c.tenant == tenant)",
         new="",
         killed_by=[f"{VERIFYING}::test_events_of_a_run_and_of_a_gate_are_found[sqlite]"],

@@ -16,8 +16,8 @@ MUTANTS = [
     ),
     Mutant(
         "a raise is no more than words",
-        at="heed",
-        old="said_of(gate) is BudgetAnswer.RAISE",
+        at="apply_answer",
+        old="exhaustion_answer(gate) is BudgetAnswer.RAISE",
         new="not gate.id",
         killed_by=[f"{BUDGET_REFUSALS}::test_a_cap_is_raised_by_what_was_said"],
     ),
@@ -99,7 +99,7 @@ MUTANTS = [
     ),
     Mutant(
         "an expired gate is not asked again by a redrive",
-        at="ask_again",
+        at="supersede_for_redrive",
         old="gates.c.kind.in_([GateKind.APPROVAL, GateKind.BUDGET])",
         new="gates.c.kind == GateKind.APPROVAL",
         killed_by=[

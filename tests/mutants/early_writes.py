@@ -3,12 +3,12 @@
 from support.mutants import Mutant
 
 CHECKPOINTER = "tests/integration/test_checkpointer.py"
-LANES = "tests/unit/test_lanes.py"
+LANES = "tests/unit/test_early_writes.py"
 
 MUTANTS = [
     Mutant(
         "a lane that lost a write takes the next",
-        at="Lanes.check",
+        at="EarlyWrites.check",
         old="""
             if self._losses:
                 self._raise_if_lost(lane, reading=False)
@@ -18,7 +18,7 @@ MUTANTS = [
     ),
     Mutant(
         "a loss is forgotten before anybody was told",
-        at="Lanes._raise_if_lost",
+        at="EarlyWrites._raise_if_lost",
         old="reading and loss.told",
         new="reading",
         killed_by=[LANES, CHECKPOINTER],
@@ -39,7 +39,7 @@ MUTANTS = [
     ),
     Mutant(
         "a reader without the lease opens the lane",
-        at="Lanes._raise_if_lost",
+        at="EarlyWrites._raise_if_lost",
         old="""
             if lane.fence is not None:
                 ...
@@ -49,7 +49,7 @@ MUTANTS = [
     ),
     Mutant(
         "a new lease inherits the losses of the old",
-        at="Lanes._raise_if_lost",
+        at="EarlyWrites._raise_if_lost",
         old="""
             if lane.fence is not None:
                 del self._losses[lane.place]

@@ -24,9 +24,9 @@ MUTANTS = [
     ),
     Mutant(
         "two forks do the same at the same instant",
-        at="is_alone",
-        old="bool(found['is_alone'])",
-        new="found['is_alone'] is not None",
+        at="attempts.try_lock_lineage",
+        old="bool(found['is_locked'])",
+        new="found['is_locked'] is not None",
         killed_by=[f"{FORKS}::test_of_two_forks_that_do_the_same_at_once_one_asks"],
     ),
     Mutant(
@@ -67,7 +67,7 @@ MUTANTS = [
     ),
     Mutant(
         "an edited checkpoint passes for the one that it was",
-        at="Forking._begin",
+        at="ForkWriter._begin",
         old="""
             if fork.edits:
                 ...

@@ -62,14 +62,14 @@ MUTANTS = [
     ),
     Mutant(
         "another key of business is not kept",
-        at="again",
+        at="next_attempt",
         old="business_key=bindparam('business_key')",
         new="",
         killed_by=[LEDGER],
     ),
     Mutant(
         "a key of business that was taken meanwhile is not looked at",
-        at="again",
+        at="next_attempt",
         old="~is_taken",
         new="",
         killed_by=[LEDGER],
@@ -185,8 +185,8 @@ MUTANTS = [
     ),
     Mutant(
         "nobody looks again after a look-up that could not tell",
-        at="looked_up",
-        old="gates.wake_later(connection, gate_of(effect), after_s=next_s)",
+        at="record_lookup",
+        old="wake_later(connection, gate_of(effect), after_s=next_s)",
         new="_ = (gates, gate_of(effect), next_s)",
         killed_by=[LEDGER],
     ),

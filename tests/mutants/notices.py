@@ -12,14 +12,14 @@ NOTICES = "tests/integration/test_notices.py"
 MUTANTS = [
     Mutant(
         "a link is good for ever",
-        at="use",
+        at="use_link",
         old="now >= until",
         new="now is until",
         killed_by=[LINKS],
     ),
     Mutant(
         "a link leads everybody there",
-        at="use",
+        at="use_link",
         old="connection.execute(used_by).scalar_one() != person",
         new="connection.execute(used_by).scalar_one() == nonce",
         killed_by=[LINKS],
@@ -53,7 +53,7 @@ MUTANTS = [
     ),
     Mutant(
         "a notice is tried for ever",
-        at="failed",
+        at="notices.record_failure",
         old="notice.attempt_count >= ATTEMPT_LIMIT",
         new="notice.attempt_count > ATTEMPT_LIMIT",
         killed_by=[NOTICES],
@@ -88,14 +88,14 @@ MUTANTS = [
     ),
     Mutant(
         "a worker gives up what another has taken since",
-        at="failed",
+        at="annotations.record_failure",
         old="_open(annotation).where(is_own).values(given_up)",
         new="_open(annotation).values(given_up)",
         killed_by=[f"{ANNOTATIONS}::test_no_trouble_is_heard_of_by_whom_another_has_taken_it_from"],
     ),
     Mutant(
         "a worker puts back what another has taken since",
-        at="put_back",
+        at="annotations.release",
         old=".where(annotations.c.attempt_count == annotation.attempt_count)",
         new="",
         killed_by=[f"{ANNOTATIONS}::test_no_trouble_is_heard_of_by_whom_another_has_taken_it_from"],

@@ -2,7 +2,7 @@
 
 from support.mutants import Mutant
 
-DECIDED = "tests/integration/test_decided.py"
+DECIDED = "tests/integration/test_decisions.py"
 VERSIONS = "tests/integration/test_policy_versions.py"
 ROLES = "tests/integration/test_roles.py"
 PAGES = "tests/integration/ui/test_policies.py"
@@ -81,7 +81,7 @@ MUTANTS = [
     ),
     Mutant(
         "a call that waits counts each time it is decided about",
-        at="tallied",
+        at="tallies",
         old=".distinct()",
         new="",
         killed_by=[f"{DECIDED}::test_a_call_counts_once_for_what_was_said_of_it"],

@@ -61,7 +61,7 @@ MUTANTS = [
     ),
     Mutant(
         "a redriven run waits at gates that are closed",
-        at="ask",
+        at="open_questions",
         old="_reopened(connection, question.id)",
         new="",
         killed_by=[

@@ -3,7 +3,7 @@
 from support.mutants import Mutant
 
 FORGET = "tests/integration/cli/test_forgetting.py"
-FORGETTING = "tests/integration/test_forgetting.py"
+FORGETTING = "tests/integration/test_erasure.py"
 KEEPING = "tests/integration/test_retention.py"
 
 MUTANTS = [
@@ -79,7 +79,7 @@ MUTANTS = [
     ),
     Mutant(
         "a link that is good is forgotten",
-        at="purge",
+        at="purge_links",
         old="~may_be_good",
         new="",
         killed_by=[f"{KEEPING}::test_a_used_link_that_may_still_be_good_leads_nobody_else_there"],

@@ -27,7 +27,7 @@ MUTANTS = [
         at="require_open",
         old="""
             if gate.status is not GateStatus.OPEN:
-                raise GateClosed(how_closed(gate))
+                raise GateClosed(closed_message(gate))
         """,
         new="",
         killed_by=[

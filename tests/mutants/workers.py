@@ -50,7 +50,7 @@ MUTANTS = [
     ),
     Mutant(
         "whoever asks a worker to drain says that it lives",
-        at="ask_drain",
+        at="request_drain",
         old="""
             update(workers).where(
                 workers.c.id == worker,
@@ -69,7 +69,7 @@ MUTANTS = [
     ),
     Mutant(
         "one worker says that another lives",
-        at="_seen",
+        at="_check_in",
         old="workers.c.id == bindparam('worker')",
         new="workers.c.id != bindparam('worker')",
         killed_by=[f"{WORKERS}::test_nobody_but_a_worker_itself_says_that_it_lives"],
@@ -83,14 +83,14 @@ MUTANTS = [
     ),
     Mutant(
         "who asked first is forgotten",
-        at="ask_drain",
+        at="request_drain",
         old="workers.c.drain_by.is_(None)",
         new="",
         killed_by=[f"{WORKERS}::test_second_request_to_drain_changes_nothing"],
     ),
     Mutant(
         "a call that may still land is looked up",
-        at="look_now",
+        at="request_lookup",
         old="_refuse_early(connection, gate, get(connection, gate.effect_key))",
         new="",
         killed_by=[f"{DOUBTS}::test_nobody_looks_at_once_while_the_call_may_still_land"],

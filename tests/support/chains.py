@@ -9,10 +9,10 @@ from sqlalchemy import Connection, create_engine, select, text, update
 
 from penstock.checkpoints import Store, audit, decisions, gates
 from penstock.checkpoints import runs as stored
-from penstock.checkpoints.audit.comparing import compare
-from penstock.checkpoints.audit.verifying import Verified, verify
+from penstock.checkpoints.audit.consistency import compare
+from penstock.checkpoints.audit.verification import ChainReport, verify
 from penstock.checkpoints.schema import audit_events, audit_heads
-from penstock.checkpoints.schema.audit_triggers import statements
+from penstock.checkpoints.schema.audit import trigger_statements
 from penstock.contracts.audit import AuditEvent, ChainedEvent, ChainFault, Head, expected_hash
 from penstock.contracts.gate import Question
 from penstock.contracts.ids import GateId, IdempotencyKey
@@ -24,7 +24,7 @@ from support.runs import NOW, Runs
 Tamper = Callable[[Connection], None]
 TRIGGERS = [
     (table, statement.split()[2])
-    for table, statement in statements("sqlite")
+    for table, statement in trigger_statements("sqlite")
     if statement.startswith("CREATE TRIGGER")
 ]
 
@@ -49,7 +49,7 @@ def live_through(store: Store) -> str:
 
     def ask(connection: Connection) -> None:
         run = stored.get(connection, fence.run_id)
-        gates.ask(connection, run, [question], at=NOW)
+        gates.open_questions(connection, run, [question], at=NOW)
         gates.decide(connection, question.id, answer='"because"', by="bob", at=NOW)
 
     store.write_blocking(ask)
@@ -91,7 +91,7 @@ def tamper(url: str, *doings: Tamper) -> None:
             connection.execute(text(f"DROP TRIGGER {name}{on}"))
         for doing in doings:
             doing(connection)
-        for _, statement in statements(kind):
+        for _, statement in trigger_statements(kind):
             if kind == "sqlite" or statement.split()[2] in {name for _, name in TRIGGERS}:
                 connection.execute(text(statement))
     engine.dispose()
@@ -163,7 +163,7 @@ def rewrite(connection: Connection, *, tenant: str = "acme", after: int = 0, **v
     set_head(len(rows(connection, tenant)), tenant=tenant)(connection)
 
 
-def verified(store: Store, *, tenant: str = "acme", signed: Sequence[Head] = ()) -> Verified:
+def verified(store: Store, *, tenant: str = "acme", signed: Sequence[Head] = ()) -> ChainReport:
     """Verify one chain."""
     return store.read_blocking(lambda connection: verify(connection, tenant, signed))
 

@@ -144,23 +144,27 @@ class Book:
     def looked_up(self, effect: Effect, *, next_s: float = 60.0) -> None:
         """Report that a look-up could not tell."""
         self._in(
-            lambda tx: ledger.looked_up(tx, effect, "down", next_s=next_s, at=NOW, actor="worker")
+            lambda tx: ledger.record_lookup(
+                tx, effect, "down", next_s=next_s, at=NOW, actor="worker"
+            )
         )
 
     def found_nothing(self, effect: Effect) -> Effect | None:
         """Report that a look-up found that nothing happened."""
         key, attempt = effect.key, effect.attempt
         return self._in(
-            lambda tx: ledger.did_not(tx, key, attempt, DEFINITE, at=NOW, actor="worker")
+            lambda tx: ledger.record_not_happened(
+                tx, key, attempt, DEFINITE, at=NOW, actor="worker"
+            )
         )
 
     def compensated(self, effect: Effect) -> Effect:
         """Report that an effect was undone."""
-        return self._in(lambda tx: ledger.compensated(tx, effect, at=NOW, actor="worker"))
+        return self._in(lambda tx: ledger.record_compensation(tx, effect, at=NOW, actor="worker"))
 
     def try_again(self, fence: Fence) -> None:
         """Redrive a run's effects."""
-        self._in(lambda tx: ledger.try_again(tx, fence.run_id))
+        self._in(lambda tx: ledger.make_retryable(tx, fence.run_id))
 
     def answer(
         self, effect: Effect, answer: DoubtAnswer, result: str | None = None, *, by: str = "bob"

@@ -69,7 +69,9 @@ def drive(store: Store, who: Spender, ms: int) -> None:
 
     def change(connection: Connection) -> None:
         run = runs.get(connection, who.fence.run_id)
-        budgets.drove(connection, run, until=run.changed_at + timedelta(milliseconds=ms))
+        budgets.record_driven_time(
+            connection, run, until=run.changed_at + timedelta(milliseconds=ms)
+        )
 
     store.write_blocking(change)
 
@@ -117,7 +119,7 @@ def came_to_a_cap(store: Store, asked: Spender, ended: Spender) -> GateId:
             budgets.statement(connection, account),
         )
         assert found is not None
-        gate = gates.ask_for_more(connection, run, found, short, name="desk", at=NOW, actor="w")
+        gate = gates.open_budget_gate(connection, run, found, short, name="desk", at=NOW, actor="w")
         runs.move(connection, ended.fence, RunStatus.FAILED, at=later, actor="w", failure=failure)
         return gate.id
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from penstock.checkpoints import Store, audit, gates, runs
-from penstock.checkpoints.audit.comparing import compare
-from penstock.checkpoints.audit.verifying import verify
+from penstock.checkpoints.audit.consistency import compare
+from penstock.checkpoints.audit.verification import verify
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.gate import GateStatus
 from penstock.contracts.ids import RunId

@@ -83,7 +83,7 @@ def take(connection: Connection, *, since: datetime, limit: int) -> Sequence[Ann
     return [_annotation(row) for row in rows]
 
 
-def told(connection: Connection, annotation: Annotation, *, outcome: str = "told") -> None:
+def record_sent(connection: Connection, annotation: Annotation, *, outcome: str = "told") -> None:
     """Record that nothing more is to be done about one, and why.
 
     Whoever has told it may say so, however late: that it was told is true all the same.
@@ -92,7 +92,7 @@ def told(connection: Connection, annotation: Annotation, *, outcome: str = "told
     connection.execute(_open(annotation).values(closed_at=now, outcome=outcome))
 
 
-def failed(connection: Connection, annotation: Annotation, *, why: str) -> None:
+def record_failure(connection: Connection, annotation: Annotation, *, why: str) -> None:
     """Have one that could not be told be tried again later, or give it up.
 
     From a worker whose annotation another has taken meanwhile, nothing is heard.
@@ -108,7 +108,7 @@ def failed(connection: Connection, annotation: Annotation, *, why: str) -> None:
     connection.execute(_open(annotation).where(is_own).values(due_at=later))
 
 
-def put_back(connection: Connection, annotation: Annotation, *, wait_s: float) -> None:
+def release(connection: Connection, annotation: Annotation, *, wait_s: float) -> None:
     """Have one be tried again as if it had not been taken: nobody was there to be told."""
     later = database_now(connection.dialect, plus_s=wait_s)
     connection.execute(

@@ -1,4 +1,4 @@
-"""The statements with which budgets are reserved and settled, each compiled once."""
+"""The statements that reserve and settle budgets, each compiled once, and the rows of holds."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -25,7 +25,9 @@ from penstock.checkpoints import steps
 from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import budget_accounts, budget_holds
 from penstock.checkpoints.statements import Prepared, prepared
-from penstock.contracts.budget import CALL_UNITS, HoldStatus, Unit
+from penstock.contracts.budget import CALL_UNITS, Amounts, Hold, HoldKind, HoldStatus, Money, Unit
+from penstock.contracts.ids import RunId
+from penstock.contracts.policy import Spend
 
 _OF_ACCOUNT = (
     *("id", "tenant", "kind", "money_currency", "tool_spend_currency"),
@@ -40,38 +42,6 @@ _OF_HOLD = (
 _WITH_CURRENCY = frozenset({Unit.MONEY, Unit.TOOL_SPEND})
 
 
-def _given(name: str) -> ColumnElement[Any]:
-    return bindparam(name, type_=budget_holds.c[name].type)
-
-
-def _currency(unit: Unit) -> ColumnElement[Any]:
-    """Return the currency in which an account keeps a unit: the first one that was used."""
-    column = budget_accounts.c[f"{unit}_currency"]
-    given = bindparam(f"{unit}_currency", type_=Text)
-    return case((column.is_(None), given), else_=column)
-
-
-def _counted(unit: Unit, name: str) -> ColumnElement[Any]:
-    """Return how much of an amount counts: nothing where it is in another currency."""
-    given = bindparam(name, type_=budget_accounts.c.spent_tokens.type)
-    if unit not in _WITH_CURRENCY:
-        return given
-    is_ours = _currency(unit) == bindparam(f"{unit}_currency", type_=Text)
-    return case((is_ours, given), else_=0)
-
-
-def _fits(unit: Unit) -> ColumnElement[bool]:
-    cap, given = budget_accounts.c[f"cap_{unit}"], _given(f"worst_{unit}")
-    taken = budget_accounts.c[f"spent_{unit}"] + budget_accounts.c[f"held_{unit}"]
-    fits = taken + given <= cap
-    if unit in _WITH_CURRENCY:
-        named = bindparam(f"{unit}_currency", type_=Text)
-        fits = and_(fits, or_(given == 0, budget_accounts.c[f"{unit}_currency"] == named))
-    if unit is Unit.MONEY:
-        fits = and_(fits, bindparam("is_priced", type_=Integer) == 1)
-    return or_(cap.is_(None), fits)
-
-
 @prepared(*_OF_ACCOUNT)
 def open_account(dialect: Dialect) -> Insert:
     """Open an account, if there is none with its id."""
@@ -83,7 +53,7 @@ def hold(dialect: Dialect) -> ReturningInsert[Any]:
     """Note what a call holds; nothing if it holds something already."""
     insert = (sqlite_dialect if dialect.name == "sqlite" else postgresql).insert(budget_holds)
     insert = insert.values(
-        **{name: _given(name) for name in _OF_HOLD},
+        **{name: _param(name) for name in _OF_HOLD},
         status=HoldStatus.HELD,
         held_at=database_now(dialect),
     )
@@ -104,7 +74,7 @@ def reserve(_: Dialect) -> ReturningUpdate[Any]:
         .where(account.id == bindparam("account"), *(_fits(unit) for unit in CALL_UNITS))
         .values(
             **{
-                f"held_{unit}": account[f"held_{unit}"] + _counted(unit, f"worst_{unit}")
+                f"held_{unit}": account[f"held_{unit}"] + _in_currency(unit, f"worst_{unit}")
                 for unit in CALL_UNITS
             },
             **{f"{unit}_currency": _currency(unit) for unit in _WITH_CURRENCY},
@@ -131,20 +101,8 @@ def settle_whole(dialect: Dialect) -> ReturningUpdate[Any]:
 @prepared()
 def settle_used(dialect: Dialect) -> ReturningUpdate[Any]:
     """End the hold `of_id`: so much was used."""
-    used = {name: _given(name) for name in (f"used_{unit}" for unit in CALL_UNITS)}
+    used = {name: _param(name) for name in (f"used_{unit}" for unit in CALL_UNITS)}
     return _settle(dialect, used)
-
-
-def _settle(dialect: Dialect, used: dict[str, Any]) -> ReturningUpdate[Any]:
-    return (
-        update(budget_holds)
-        .where(
-            budget_holds.c.id == bindparam("of_id"),
-            budget_holds.c.status == HoldStatus.HELD,
-        )
-        .values(status=HoldStatus.SETTLED, settled_at=database_now(dialect), **used)
-        .returning(*budget_holds.c)
-    )
 
 
 @prepared()
@@ -156,11 +114,11 @@ def spend(_: Dialect) -> Update:
         .where(account.id == bindparam("account"))
         .values(
             **{
-                f"held_{unit}": account[f"held_{unit}"] - _counted(unit, f"worst_{unit}")
+                f"held_{unit}": account[f"held_{unit}"] - _in_currency(unit, f"worst_{unit}")
                 for unit in CALL_UNITS
             },
             **{
-                f"spent_{unit}": account[f"spent_{unit}"] + _counted(unit, f"used_{unit}")
+                f"spent_{unit}": account[f"spent_{unit}"] + _in_currency(unit, f"used_{unit}")
                 for unit in CALL_UNITS
             },
         )
@@ -186,13 +144,72 @@ def driven(_: Dialect) -> Select[Any, Any, Any, Any]:
 
 
 @prepared()
-def drove(_: Dialect) -> Update:
+def add_driven_time(_: Dialect) -> Update:
     """Count `ms` for which the run of the account `account` was driven."""
     spent = budget_accounts.c.spent_wall_ms
     return (
         update(budget_accounts)
         .where(budget_accounts.c.id == bindparam("account"))
         .values(spent_wall_ms=spent + bindparam("ms", type_=spent.type))
+    )
+
+
+def hold_of(row: Mapping[Any, Any]) -> Hold:
+    """Return the hold that a row is."""
+    status = HoldStatus(row["status"])
+    return Hold(
+        id=row["id"],
+        run_id=RunId(row["run_id"]),
+        epoch=row["epoch"],
+        kind=HoldKind(row["kind"]),
+        name=row["name"],
+        status=status,
+        worst=_amounts(row, "worst"),
+        used=None if status is HoldStatus.HELD else _amounts(row, "used"),
+    )
+
+
+def _param(name: str) -> ColumnElement[Any]:
+    return bindparam(name, type_=budget_holds.c[name].type)
+
+
+def _currency(unit: Unit) -> ColumnElement[Any]:
+    """Return the currency in which an account keeps a unit: the first one that was used."""
+    column = budget_accounts.c[f"{unit}_currency"]
+    given = bindparam(f"{unit}_currency", type_=Text)
+    return case((column.is_(None), given), else_=column)
+
+
+def _in_currency(unit: Unit, name: str) -> ColumnElement[Any]:
+    """Return how much of an amount counts: nothing where it is in another currency."""
+    given = bindparam(name, type_=budget_accounts.c.spent_tokens.type)
+    if unit not in _WITH_CURRENCY:
+        return given
+    is_ours = _currency(unit) == bindparam(f"{unit}_currency", type_=Text)
+    return case((is_ours, given), else_=0)
+
+
+def _fits(unit: Unit) -> ColumnElement[bool]:
+    cap, given = budget_accounts.c[f"cap_{unit}"], _param(f"worst_{unit}")
+    taken = budget_accounts.c[f"spent_{unit}"] + budget_accounts.c[f"held_{unit}"]
+    fits = taken + given <= cap
+    if unit in _WITH_CURRENCY:
+        named = bindparam(f"{unit}_currency", type_=Text)
+        fits = and_(fits, or_(given == 0, budget_accounts.c[f"{unit}_currency"] == named))
+    if unit is Unit.MONEY:
+        fits = and_(fits, bindparam("is_priced", type_=Integer) == 1)
+    return or_(cap.is_(None), fits)
+
+
+def _settle(dialect: Dialect, used: dict[str, Any]) -> ReturningUpdate[Any]:
+    return (
+        update(budget_holds)
+        .where(
+            budget_holds.c.id == bindparam("of_id"),
+            budget_holds.c.status == HoldStatus.HELD,
+        )
+        .values(status=HoldStatus.SETTLED, settled_at=database_now(dialect), **used)
+        .returning(*budget_holds.c)
     )
 
 
@@ -212,3 +229,16 @@ def _raise(unit: Unit) -> Prepared:
 
 raises: Mapping[Unit, Prepared] = MappingProxyType({unit: _raise(unit) for unit in Unit})
 """Of each unit: raise the cap of the account `account` `by` so much, if it has one."""
+
+
+def _amounts(row: Mapping[Any, Any], part: str) -> Amounts:
+    money, spend = row["money_currency"], row["tool_spend_currency"]
+    return Amounts(
+        tokens=row[f"{part}_{Unit.TOKENS}"],
+        money=None if money is None else Money(micros=row[f"{part}_{Unit.MONEY}"], currency=money),
+        is_priced=bool(row["is_priced"]),
+        tool_calls=row[f"{part}_{Unit.TOOL_CALLS}"],
+        tool_spend=(
+            None if spend is None else Spend(minor=row[f"{part}_{Unit.TOOL_SPEND}"], currency=spend)
+        ),
+    )

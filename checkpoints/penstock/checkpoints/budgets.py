@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from penstock.checkpoints import audit, budget_sql, spending, steps
-from penstock.checkpoints.budget_rows import hold_of
+from penstock.checkpoints.budget_sql import hold_of
 from penstock.checkpoints.schema import budget_accounts, budget_holds
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.budget import (
@@ -182,7 +182,7 @@ def statement(connection: Connection, account_id: AccountId) -> AccountStatement
     return _statement(row, steps_count=0 if run_id is None else steps.count(connection, run_id))
 
 
-def driven(connection: Connection, run_id: RunId) -> Mapping[Unit, Balance]:
+def driving_standings(connection: Connection, run_id: RunId) -> Mapping[Unit, Balance]:
     """Return how a run stands in what driving it uses: steps and time; nothing without an account.
 
     It is what `statement` says of them, in one small query.
@@ -220,10 +220,12 @@ def raise_cap(
     )
 
 
-def drove(connection: Connection, run: Run, *, until: datetime) -> None:
+def record_driven_time(connection: Connection, run: Run, *, until: datetime) -> None:
     """Count the time for which a run was driven, as it was claimed, on its account."""
     ms = max(0, round((until - run.changed_at).total_seconds() * 1000))
-    driven = budget_sql.drove.execute(connection, {"account": run_account(run.id), "ms": ms})
+    driven = budget_sql.add_driven_time.execute(
+        connection, {"account": run_account(run.id), "ms": ms}
+    )
     if ms and driven.rowcount == 1:
         spending.add(connection, run.id, {"used_wall_ms": ms}, at=until)
 

@@ -1,25 +1,78 @@
-"""What policies have decided, with all that it rested on, so that it can be decided anew."""
+"""Policy decisions: the facts of the store that one rests on, and the record of each.
+
+A decision is stored with its whole request, so that it can be evaluated again under other policies.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, Dialect, Insert, Row, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    Executable,
+    Insert,
+    Row,
+    Select,
+    bindparam,
+    exists,
+    func,
+    literal,
+    select,
+    text,
+)
 
 from penstock.checkpoints import audit
-from penstock.checkpoints.schema import decisions
+from penstock.checkpoints.database import database_now
+from penstock.checkpoints.schema import (
+    decisions,
+    effects,
+    one_of,
+    policy_activations,
+    policy_versions,
+)
 from penstock.checkpoints.statements import prepared
 from penstock.contracts.audit import AuditEvent
-from penstock.contracts.ids import IdempotencyKey, RunId
-from penstock.contracts.policy import Decision, DecisionTally, RecordedDecision, Request, Verdict
+from penstock.contracts.effect import EffectStatus
+from penstock.contracts.ids import IdempotencyKey, RunId, ThreadId
+from penstock.contracts.policy import (
+    Decision,
+    DecisionTally,
+    RecordedDecision,
+    Request,
+    Taint,
+    Verdict,
+)
 
 _REQUESTS = TypeAdapter(Request)
 _DECISIONS = TypeAdapter(Decision)
-_TOLD = {
+_ACTIONS = {
     Verdict.ALLOW: "call.allowed",
     Verdict.ASK: "call.asked",
     Verdict.DENY: "call.denied",
 }
+
+MINUTE_S = 60.0
+
+_SPENDING = frozenset(EffectStatus) - {EffectStatus.FAILED, EffectStatus.COMPENSATED}
+"""Of an effect that is in one of these states the money may be gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """What the store knows that a decision about a call rests on."""
+
+    policy_digest: str
+    """Of the version that decides; empty where none was loaded."""
+    calls_last_minute: int
+    """Calls of the tool in the tenant that began within the last minute."""
+    spent_minor: int
+    """What was spent in the tenant in the currency since `day`, in minor units."""
+    taints: frozenset[Taint]
+    """What the thread, and those it shares a lineage with, have read."""
 
 
 def record(connection: Connection, decided: RecordedDecision, *, actor: str) -> None:
@@ -47,7 +100,7 @@ def record(connection: Connection, decided: RecordedDecision, *, actor: str) -> 
             tenant=decided.tenant,
             at=decided.at,
             actor=actor,
-            action=_TOLD[verdict],
+            action=_ACTIONS[verdict],
             run_id=decided.run_id,
             detail={
                 "effect": decided.effect_key,
@@ -87,7 +140,7 @@ def last_of_calls(
     return [_decided(row) for row in found]
 
 
-def tallied(
+def tallies(
     connection: Connection, graph: str, *, tenant: str, since: datetime
 ) -> Sequence[DecisionTally]:
     """Return of how many calls of a graph each decision was made since then.
@@ -114,7 +167,7 @@ def tallied(
     ]
 
 
-def worded(
+def of_tallies(
     connection: Connection,
     graph: str,
     tallies: Sequence[DecisionTally],
@@ -136,6 +189,39 @@ def worded(
         .limit(limit)
     )
     return [_decided(row) for row in connection.execute(statement)]
+
+
+def call_facts(
+    connection: Connection,
+    *,
+    graph: str,
+    tenant: str,
+    tool: str,
+    lineage: ThreadId,
+    currency: str | None,
+    day: datetime,
+) -> CallFacts:
+    """Return what a decision about a call of `tool` rests on, in one look."""
+    row = _call_facts.first(
+        connection,
+        {
+            "of_graph": graph,
+            "of_tenant": tenant,
+            "of_tool": tool,
+            "of_lineage": lineage,
+            "of_currency": currency or "",
+            "since_day": day,
+        },
+    )
+    if row is None:
+        raise RuntimeError("the database returned no row for a query that always has one")
+    flags = ((Taint.UNTRUSTED, row["untrusted"]), (Taint.PRIVATE, row["private"]))
+    return CallFacts(
+        policy_digest=row["digest"] or "",
+        calls_last_minute=row["called"],
+        spent_minor=int(row["spent"]),
+        taints=frozenset(taint for taint, count in flags if count),
+    )
 
 
 def _of_graph(graph: str, tenant: str, since: datetime | None) -> list[ColumnElement[bool]]:
@@ -161,4 +247,52 @@ def _decided(row: Row[tuple[object, ...]]) -> RecordedDecision:
         request=_REQUESTS.validate_json(row.request),
         decision=_DECISIONS.validate_json(row.decision),
         at=row.at,
+    )
+
+
+@prepared()
+def _call_facts(dialect: Dialect) -> Executable:
+    newest = (
+        select(policy_activations.c.number)
+        .where(policy_activations.c.graph == bindparam("of_graph"))
+        .order_by(policy_activations.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    digest = select(policy_versions.c.digest).where(
+        policy_versions.c.graph == bindparam("of_graph"), policy_versions.c.number == newest
+    )
+    of_tenant = effects.c.tenant == bindparam("of_tenant")
+    called = select(func.count()).where(
+        of_tenant,
+        effects.c.tool == bindparam("of_tool"),
+        effects.c.started_at > database_now(dialect, plus_s=-MINUTE_S),
+    )
+    spent = select(func.coalesce(func.sum(effects.c.spend_minor), literal(0))).where(
+        of_tenant,
+        effects.c.spend_currency == bindparam("of_currency"),
+        effects.c.spend_minor.is_not(None),
+        effects.c.first_started_at >= bindparam("since_day"),
+        text(one_of("status", _SPENDING)),
+    )
+
+    def tainted(taint: Taint) -> Select[Any]:
+        return (
+            select(effects.c.key)
+            .where(
+                effects.c.lineage == bindparam("of_lineage"),
+                # As the index has it: with a parameter it would not be used. And with a parameter
+                # behind `LIKE`, SQLite compiles the statement anew each time, which costs 0.1 ms.
+                text("taints <> ''"),
+                text(f"taints LIKE '%{taint}%'"),
+            )
+            .limit(1)
+        )
+
+    return select(
+        digest.scalar_subquery().label("digest"),
+        called.scalar_subquery().label("called"),
+        spent.scalar_subquery().label("spent"),
+        tainted(Taint.UNTRUSTED).scalar_subquery().label("untrusted"),
+        tainted(Taint.PRIVATE).scalar_subquery().label("private"),
     )

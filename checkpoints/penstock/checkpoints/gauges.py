@@ -17,7 +17,7 @@ from penstock.contracts.run import RunStatus
 S = TypeVar("S", bound=StrEnum)
 
 
-def look(connection: Connection, *, now: datetime) -> Gauges:
+def measure(connection: Connection, *, now: datetime) -> Gauges:
     """Count what there is; an index serves each of the counts."""
     queued = select(func.min(runs.c.changed_at)).where(
         runs.c.status == RunStatus.QUEUED, runs.c.pause_by.is_(None)

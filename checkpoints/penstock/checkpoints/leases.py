@@ -40,7 +40,7 @@ SWEEP_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldRun:
     """A run that a worker still holds."""
 
     fence: Fence
@@ -74,7 +74,7 @@ def claim(
 
 def beat(
     connection: Connection, worker: WorkerId, driven: Collection[RunId], *, lease_s: float
-) -> Sequence[Held]:
+) -> Sequence[HeldRun]:
     """Prolong the leases of the runs that `worker` drives, and return those it still holds.
 
     A run that it holds and does not drive any more is left to be taken over.
@@ -88,7 +88,7 @@ def beat(
     return [_held(*row) for row in rows]
 
 
-def look(connection: Connection, worker: WorkerId) -> Sequence[Held]:
+def held_by(connection: Connection, worker: WorkerId) -> Sequence[HeldRun]:
     """Return the runs that `worker` holds, and what was asked of them; nothing is prolonged."""
     return [_held(*row) for row in connection.execute(select(*_HELD).where(_is_held(worker)))]
 
@@ -134,9 +134,9 @@ def _is_held(worker: WorkerId) -> ColumnElement[bool]:
     return and_(runs.c.worker_id == worker, runs.c.status == RunStatus.RUNNING)
 
 
-def _held(run_id: RunId, epoch: int, cancel_by: str | None, pause_by: str | None) -> Held:
+def _held(run_id: RunId, epoch: int, cancel_by: str | None, pause_by: str | None) -> HeldRun:
     fence = Fence(run_id=run_id, epoch=epoch)
-    return Held(fence=fence, cancel_by=cancel_by, is_paused=pause_by is not None)
+    return HeldRun(fence=fence, cancel_by=cancel_by, is_paused=pause_by is not None)
 
 
 @lru_cache(maxsize=16)
@@ -177,7 +177,7 @@ def _count_time(connection: Connection, run: Run, *, at: datetime) -> None:
 
     What comes after it is nobody's: all workers may have been away.
     """
-    budgets.drove(connection, run, until=min(at, run.lease_expires_at or at))
+    budgets.record_driven_time(connection, run, until=min(at, run.lease_expires_at or at))
 
 
 def _poison(lost_count: int) -> Failure:

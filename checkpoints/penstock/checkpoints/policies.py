@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Dialect, Executable, RowMapping, bindparam, func, select, text
 
 from penstock.checkpoints import audit
-from penstock.checkpoints.gates import look_again
+from penstock.checkpoints.gates import recheck_approvals
 from penstock.checkpoints.schema import policy_activations, policy_versions
 from penstock.checkpoints.statements import prepared
 from penstock.contracts.audit import AuditEvent
@@ -26,8 +26,8 @@ from penstock.contracts.policy import (
 EVERYBODY = "*"
 """The tenant of what concerns all of them: a policy is its graph's."""
 
-_ALONE = text("SELECT pg_advisory_xact_lock(:place, hashtext(:graph))")
-_CHANGING = 0x706F6C69
+_LOCK_GRAPH = text("SELECT pg_advisory_xact_lock(:place, hashtext(:graph))")
+_POLICY_LOCK = 0x706F6C69
 """PostgreSQL: one transaction changes a graph's policy; the place of such locks among others."""
 
 
@@ -39,7 +39,7 @@ def load(
     Returns it, and whether it is new. One that was loaded before is left as it is: whether it
     decides is for `activate` to say, so that a worker that starts does not undo a roll-back.
     """
-    _alone(connection, graph)
+    _lock_graph(connection, graph)
     known = _number(connection, graph, source)
     if known is not None:
         return get(connection, graph, known), False
@@ -63,7 +63,7 @@ def replace(
     Raises:
         PolicyChanged: another version decides by now; nothing was changed.
     """
-    _alone(connection, graph)
+    _lock_graph(connection, graph)
     if active_digest(connection, graph) != seen:
         raise PolicyChanged(_changed(connection, graph))
     number = _number(connection, graph, source)
@@ -80,11 +80,11 @@ def activate(
     Raises:
         UnknownPolicy: there is no such version.
     """
-    _alone(connection, graph)
+    _lock_graph(connection, graph)
     source = get(connection, graph, number).source
     connection.execute(policy_activations.insert().values(graph=graph, number=number, at=at, by=by))
-    _tell(connection, "activated", graph, number, source.digest, at=at, actor=by)
-    look_again(connection, graph=graph)
+    _record_event(connection, "activated", graph, number, source.digest, at=at, actor=by)
+    recheck_approvals(connection, graph=graph)
     return get(connection, graph, number)
 
 
@@ -173,11 +173,11 @@ def _active(_: Dialect) -> Executable:
     )
 
 
-def _alone(connection: Connection, graph: str) -> None:
+def _lock_graph(connection: Connection, graph: str) -> None:
     """Have no other transaction change which version of a graph's policy decides, till the end."""
     # On SQLite whoever writes is alone.
     if connection.dialect.name == "postgresql":
-        connection.execute(_ALONE, {"place": _CHANGING, "graph": graph})
+        connection.execute(_LOCK_GRAPH, {"place": _POLICY_LOCK, "graph": graph})
 
 
 def _number(connection: Connection, graph: str, source: PolicySource) -> int | None:
@@ -202,7 +202,7 @@ def _add(connection: Connection, graph: str, source: PolicySource, *, at: dateti
             loaded_by=by,
         )
     )
-    _tell(connection, "loaded", graph, number, source.digest, at=at, actor=by)
+    _record_event(connection, "loaded", graph, number, source.digest, at=at, actor=by)
     return number
 
 
@@ -236,7 +236,7 @@ def _dump(source: PolicySource) -> str:
     return json.dumps(files, ensure_ascii=False)
 
 
-def _tell(
+def _record_event(
     connection: Connection,
     action: str,
     graph: str,

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
-from penstock.checkpoints.budget_rows import hold_of
+from penstock.checkpoints.budget_sql import hold_of
 from penstock.checkpoints.schema import budget_holds, budget_uses, gates, runs
 from penstock.checkpoints.statements import prepared
 from penstock.contracts.budget import Unit

@@ -1,25 +1,27 @@
 """A run's states, for people to look at: its checkpoints, and what each of them holds.
 
-They are read without the run's graph, and nothing in them is run: types that only the project knows
-come back as the plain data that they were made of.
+They are read without the run's graph, and nothing in them is executed: a type that only the project
+knows is shown as the plain data that it was made of, and what JSON cannot express as a text.
 """
 
 import json
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, cast
 from weakref import WeakKeyDictionary
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 from sqlalchemy import Connection, Dialect, select
 
 from penstock.checkpoints.saver import deltas
-from penstock.checkpoints.saver.encode import strict_serializer
-from penstock.checkpoints.saver.plain import plain
-from penstock.checkpoints.saver.reading import Reading
+from penstock.checkpoints.saver.reader import CheckpointReader
 from penstock.checkpoints.saver.retention import DELTA_COUNTERS
+from penstock.checkpoints.saver.serialization import strict_serializer
 from penstock.checkpoints.saver.sql import CheckpointSql
 from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.schema import checkpoint_namespaces, checkpoint_writes, checkpoints
@@ -32,6 +34,11 @@ from penstock.contracts.checkpoint import (
 from penstock.contracts.errors import UnknownCheckpoint
 from penstock.contracts.ids import RunId, ThreadId
 
+DEPTH_LIMIT = 60
+"""What lies deeper is told as Python would; JSON of this depth can still be read everywhere."""
+
+BYTES_SHOWN = 60
+
 SENDS = "__pregel_tasks"
 """LangGraph's channel of what nodes are sent."""
 
@@ -40,6 +47,29 @@ _SENT = "~__pregel_push, "
 
 _OWN = ("__", "branch:")
 """How the names of LangGraph's own channels begin."""
+
+
+def jsonable(value: object, *, depth: int = 0) -> Any:
+    """Return a value as JSON could have it; a message has what was said in it, and its id."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if depth > DEPTH_LIMIT:
+        return repr(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, bytes | bytearray):
+        return f"{len(value)} bytes: {bytes(value[:BYTES_SHOWN])!r}"
+    if isinstance(value, BaseModel):
+        return _of_model(value, depth)
+    if isinstance(value, Mapping):
+        named = cast("Mapping[object, object]", value)
+        return {str(name): jsonable(part, depth=depth + 1) for name, part in named.items()}
+    if isinstance(value, Set):
+        parts = [jsonable(part, depth=depth + 1) for part in cast("Set[object]", value)]
+        return sorted(parts, key=repr)
+    if isinstance(value, Sequence):
+        return [jsonable(part, depth=depth + 1) for part in cast("Sequence[object]", value)]
+    return to_jsonable_python(value, fallback=repr, inf_nan_mode="strings")
 
 
 def points(connection: Connection, run_id: RunId, *, limit: int) -> Sequence[CheckpointInfo]:
@@ -111,10 +141,20 @@ def execution(connection: Connection, point: CheckpointInfo, task_id: str) -> No
     return _Reader.on(connection).execution(connection, point, task_id)
 
 
+def _of_model(model: BaseModel, depth: int) -> dict[str, Any]:
+    """Return the fields of a model that were set; of a message, what kind it is as well."""
+    said = {
+        name: jsonable(part, depth=depth + 1)
+        for name, part in model.model_dump(exclude_defaults=True).items()
+    }
+    kind = getattr(model, "type", None)
+    return {"type": kind, **said} if isinstance(kind, str) else said
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     sql: CheckpointSql
-    reading: Reading
+    reading: CheckpointReader
     serde: SerializerProtocol
 
     @classmethod
@@ -123,7 +163,9 @@ class _Reader:
         found: Any = _readers.get(dialect)
         if found is None:
             sql = CheckpointSql(dialect)
-            found = _readers[dialect] = cls(sql, Reading(sql, Values(sql)), strict_serializer())
+            found = _readers[dialect] = cls(
+                sql, CheckpointReader(sql, Values(sql)), strict_serializer()
+            )
         return found
 
     def point(self, run_id: RunId, row: Any, tasks: tuple[str, ...]) -> CheckpointInfo:
@@ -153,7 +195,7 @@ class _Reader:
         metadata: Any = found.metadata
         return CheckpointState(
             values={
-                name: plain(value)
+                name: jsonable(value)
                 for name, value in sorted(found.checkpoint["channel_values"].items())
                 if not name.startswith(_OWN)
             },
@@ -174,7 +216,7 @@ class _Reader:
         written = [
             ChannelWrite(
                 channel=row.channel,
-                value=plain(self.serde.loads_typed((row.type, deltas.unpack(row.data)))),
+                value=jsonable(self.serde.loads_typed((row.type, deltas.unpack(row.data)))),
             )
             for row in rows
             if not row.channel.startswith(_OWN)
@@ -186,7 +228,7 @@ class _Reader:
         sends: Any = [] if found is None else found.checkpoint["channel_values"].get(SENDS, [])
         number = path.removeprefix(_SENT).partition(",")[0]
         given = sends[int(number)].arg if number.isdigit() and int(number) < len(sends) else None
-        return NodeExecution(was_sent=True, sent=plain(given), written=written)
+        return NodeExecution(was_sent=True, sent=jsonable(given), written=written)
 
     def _find(
         self, connection: Connection, thread_id: ThreadId, namespace: str, checkpoint_id: str

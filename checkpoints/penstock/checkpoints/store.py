@@ -7,10 +7,10 @@ from typing import Self, TypeVar
 
 from sqlalchemy import Dialect
 
+from penstock.checkpoints.connections import Query, Reader
 from penstock.checkpoints.database import BUSY_TIMEOUT_S, Database
 from penstock.checkpoints.failures import explain, is_failure
 from penstock.checkpoints.migration import require_current
-from penstock.checkpoints.reader import Query, Reader
 from penstock.checkpoints.writer import Change, OnFailure, Writer
 
 T = TypeVar("T")

@@ -25,9 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import Insert, ReturningUpdate
 
 from penstock.checkpoints import audit
-from penstock.checkpoints.audit.reading import event_of
+from penstock.checkpoints.audit.queries import event_of
 from penstock.checkpoints.database import database_now, insert_or_keep
-from penstock.checkpoints.runs.fitting import fits
+from penstock.checkpoints.runs.filters import matches
 from penstock.checkpoints.runs.rows import run_of
 from penstock.checkpoints.schema import audit_events, one_of, runs, workers
 from penstock.checkpoints.statements import prepared
@@ -42,9 +42,9 @@ KEPT_S = 24 * 3600.0
 """A worker that was not heard of for so long is forgotten."""
 
 
-def seen(connection: Connection, worker: NewWorker) -> str | None:
+def check_in(connection: Connection, worker: NewWorker) -> str | None:
     """Note that a worker lives, as it says itself; return who has asked it to drain."""
-    row = _seen.first(connection, {"worker": worker.id})
+    row = _check_in.first(connection, {"worker": worker.id})
     if row is not None:
         return row["drain_by"]
     _add.execute(
@@ -71,7 +71,7 @@ def end(connection: Connection, worker: WorkerId) -> None:
     )
 
 
-def ask_drain(
+def request_drain(
     connection: Connection, worker: WorkerId, *, tenant: str, at: datetime, by: str
 ) -> KnownWorker:
     """Ask a worker to take nothing more; it hears so with its next beat. Return how it stands.
@@ -142,14 +142,14 @@ def ended(connection: Connection, *, limit: int) -> Sequence[KnownWorker]:
     return [_worker_of(row) for row in rows]
 
 
-def driven(connection: Connection, *, limit: int) -> Sequence[Run]:
+def driven_runs(connection: Connection, *, limit: int) -> Sequence[Run]:
     """Return the runs that workers hold, of whatever tenant, those claimed first first."""
     held = select(runs).where(runs.c.status == RunStatus.RUNNING)
     rows = connection.execute(held.order_by(runs.c.changed_at).limit(limit)).mappings()
     return [run_of(dict(row)) for row in rows]
 
 
-def waiting(connection: Connection, *, tenant: str) -> Sequence[QueuedRuns]:
+def waiting_by_version(connection: Connection, *, tenant: str) -> Sequence[QueuedRuns]:
     """Return how many queued runs there are of each form of a graph, the longest waiting first.
 
     Those that are paused are not told of: nobody is to take them.
@@ -183,7 +183,7 @@ def waiting(connection: Connection, *, tenant: str) -> Sequence[QueuedRuns]:
     ]
 
 
-def lost(connection: Connection, *, tenant: str, limit: int) -> Sequence[LostRun]:
+def lost_runs(connection: Connection, *, tenant: str, limit: int) -> Sequence[LostRun]:
     """Return runs that were taken from lost workers, and have come to no gate or end since.
 
     The audit tells from which, as long as it is kept.
@@ -226,7 +226,7 @@ def dead_letter_count(connection: Connection, *, tenant: str, limit: int) -> int
 
 
 def _dead(tenant: str) -> Sequence[ColumnElement[bool]]:
-    return fits(RunFilter(tenant=tenant, is_redrivable=True))
+    return matches(RunFilter(tenant=tenant, is_redrivable=True))
 
 
 def _known(connection: Connection) -> Select[Any]:
@@ -247,7 +247,7 @@ def _worker_of(row: Any) -> KnownWorker:
 
 
 @prepared()
-def _seen(dialect: Dialect) -> ReturningUpdate[Any]:
+def _check_in(dialect: Dialect) -> ReturningUpdate[Any]:
     own = (
         select(workers.c.id)
         .where(workers.c.id == bindparam("worker"))

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints.audit import pen
+from penstock.checkpoints.audit import chain
+from penstock.checkpoints.connections import PersistentConnection
 from penstock.checkpoints.database import Database
 from penstock.checkpoints.failures import explain, is_failure
-from penstock.checkpoints.kept import KeptConnection
 from penstock.checkpoints.statements import raw
 from penstock.contracts.errors import WriterStopped
 
@@ -52,7 +52,7 @@ class Writer:
         self._lock = threading.Lock()
         self._stopped_because: str | None = None
         self._in_hand: Sequence[_Request] = ()
-        self._kept = KeptConnection(database.connect_writer, database.begin_writing)
+        self._kept = PersistentConnection(database.connect_writer, database.begin_writing)
         self.commit_count = 0
         """How many commits there were, each durable."""
         self._thread = threading.Thread(target=self._run, name="penstock-writer", daemon=True)
@@ -202,11 +202,11 @@ def _apply(request: _Request, connection: Connection, driver: Any, database: Dat
     """Run one change to its savepoint, so that it can fail alone."""
     # SQLAlchemy's own savepoints cost twenty times as much, once for every change.
     driver.execute("SAVEPOINT change")
-    told = pen.count(connection)
+    told = chain.pending_count(connection)
     try:
         result = request.change(connection)
     except BaseException as error:
-        pen.back_to(connection, told)
+        chain.rollback_to(connection, told)
         try:
             driver.execute("ROLLBACK TO SAVEPOINT change")
             driver.execute("RELEASE SAVEPOINT change")

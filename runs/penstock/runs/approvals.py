@@ -31,7 +31,7 @@ class _Cast(Protocol):
         gate_id: GateId,
         ballot: Ballot,
         *,
-        has: gates.Has,
+        has: gates.IsMember,
         at: datetime,
     ) -> tuple[Gate, bool]: ...
 
@@ -178,7 +178,7 @@ class Approvals:
 
         def change(connection: Connection) -> Gate:
             runs.lock(connection, run.id)
-            gate, now = gates.locked(connection, gate_id)
+            gate, now = gates.get_locked(connection, gate_id)
             gates.require_open(gate, binding, now=now)
             gates.seat_of(connection, gate, by, has=self._has(gate), now=now)
             return edit(
@@ -284,7 +284,7 @@ class Approvals:
         rulebook = rulebook_of(graph, self._people)
         return graph, Deciding(run, rulebook, self._people, self._clock, taints=graph.taints)
 
-    def _has(self, gate: Gate) -> gates.Has:
+    def _has(self, gate: Gate) -> gates.IsMember:
         return lambda group, person: self._people.has(group, person, gate.tenant)
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from penstock.checkpoints import Store, audit, runs
-from penstock.checkpoints.audit import marking, searching
-from penstock.checkpoints.audit.comparing import compare, compare_some
-from penstock.checkpoints.audit.verifying import (
-    Verified,
+from penstock.checkpoints.audit import marks, queries
+from penstock.checkpoints.audit.consistency import compare, compare_page
+from penstock.checkpoints.audit.verification import (
+    ChainReport,
     Walk,
+    advance,
     begin,
     conclude,
-    look,
-    unguarded,
+    missing_triggers,
     verify,
 )
 from penstock.contracts.audit import ChainedEvent, ChainFault, Head, Verification, expected_hash
@@ -53,7 +53,7 @@ TAIL_BYTES = 64 * 1024
 class Findings:
     """What was found about every chain of a store."""
 
-    chains: Sequence[Verified]
+    chains: Sequence[ChainReport]
     heads: Sequence[ChainFault]
     """What is wrong with the signed heads themselves."""
     differences: Sequence[ChainFault]
@@ -107,7 +107,7 @@ class Auditor:
             known = {head.tenant: head for head in audit.heads(connection)}
             named = sorted(known.keys() | {head.tenant for head in signed})
             tenants = [name for name in named if tenant in {None, name}]
-            chains: list[Verified] = []
+            chains: list[ChainReport] = []
             differences: list[ChainFault] = []
             for name in tenants:
                 of_tenant = [head for head in signed if head.tenant == name]
@@ -120,7 +120,7 @@ class Auditor:
                 chains=chains,
                 heads=wrong,
                 differences=differences,
-                unguarded=unguarded(connection),
+                unguarded=missing_triggers(connection),
                 signed_count=len(signed),
             )
 
@@ -136,7 +136,7 @@ class Auditor:
         def change(connection: Connection) -> None:
             for chain in findings.chains:
                 wrong = [each for each in findings.faults if each.tenant == chain.tenant]
-                marking.verified(
+                marks.record_verification(
                     connection,
                     chain.tenant,
                     number=chain.number,
@@ -275,21 +275,21 @@ class ChainVerification:
             self.verdict = self._conclude()
 
     def _begin(self, connection: Connection, *, is_whole: bool) -> tuple[int, Walk]:
-        head, watch = audit.head(connection, self._tenant), marking.watch(connection, self._tenant)
+        head, watch = audit.head(connection, self._tenant), marks.watch(connection, self._tenant)
         total = 0 if head is None else head.number
         noted = None if watch is None else watch.verification
         if is_whole or watch is None or noted is None or noted.fault is not None:
             return total, begin(self._tenant, self._signed)
         if noted.number == 0 or noted.number <= watch.cut_number:
             return total, begin(self._tenant, self._signed)
-        there = searching.get(connection, self._tenant, noted.number)
+        there = queries.get(connection, self._tenant, noted.number)
         if there is not None and there.hash == noted.hash == expected_hash(there):
             return total, begin(self._tenant, self._signed, after=there)
         self._faults.append(_not_the_one(self._tenant, noted))
         return total, begin(self._tenant, self._signed)
 
     def _look(self, connection: Connection) -> bool:
-        if not look(connection, self._walk, limit=SLICE_ROWS):
+        if not advance(connection, self._walk, limit=SLICE_ROWS):
             return False
         conclude(connection, self._walk, self._signed)
         if self.is_whole:
@@ -299,7 +299,7 @@ class ChainVerification:
 
     def _compare(self, connection: Connection) -> bool:
         for _ in range(SLICE_PAGES):
-            compared = compare_some(connection, self._tenant, after=self._after)
+            compared = compare_page(connection, self._tenant, after=self._after)
             self._faults += compared.faults
             if compared.last is None:
                 return True
@@ -308,10 +308,10 @@ class ChainVerification:
 
     def _conclude(self) -> Verdict:
         found, at = self._walk.found, self._clock.now()
-        missing = self._store.read_blocking(unguarded)
+        missing = self._store.read_blocking(missing_triggers)
         fault = str(self._faults[0]) if self._faults else None
         is_noted = self._store.write_blocking(
-            lambda connection: marking.verified(
+            lambda connection: marks.record_verification(
                 connection,
                 self._tenant,
                 number=found.number,

@@ -110,7 +110,7 @@ def viewer_of(
     own = Seat(person=person, groups=groups_of(people, person, tenant))
     lent = [
         Seat(person=lender, groups=groups_of(people, lender, tenant), gate_id=gate_id)
-        for lender, gate_id in gates.lent_to(connection, person, tenant=tenant, now=now)
+        for lender, gate_id in gates.seats_lent_to(connection, person, tenant=tenant, now=now)
     ]
     return Viewer(
         person=person,

@@ -73,7 +73,7 @@ class Bulk:
         found: Sequence[SeenRun] = ()
         if looked_at:
             narrowed = replace(wanted, statuses=tuple(looked_at))
-            found = runs.look_over(
+            found = runs.list_seen(
                 connection, narrowed, ids=ids, before=before, limit=MAX_RUN_COUNT + 1
             )
         over: Mapping[RunStatus, int] = {}

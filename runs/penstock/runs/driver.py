@@ -245,7 +245,7 @@ class Driver:
         at = self._clock.now()
 
         def park(connection: Connection) -> Run:
-            budgets.drove(connection, run, until=at)
+            budgets.record_driven_time(connection, run, until=at)
             parked = runs.park(
                 connection, run.fence, asked, others=others, at=at, actor=self._worker
             )
@@ -274,7 +274,7 @@ class Driver:
         at = self._clock.now()
 
         def change(connection: Connection) -> Run:
-            budgets.drove(connection, run, until=at)
+            budgets.record_driven_time(connection, run, until=at)
             return runs.move(connection, run.fence, to, at=at, actor=self._worker, failure=failure)
 
         return await self._store.write(change)

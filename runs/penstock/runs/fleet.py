@@ -63,7 +63,7 @@ class Fleet:
 
         def change(connection: Connection) -> KnownWorker:
             require(self._people, Right.TEND, by, tenant)
-            return workers.ask_drain(connection, worker, tenant=tenant, at=at, by=by)
+            return workers.request_drain(connection, worker, tenant=tenant, at=at, by=by)
 
         return self._store.write_blocking(change)
 

@@ -18,16 +18,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 from sqlalchemy import Connection
 
-from penstock.checkpoints import (
-    Checkpointer,
-    Fork,
-    Store,
-    decisions,
-    forgetting,
-    ledger,
-    runs,
-    states,
-)
+from penstock.checkpoints import Checkpointer, Fork, Store, decisions, erasure, ledger, runs, states
 from penstock.contracts.call import MessageCall, NodeCall
 from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.effect import NOT_DONE, Effect, EffectStatus
@@ -83,7 +74,7 @@ async def find_fork_point(
     await checkpointer.settled()
 
     def look(connection: Connection) -> Sequence[CheckpointInfo]:
-        if forgetting.is_forgotten(connection, run.id):
+        if erasure.is_forgotten(connection, run.id):
             return ()
         return states.points(connection, run.id, limit=CHECKPOINT_LIMIT)
 
@@ -160,7 +151,7 @@ def write_fork(
         ),
     )
     run, _ = runs.create(connection, new, when_busy=WhenBusy.REFUSE, at=at, actor=new.principal)
-    runs.forked(
+    runs.record_fork(
         connection,
         Origin(run_id=source.id, checkpoint_id=place.point.id),
         run,
@@ -201,7 +192,7 @@ async def forecast(
 
     def look(connection: Connection) -> Forecast:
         lineage = ledger.lineage_of(connection, place.run.thread_id)
-        effects = ledger.listed(connection, run_id=place.run.id, limit=CALL_LIMIT)[::-1]
+        effects = ledger.list_effects(connection, run_id=place.run.id, limit=CALL_LIMIT)[::-1]
         first_decided = {
             each.effect_key: each.at for each in decisions.of_run(connection, place.run.id)[::-1]
         }

@@ -193,7 +193,7 @@ class Heartbeat:
 
     def _show(self, connection: Connection) -> str | None:
         """Show that the worker lives; return who has asked it to drain."""
-        return workers.seen(connection, self._me)
+        return workers.check_in(connection, self._me)
 
     def _hear(self, shown: "Future[str | None]") -> None:
         """Do what somebody asked of the worker. That it could not show itself is said once."""
@@ -233,7 +233,7 @@ class Heartbeat:
             return
         try:
             held = self._store.read_blocking(
-                lambda connection: leases.look(connection, self._me.id)
+                lambda connection: leases.held_by(connection, self._me.id)
             )
         except StoreError as error:
             # The next beat sees it too, and says so if the store is gone for good.
@@ -244,7 +244,7 @@ class Heartbeat:
             if (one := known.get(driving.fence)) is not None and (why := _asked(one)) is not None:
                 loop.call_soon_threadsafe(driving.stop, why)
 
-    def _heed(self, driven: dict[RunId, DrivenRun], held: Sequence[leases.Held]) -> None:
+    def _heed(self, driven: dict[RunId, DrivenRun], held: Sequence[leases.HeldRun]) -> None:
         """Stop what was lost, is unwanted or has come to nothing since the last beat."""
         self._unheeded = None
         self._is_told = False
@@ -292,7 +292,7 @@ def _where(driving: DrivenRun) -> str:
     return ", ".join(f"`{node}`" for node in driving.segment.running) or "its graph"
 
 
-def _asked(held: leases.Held) -> StopReason | None:
+def _asked(held: leases.HeldRun) -> StopReason | None:
     """Return what was asked of a run that is driven."""
     if held.cancel_by is not None:
         return StopReason.CANCELLED

@@ -30,5 +30,5 @@ def put_calls_in_doubt(connection: Connection, run: Run, *, at: datetime, actor:
     It belongs in the transaction of whatever may have cancelled it.
     """
     if run.status is RunStatus.CANCELLED:
-        ledger.leave(connection, run.id, at=at, actor=actor)
+        ledger.doubt_unsettled(connection, run.id, at=at, actor=actor)
     return run

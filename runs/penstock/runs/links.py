@@ -17,7 +17,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from sqlalchemy import Connection
 
-from penstock.checkpoints import links
+from penstock.checkpoints.gates import notices
 from penstock.contracts.errors import InvalidLink
 from penstock.contracts.ids import GateId
 
@@ -91,7 +91,7 @@ class GateLinks:
         pointer = self._read(token)
         gate_id = GateId(pointer.gate)
         until = datetime.fromtimestamp(pointer.until, UTC)
-        links.use(connection, pointer.nonce, gate_id=gate_id, until=until, person=person)
+        notices.use_link(connection, pointer.nonce, gate_id=gate_id, until=until, person=person)
         return gate_id
 
     def _read(self, token: str) -> _Pointer:

@@ -22,7 +22,8 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Store, gates, notices
+from penstock.checkpoints import Store, gates
+from penstock.checkpoints.gates import notices
 from penstock.contracts.clock import Clock
 from penstock.contracts.gate import Gate, Notice
 from penstock.nodes.secrets import Source, environment
@@ -251,7 +252,7 @@ class NotificationService:
         if errand.troubles:
             why = "; ".join(errand.troubles)
             await self._store.write(
-                lambda connection: notices.failed(connection, notice, why=why, told=told)
+                lambda connection: notices.record_failure(connection, notice, why=why, told=told)
             )
             return
         outcome = f"sent; channels told: {len(told)}"
@@ -259,7 +260,7 @@ class NotificationService:
             outcome = f"group `{notice.group}` has no channel"
             log.warning("nobody was told of gate %s: %s", notice.gate_id, outcome)
         await self._store.write(
-            lambda connection: notices.sent(connection, notice, outcome=outcome)
+            lambda connection: notices.record_sent(connection, notice, outcome=outcome)
         )
 
     def _letter(self, gate: Gate, notice: Notice, url: str) -> Letter:

@@ -108,22 +108,22 @@ class AnnotationService:
         note = await self._store.read(lambda tx: self._note(tx, annotation))
         if note is None:
             await self._store.write(
-                lambda tx: annotations.told(tx, annotation, outcome="the run goes on")
+                lambda tx: annotations.record_sent(tx, annotation, outcome="the run goes on")
             )
             return
         why = await self._phoenix.tell(note)
         await self._store.write(
             lambda tx: (
-                annotations.told(tx, annotation)
+                annotations.record_sent(tx, annotation)
                 if why is None
-                else annotations.failed(tx, annotation, why=why)
+                else annotations.record_failure(tx, annotation, why=why)
             )
         )
 
     async def _put_back(self, left: Sequence[Annotation]) -> None:
         def change(connection: Connection) -> None:
             for annotation in left:
-                annotations.put_back(connection, annotation, wait_s=TROUBLE_S)
+                annotations.release(connection, annotation, wait_s=TROUBLE_S)
 
         await self._store.write(change)
 

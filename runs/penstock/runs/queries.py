@@ -72,7 +72,7 @@ class Queries:
     ) -> Sequence[Effect]:
         """Return tool calls as the ledger has them, those that began last first."""
         return await self._store.read(
-            lambda connection: ledger.listed(
+            lambda connection: ledger.list_effects(
                 connection,
                 tenant=tenant,
                 run_id=run_id,
@@ -95,7 +95,7 @@ class Queries:
     async def effect_keys(self, beginning: str, *, tenant: str) -> Sequence[IdempotencyKey]:
         """Return the keys of a tenant's tool calls that begin so; at most two."""
         return await self._store.read(
-            lambda connection: ledger.keys(connection, beginning, tenant=tenant, limit=2)
+            lambda connection: ledger.keys_by_prefix(connection, beginning, tenant=tenant, limit=2)
         )
 
     async def budget(self, run_id: RunId) -> tuple[AccountStatement | None, Sequence[Hold]]:
@@ -141,7 +141,7 @@ class Queries:
     ) -> Sequence[Gate]:
         """Return gates that wait for an answer, the longest waiting first."""
         return await self._store.read(
-            lambda connection: gates.open_ones(connection, tenant=tenant, limit=limit)
+            lambda connection: gates.list_open(connection, tenant=tenant, limit=limit)
         )
 
     async def wait(self, run_id: RunId, *, poll_s: float = 0.05) -> Run:

@@ -16,8 +16,9 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Store, audit, forgetting, links, notices
-from penstock.checkpoints.audit.cutting import begins_before, count_before, cut
+from penstock.checkpoints import Store, audit, erasure
+from penstock.checkpoints.audit.marks import begins_before, count_before, cut
+from penstock.checkpoints.gates import notices
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import IllegalTransition
 from penstock.contracts.ids import RunId, WorkerId
@@ -140,16 +141,14 @@ class RetentionService:
         is_whole = self._looked_at is None or at - self._looked_at >= WHOLE_LOOK
         since = None if is_whole else self._forgotten_to
         due = await self._store.read(
-            lambda connection: forgetting.due(
-                connection, before=before, since=since, limit=RUN_LIMIT
-            )
+            lambda connection: erasure.due(connection, before=before, since=since, limit=RUN_LIMIT)
         )
         count = 0
         for run_id in due:
             # Another worker may be at it, and a run that had failed may have been redriven.
             with contextlib.suppress(IllegalTransition):
                 await self._store.write(
-                    lambda connection, run_id=run_id: forgetting.forget(
+                    lambda connection, run_id=run_id: erasure.forget(
                         connection, run_id, at=at, actor=self._worker
                     )
                 )
@@ -189,7 +188,7 @@ class RetentionService:
             return 0
         before = at - self._retention.notices
         count = 0
-        for purge in (notices.purge, links.purge):
+        for purge in (notices.purge, notices.purge_links):
             count += await self._store.write(
                 lambda connection, purge=purge: purge(connection, before=before, limit=NOTICE_LIMIT)
             )
@@ -211,7 +210,7 @@ async def forget(
     """
     at = clock.now()
     report = list(
-        await store.write(lambda connection: forgetting.forget(connection, run_id, at=at, actor=by))
+        await store.write(lambda connection: erasure.forget(connection, run_id, at=at, actor=by))
     )
     kept = await store.scrub()
     report.append(Erased(store="files of the store", count=0, kept=kept))
@@ -236,7 +235,7 @@ def find_expired(connection: Connection, retention: Retention, *, at: datetime) 
     """Return how much is older than it is to be kept; nothing is taken away."""
     run_count = 0
     if retention.runs is not None:
-        run_count = len(forgetting.due(connection, before=at - retention.runs, limit=None))
+        run_count = len(erasure.due(connection, before=at - retention.runs, limit=None))
     before = at - retention.audit
     events = {
         tenant: count_before(connection, tenant, before=before)

@@ -241,7 +241,7 @@ class Runtime(Queries):
                 return decided
             if decided.kind is GateKind.IN_DOUBT:
                 ledger.resolve(connection, decided, *read_doubt(checked), at=at, by=by)
-            gates.heed(connection, decided, at=at, by=by)
+            gates.apply_answer(connection, decided, at=at, by=by)
             if not _is_stopped(connection, decided, at=at, by=by):
                 woken = runs.wake(connection, decided.run_id, at=at, actor=by)
                 self._engine.enqueue(connection, woken)
@@ -270,7 +270,7 @@ class Runtime(Queries):
         def change(connection: Connection) -> Gate:
             runs.lock(connection, run.id)
             require_probe(connection, gate, self._catalog)
-            ledger.look_now(connection, gates.get(connection, gate_id), at=at, by=by)
+            ledger.request_lookup(connection, gates.get(connection, gate_id), at=at, by=by)
             return gates.get(connection, gate_id)
 
         return await self._store.write(change)
@@ -367,8 +367,8 @@ class Runtime(Queries):
                     " or redrive it alone"
                 )
             run = runs.redrive(connection, run_id, at=at, by=by)
-            ledger.try_again(connection, run_id)
-            gates.ask_again(connection, run_id, at=at, actor=by)
+            ledger.make_retryable(connection, run_id)
+            gates.supersede_for_redrive(connection, run_id, at=at, actor=by)
             self._engine.enqueue(connection, run)
             return run
 
@@ -421,10 +421,10 @@ def _is_stopped(connection: Connection, gate: Gate, *, at: datetime, by: str) ->
     Returns whether it was ended.
     """
     run = runs.get(connection, gate.run_id)
-    is_stop = gate.kind is GateKind.BUDGET and gates.said_of(gate) is BudgetAnswer.STOP
+    is_stop = gate.kind is GateKind.BUDGET and gates.exhaustion_answer(gate) is BudgetAnswer.STOP
     if not is_stop or run.status is not RunStatus.WAITING:
         return False
-    failure = gates.stopped(gate)
+    failure = gates.stop_failure(gate)
     runs.move(connection, run.fence, RunStatus.FAILED, at=at, actor=by, failure=failure)
     return True
 

@@ -37,7 +37,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from penstock.checkpoints import Store
-from penstock.checkpoints.audit import shipping
+from penstock.checkpoints.audit import marks
 from penstock.contracts.audit import ChainFault, Head, canonical, format_instant
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import InvalidAuditKey, ProjectExists
@@ -223,7 +223,7 @@ class SignedHeadService:
         at, shipment = self._clock.now(), self._shipment
         before = at if is_last else at - timedelta(seconds=shipment.every_s)
         heads = await self._store.read(
-            lambda connection: shipping.due(
+            lambda connection: marks.heads_due(
                 connection, every_count=shipment.every_count, before=before
             )
         )
@@ -240,11 +240,13 @@ class SignedHeadService:
         except OSError as error:
             why = str(error)
             await self._store.write(
-                lambda connection: shipping.failed(connection, heads, at=at, to=to, why=why)
+                lambda connection: marks.record_export_failure(
+                    connection, heads, at=at, to=to, why=why
+                )
             )
             raise
         await self._store.write(
-            lambda connection: shipping.shipped(connection, heads, at=at, to=to)
+            lambda connection: marks.record_export(connection, heads, at=at, to=to)
         )
 
 

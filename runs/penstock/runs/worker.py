@@ -379,7 +379,7 @@ class Worker:
             # Asked for since the last beat: in the queue nobody would hear of it.
             is_unwanted = to is RunStatus.QUEUED and found.cancel_by is not None
             goal = RunStatus.CANCELLED if is_unwanted else to
-            budgets.drove(connection, run, until=at)
+            budgets.record_driven_time(connection, run, until=at)
             moved = runs.move(connection, run.fence, goal, at=at, actor=self.id, failure=failure)
             left = put_calls_in_doubt(connection, moved, at=at, actor=self.id)
             self._enqueue(connection, moved)

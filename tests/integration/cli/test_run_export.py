@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from penstock.checkpoints import Store, forgetting
+from penstock.checkpoints import Store, erasure
 from penstock.contracts.run import Run
 from penstock.graphs import Graph
 from penstock.ui import run_export as module
@@ -64,7 +64,7 @@ async def test_what_was_erased_is_not_in_it(store: Store) -> None:
     graph = helping()
     run = await helped(store, graph)
     later = NOW + timedelta(days=1)
-    await store.write(lambda tx: forgetting.forget(tx, run.id, at=later, actor="olga"))
+    await store.write(lambda tx: erasure.forget(tx, run.id, at=later, actor="olga"))
     told = made(store, await Shop(store, graph).runtime.get(run.id), graph)
     assert told["checkpoints"] == []
     assert "A-1" not in json.dumps([told["run"], told["effects"], told["decisions"]])

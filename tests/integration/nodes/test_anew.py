@@ -71,7 +71,7 @@ async def test_what_a_person_wants_undone_is_not_asked_about_again(
     def found(*_: object) -> object:
         return call.effect
 
-    monkeypatch.setattr(ledger, "elsewhere", found)
+    monkeypatch.setattr(ledger, "find_in_lineage", found)
     with pytest.raises(DoneElsewhere):
         await store.write(lambda tx: require_unasked(tx, call))
     await store.write(lambda tx: require_unasked(tx, replace(call, undoes=True)))

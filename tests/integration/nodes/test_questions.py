@@ -422,14 +422,14 @@ async def test_a_question_that_was_not_stored_is_asked_by_the_next_worker(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = iter([StoreBroken("the disk is gone")])
-    ask = gates.ask
+    ask = gates.open_questions
 
     def fail_once(*args: Any, **kwargs: Any) -> None:
         for failure in failures:
             raise failure
         ask(*args, **kwargs)
 
-    monkeypatch.setattr(gates, "ask", fail_once)
+    monkeypatch.setattr(gates, "open_questions", fail_once)
     shop = Shop(store, trip(booking("async", []), calls=[("book", {"place": "inn"})]))
     run = await shop.run(Pace(beat_s=0.02, lease_s=2.0, poll_s=0.02), {"messages": []})
     assert (run.status, run.epoch) == (RunStatus.WAITING, 2)

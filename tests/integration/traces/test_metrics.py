@@ -52,7 +52,7 @@ async def stand(store: Store) -> None:
 async def test_a_store_is_counted(store: Store) -> None:
     await stand(store)
     now = SystemClock().now() + timedelta(hours=1)
-    found = store.read_blocking(lambda connection: gauges.look(connection, now=now))
+    found = store.read_blocking(lambda connection: gauges.measure(connection, now=now))
     assert {name: count for name, count in found.runs.items() if count} == {
         "queued": 1,
         "waiting": 1,
@@ -67,7 +67,7 @@ async def test_a_store_is_counted(store: Store) -> None:
 
 def test_an_empty_store_has_zeros(store: Store) -> None:
     now = SystemClock().now()
-    found = store.read_blocking(lambda connection: gauges.look(connection, now=now))
+    found = store.read_blocking(lambda connection: gauges.measure(connection, now=now))
     assert (found.queue_age_s, found.gate_age_s, found.spent_tokens) == (0, 0, 0)
     assert set(found.runs.values()) == {0}
 
@@ -79,7 +79,7 @@ async def test_what_is_counted_is_sent(store: Store) -> None:
     def look_at() -> Any:
         looks.append(1)
         now = SystemClock().now()
-        return store.read_blocking(lambda connection: gauges.look(connection, now=now))
+        return store.read_blocking(lambda connection: gauges.measure(connection, now=now))
 
     reader = InMemoryMetricReader()
     metrics = Metrics(reader, look_at)
@@ -109,7 +109,7 @@ async def test_metrics_arrive_at_a_collector(
 
     def look_at() -> Any:
         now = SystemClock().now()
-        return store.read_blocking(lambda connection: gauges.look(connection, now=now))
+        return store.read_blocking(lambda connection: gauges.measure(connection, now=now))
 
     with collector() as collected:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collected.url)

@@ -10,8 +10,8 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from penstock.checkpoints import audit, forgetting
-from penstock.checkpoints.audit import shipping
+from penstock.checkpoints import audit, erasure
+from penstock.checkpoints.audit import marks
 from penstock.checkpoints.schema import audit_heads
 from penstock.contracts.audit import AuditEvent, ChainedEvent, EventFilter, expected_hash
 from penstock.contracts.ids import RunId
@@ -205,12 +205,14 @@ def test_shipments_and_their_failures_are_said(desk: Project) -> None:
     head = desk.store.read_blocking(lambda tx: audit.head(tx, "acme"))
     assert head is not None
     to = "https://log.example.org"
-    desk.store.write_blocking(lambda tx: shipping.shipped(tx, [head], at=NOW, to=to))
+    desk.store.write_blocking(lambda tx: marks.record_export(tx, [head], at=NOW, to=to))
     page = told(said(look_at("audit")))
     assert "Head #1 was signed and written out" in page
     assert "to https://log.example.org" in page
     desk.store.write_blocking(
-        lambda tx: shipping.failed(tx, [head], at=NOW, to=to, why="the URL answered 500")
+        lambda tx: marks.record_export_failure(
+            tx, [head], at=NOW, to=to, why="the URL answered 500"
+        )
     )
     page = told(said(look_at("audit")))
     assert "could not be written out" in page
@@ -309,7 +311,7 @@ def test_erased_texts_show_as_erased(desk: Project) -> None:
     assert "it was a secret" in said(look_at("audit", event=str(number)))
     Runs(desk.store).move(fence, RunStatus.SUCCEEDED)
     desk.store.write_blocking(
-        lambda tx: forgetting.forget(tx, RunId(fence.run_id), at=NOW, actor="ann")
+        lambda tx: erasure.forget(tx, RunId(fence.run_id), at=NOW, actor="ann")
     )
     page = said(look_at("audit", event=str(number)))
     assert "it was a secret" not in page

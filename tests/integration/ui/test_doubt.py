@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from penstock.checkpoints import gates as waking
-from penstock.checkpoints.ledger.leave import leave
+from penstock.checkpoints.ledger.doubts import doubt_unsettled
 from penstock.checkpoints.schema import gates
 from penstock.contracts.effect import DoubtAnswer, Effect, EffectStatus
 from penstock.contracts.gate import Gate, GateStatus
@@ -178,7 +178,7 @@ def test_what_a_cancelled_run_has_left_is_answered_by_what_can_still_be_said(
     fence = runs.start("one")
     book.begun(new_effect(fence), fence)
     runs.move(fence, RunStatus.CANCELLED)
-    desk.store.write_blocking(lambda tx: leave(tx, fence.run_id, at=NOW, actor="worker"))
+    desk.store.write_blocking(lambda tx: doubt_unsettled(tx, fence.run_id, at=NOW, actor="worker"))
     app = look("doubt", effect="call-1")
     radio = app.radio(key=f"doubt-{gate_of(book).id}")
     assert radio.options == ["It happened", "It did not happen"]

@@ -109,7 +109,7 @@ def test_call_that_the_url_names_is_chosen_with_the_step_that_made_it(
     desk: Project, run: Run
 ) -> None:
     (call, *_) = desk.store.read_blocking(
-        lambda tx: ledger.listed(tx, run_id=run.id, tool="pay", limit=9)
+        lambda tx: ledger.list_effects(tx, run_id=run.id, tool="pay", limit=9)
     )
     app = look(run, call=call.key)
     found = drawn(app)
@@ -129,7 +129,9 @@ def test_what_is_not_of_this_run_is_not_chosen(run: Run) -> None:
 def test_what_contracts_mark_is_on_no_view_of_the_page(desk: Project, run: Run, view: str) -> None:
     for step in desk.store.read_blocking(lambda tx: steps.of_run(tx, run.id)):
         assert IBAN not in said(look(run, show=view, step=step.task_id))
-    for call in desk.store.read_blocking(lambda tx: ledger.listed(tx, run_id=run.id, limit=9)):
+    for call in desk.store.read_blocking(
+        lambda tx: ledger.list_effects(tx, run_id=run.id, limit=9)
+    ):
         assert IBAN not in said(look(run, show=view, call=call.key))
 
 

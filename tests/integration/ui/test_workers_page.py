@@ -42,7 +42,7 @@ def show(desk: Project, worker: NewWorker = ONE, *, silent_s: float = 0.0) -> No
     """Have a worker show itself, so long ago."""
 
     def change(connection: Connection) -> None:
-        workers.seen(connection, worker)
+        workers.check_in(connection, worker)
         then = database_now(connection.dialect, plus_s=-silent_s)
         connection.execute(update(table).where(table.c.id == worker.id).values(seen_at=then))
 

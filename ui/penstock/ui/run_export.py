@@ -41,7 +41,7 @@ def run_document(connection: Connection, run: Run, graph: Graph) -> dict[str, An
         return rows[-ROWS:]
 
     points = states.points(connection, run.id, limit=ROWS + 1)
-    effects = ledger.listed(connection, run_id=run.id, limit=ROWS + 1)[::-1]
+    effects = ledger.list_effects(connection, run_id=run.id, limit=ROWS + 1)[::-1]
     account = budgets.statement(connection, run_account(run.id))
     known, masking = _states(connection, points[-ROWS:], graph)
     if len(known) < len(points):

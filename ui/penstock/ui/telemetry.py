@@ -52,7 +52,7 @@ def open_metrics(desk: Project) -> Generator[None]:
 
     def look() -> Gauges:
         now = clock.now()
-        return desk.store.read_blocking(lambda connection: gauges.look(connection, now=now))
+        return desk.store.read_blocking(lambda connection: gauges.measure(connection, now=now))
 
     metrics = Metrics.by_otlp(protocol, look)
     try:

@@ -5,7 +5,7 @@ commits, in its own last statements: the heads of the chains are the last locks 
 each is touched once, however many changes share the commit.
 """
 
-from penstock.checkpoints.audit.pen import append
-from penstock.checkpoints.audit.reading import events, head, heads, last, of_run
+from penstock.checkpoints.audit.chain import append
+from penstock.checkpoints.audit.queries import events, head, heads, last, of_run
 
 __all__ = ["append", "events", "head", "heads", "last", "of_run"]

@@ -1,57 +1,66 @@
 """Gates in the store: opened with the state that waits for them, closed once."""
 
-from penstock.checkpoints.gates.asking import ask, open_approval, open_doubt
-from penstock.checkpoints.gates.closing import (
-    ask_again,
+from penstock.checkpoints.gates.closure import (
     cancel_open,
     close,
     decide,
     expire,
     supersede,
+    supersede_for_redrive,
     withdraw,
 )
-from penstock.checkpoints.gates.consuming import consume
-from penstock.checkpoints.gates.delegating import delegate, revoke
-from penstock.checkpoints.gates.delegating import listed as delegations
-from penstock.checkpoints.gates.escalating import escalate
-from penstock.checkpoints.gates.exhausting import ask_for_more, heed, said_of, stopped
+from penstock.checkpoints.gates.creation import open_approval, open_doubt, open_questions
+from penstock.checkpoints.gates.delegation import delegate, revoke
+from penstock.checkpoints.gates.delegation import listed as delegations
+from penstock.checkpoints.gates.exhaustion import (
+    apply_answer,
+    exhaustion_answer,
+    open_budget_gate,
+    stop_failure,
+)
 from penstock.checkpoints.gates.inbox import (
     COUNT_LIMIT,
     count,
     counts,
     graphs_asking,
     is_mine,
-    lent_to,
     of_ids,
+    seats_lent_to,
     shelf,
 )
-from penstock.checkpoints.gates.reading import (
+from penstock.checkpoints.gates.queries import (
     any_closed,
     approvals_of,
     count_of,
     get,
-    locked,
+    get_locked,
+    list_open,
     of_run,
-    open_ones,
     votes_of,
 )
-from penstock.checkpoints.gates.voting import Has, break_glass, require_open, seat_of, vote
-from penstock.checkpoints.gates.waking import (
+from penstock.checkpoints.gates.timers import (
     due,
-    look_again,
+    escalate,
     postpone,
+    recheck_approvals,
     wake_later,
     wake_now,
+)
+from penstock.checkpoints.gates.votes import (
+    IsMember,
+    break_glass,
+    consume,
+    require_open,
+    seat_of,
+    vote,
 )
 
 __all__ = [
     "COUNT_LIMIT",
-    "Has",
+    "IsMember",
     "any_closed",
+    "apply_answer",
     "approvals_of",
-    "ask",
-    "ask_again",
-    "ask_for_more",
     "break_glass",
     "cancel_open",
     "close",
@@ -64,27 +73,29 @@ __all__ = [
     "delegations",
     "due",
     "escalate",
+    "exhaustion_answer",
     "expire",
     "get",
+    "get_locked",
     "graphs_asking",
-    "heed",
     "is_mine",
-    "lent_to",
-    "locked",
-    "look_again",
+    "list_open",
     "of_ids",
     "of_run",
     "open_approval",
+    "open_budget_gate",
     "open_doubt",
-    "open_ones",
+    "open_questions",
     "postpone",
+    "recheck_approvals",
     "require_open",
     "revoke",
-    "said_of",
     "seat_of",
+    "seats_lent_to",
     "shelf",
-    "stopped",
+    "stop_failure",
     "supersede",
+    "supersede_for_redrive",
     "vote",
     "votes_of",
     "wake_later",

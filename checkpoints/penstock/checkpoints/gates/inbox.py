@@ -22,7 +22,7 @@ from sqlalchemy import (
     true,
 )
 
-from penstock.checkpoints.gates.rows import gates_of
+from penstock.checkpoints.gates.queries import gates_of
 from penstock.checkpoints.schema import delegations, gate_approvals, gate_votes, gates, runs
 from penstock.contracts.gate import GateKind, GateStatus
 from penstock.contracts.ids import GateId
@@ -117,7 +117,7 @@ def graphs_asking(connection: Connection, *, tenant: str) -> Mapping[str, int]:
     return {row.graph: row.number for row in connection.execute(asking)}
 
 
-def lent_to(
+def seats_lent_to(
     connection: Connection, person: str, *, tenant: str, now: datetime
 ) -> Sequence[tuple[str, GateId | None]]:
     """Return whose seats a person has been lent, and at which gate if not at all."""

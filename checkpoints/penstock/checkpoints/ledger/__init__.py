@@ -8,58 +8,82 @@ and from whomever, until the next one has begun. A report is knowledge, and a lo
 make it less true.
 """
 
-from penstock.checkpoints.ledger.begin import begin
-from penstock.checkpoints.ledger.doubts import COUNT_LIMIT, doubt_count, doubts, resolved
-from penstock.checkpoints.ledger.leave import leave
-from penstock.checkpoints.ledger.lineage import descend, elsewhere, forget, is_alone, lineage_of
-from penstock.checkpoints.ledger.reading import (
+from penstock.checkpoints.ledger.attempts import (
+    begin,
+    find_in_lineage,
+    forget_lineage,
+    lineage_of,
+    record_copy,
+    try_lock_lineage,
+)
+from penstock.checkpoints.ledger.doubts import (
+    COUNT_LIMIT,
+    doubt_count,
+    doubt_unsettled,
+    doubts,
+    make_retryable,
+    record_lookup,
+    request_lookup,
+    resolve,
+    resolved,
+)
+from penstock.checkpoints.ledger.queries import (
+    calls_of_tool,
     doubted_runs,
+    doubts_of_tool,
     find,
     find_with_clock,
     gate_of,
     get,
     is_doubted,
-    keys,
-    listed,
+    keys_by_prefix,
+    list_effects,
+    outcomes_of_tool,
     reports,
+    used_tools,
 )
-from penstock.checkpoints.ledger.resolve import look_now, looked_up, resolve, try_again
-from penstock.checkpoints.ledger.settle import compensated, did_not, doubt, fail, prolong, succeed
-from penstock.checkpoints.ledger.usage import calls, in_doubt, outcomes, tools
+from penstock.checkpoints.ledger.settlement import (
+    doubt,
+    fail,
+    prolong,
+    record_compensation,
+    record_not_happened,
+    succeed,
+)
 
 __all__ = [
     "COUNT_LIMIT",
     "begin",
-    "calls",
-    "compensated",
-    "descend",
-    "did_not",
+    "calls_of_tool",
     "doubt",
     "doubt_count",
+    "doubt_unsettled",
     "doubted_runs",
     "doubts",
-    "elsewhere",
+    "doubts_of_tool",
     "fail",
     "find",
+    "find_in_lineage",
     "find_with_clock",
-    "forget",
+    "forget_lineage",
     "gate_of",
     "get",
-    "in_doubt",
-    "is_alone",
     "is_doubted",
-    "keys",
-    "leave",
+    "keys_by_prefix",
     "lineage_of",
-    "listed",
-    "look_now",
-    "looked_up",
-    "outcomes",
+    "list_effects",
+    "make_retryable",
+    "outcomes_of_tool",
     "prolong",
+    "record_compensation",
+    "record_copy",
+    "record_lookup",
+    "record_not_happened",
     "reports",
+    "request_lookup",
     "resolve",
     "resolved",
     "succeed",
-    "tools",
-    "try_again",
+    "try_lock_lineage",
+    "used_tools",
 ]

@@ -1,18 +1,28 @@
-"""Calls in doubt as somebody looks for them, and those of which more became known."""
+"""Calls in doubt: nobody knows whether they happened. How they are listed, and resolved.
+
+A doubt is resolved by a look-up, now or later, or by a person at the gate that asks.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select, text, update
 
-from penstock.checkpoints import gates as asking
-from penstock.checkpoints.ledger.reading import gate_of
-from penstock.checkpoints.ledger.rows import effect_of
+from penstock.checkpoints.gates.closure import closed_message
+from penstock.checkpoints.gates.inbox import of_ids
+from penstock.checkpoints.gates.timers import wake_later, wake_now
+from penstock.checkpoints.ledger.queries import database_time, gate_of, get
+from penstock.checkpoints.ledger.rows import effect_of, record_report, store_result
+from penstock.checkpoints.ledger.settlement import move, put_in_doubt
 from penstock.checkpoints.schema import effect_reports, effects, gates, runs
-from penstock.contracts.effect import DoubtAnswer, EffectStatus, ReportKind
+from penstock.contracts.effect import DoubtAnswer, Effect, EffectStatus, ReportKind
+from penstock.contracts.errors import GateClosed, GateNotReady, UnknownEffect
 from penstock.contracts.gate import Gate, GateKind, GateStatus
-from penstock.contracts.ids import GateId, IdempotencyKey
+from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 from penstock.contracts.inbox import ListedDoubt, ResolvedDoubt
+from penstock.contracts.tool import EffectClass
 
 COUNT_LIMIT = 1_000
 """Nobody reads whether there are more."""
@@ -20,6 +30,22 @@ COUNT_LIMIT = 1_000
 # In words, not parameters: only then do the indexes of calls and gates in doubt serve them.
 _IN_DOUBT = text(f"effects.status = '{EffectStatus.IN_DOUBT}'")
 _ASKS_SO = text(f"gates.kind = '{GateKind.IN_DOUBT}'")
+
+_CANCELLED = ("cut_off", "its run was cancelled before it was known what came of it")
+
+_ANSWER_SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "oneOf": [
+            {"properties": {"answer": {"const": DoubtAnswer.DID_NOT}}, "required": ["answer"]},
+            {
+                "properties": {"answer": {"const": DoubtAnswer.HAPPENED}, "result": {}},
+                "required": ["answer", "result"],
+            },
+        ],
+    }
+)
+"""The tool is not at hand where a run is cancelled, and nobody will go on with its result."""
 
 
 def doubts(
@@ -36,7 +62,7 @@ def doubts(
     )
     rows = [dict(row) for row in connection.execute(statement).mappings()]
     found = [(effect_of(row), row) for row in rows]
-    listed = asking.of_ids(connection, [gate_of(effect) for effect, _ in found])
+    listed = of_ids(connection, [gate_of(effect) for effect, _ in found])
     by_id = {each.gate.id: each.gate for each in listed}
     return [
         ListedDoubt(
@@ -70,7 +96,7 @@ def resolved(connection: Connection, *, tenant: str, limit: int) -> Sequence[Res
         .limit(limit)
     )
     ids = [GateId(gate_id) for gate_id in connection.execute(closed).scalars()]
-    listed = asking.of_ids(connection, ids)
+    listed = of_ids(connection, ids)
     keys = [each.gate.effect_key for each in listed if each.gate.effect_key is not None]
     tools = _tools(connection, keys)
     people = _who_answered(connection, keys)
@@ -83,6 +109,101 @@ def resolved(connection: Connection, *, tenant: str, limit: int) -> Sequence[Res
         )
         for each in listed
     ]
+
+
+def record_lookup(
+    connection: Connection, effect: Effect, why: str, *, next_s: float, at: datetime, actor: str
+) -> None:
+    """Record that a look-up could not tell, and have the run look again in `next_s` seconds."""
+    record_report(connection, effect, ReportKind.LOOKED_UP, detail=why, at=at, actor=actor)
+    wake_later(connection, gate_of(effect), after_s=next_s)
+
+
+def request_lookup(connection: Connection, gate: Gate, *, at: datetime, by: str) -> None:
+    """Have the run of a gate that asks about an effect go on now, to look it up.
+
+    Raises:
+        GateClosed: it asks no more.
+        GateNotReady: its attempt may still land, so a look-up could not tell; nothing was changed.
+        UnknownEffect: the gate asks about none.
+    """
+    if gate.effect_key is None:
+        raise UnknownEffect(f"gate `{gate.id}` asks about no effect")
+    if gate.status is not GateStatus.OPEN:
+        raise GateClosed(closed_message(gate))
+    _refuse_early(connection, gate, get(connection, gate.effect_key))
+    wake_now(connection, gate, at=at, by=by)
+
+
+def resolve(
+    connection: Connection,
+    gate: Gate,
+    answer: DoubtAnswer,
+    result: str | None,
+    *,
+    at: datetime,
+    by: str,
+) -> None:
+    """Let an effect in doubt be what a person said it is.
+
+    Raises:
+        GateNotReady: its attempt may still land; nothing was changed.
+        UnknownEffect: the gate asks about none.
+    """
+    if gate.effect_key is None:
+        msg = f"gate `{gate.id}` asks about no effect"
+        raise UnknownEffect(msg)
+    effect = get(connection, gate.effect_key)
+    _refuse_early(connection, gate, effect)
+    record_report(connection, effect, ReportKind.DECIDED, detail=answer, at=at, actor=by)
+    match answer:
+        case DoubtAnswer.HAPPENED:
+            inline, digest = store_result(connection, result or "null")
+            values: dict[str, Any] = {"result": inline, "result_digest": digest}
+            move(connection, effect, EffectStatus.SUCCEEDED, values, at=at, actor=by)
+        case DoubtAnswer.DID_NOT | DoubtAnswer.RETRY:
+            values = {
+                "error_code": "did_not_happen",
+                "error_message": f"`{by}` says that it did not happen",
+                "error_retryable": int(answer is DoubtAnswer.RETRY),
+            }
+            move(connection, effect, EffectStatus.FAILED, values, at=at, actor=by)
+        case DoubtAnswer.COMPENSATE:
+            connection.execute(
+                update(effects).where(effects.c.key == effect.key).values(wants_undoing=1)
+            )
+
+
+def make_retryable(connection: Connection, run_id: RunId) -> None:
+    """Have what failed for good be tried again when the run calls it again: a redrive."""
+    connection.execute(
+        update(effects)
+        .where(effects.c.run_id == run_id, effects.c.status == EffectStatus.FAILED)
+        .values(error_retryable=1)
+    )
+
+
+def doubt_unsettled(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -> None:
+    """Put in doubt what a run that was cancelled has begun and not settled, and ask people.
+
+    Also what may be repeated: it may have happened, and nobody repeats it any more. What comes to
+    an end after all settles itself.
+    """
+    begun = select(effects).where(
+        effects.c.run_id == run_id,
+        effects.c.status == EffectStatus.STARTED,
+        effects.c.effect != EffectClass.READ,
+    )
+    for row in connection.execute(begun).mappings().all():
+        put_in_doubt(
+            connection,
+            effect_of(dict(row)),
+            answer_schema=_ANSWER_SCHEMA,
+            can_be_looked_up=False,
+            why=_CANCELLED,
+            at=at,
+            actor=actor,
+        )
 
 
 def _answer(gate: Gate) -> DoubtAnswer | None:
@@ -104,3 +225,15 @@ def _who_answered(
         effect_reports.c.effect_key.in_(keys), effect_reports.c.kind == ReportKind.DECIDED
     )
     return frozenset((row.effect_key, row.actor) for row in connection.execute(told))
+
+
+def _refuse_early(connection: Connection, gate: Gate, effect: Effect) -> None:
+    """Let pass what is about an attempt that cannot land any more."""
+    now = database_time(connection)
+    if now < effect.settles_at:
+        rest_s = (effect.settles_at - now).total_seconds()
+        msg = (
+            f"gate `{gate.id}` was not decided: attempt {effect.attempt} of `{effect.tool}` may"
+            f" still land for {rest_s:.0f} s; answer it then"
+        )
+        raise GateNotReady(msg)

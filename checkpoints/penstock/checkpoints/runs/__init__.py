@@ -4,15 +4,29 @@ A change of state is an update that holds its own guard and must touch exactly o
 read first and believed later. Each writes its audit event beside it.
 """
 
-from penstock.checkpoints.runs.family import ancestors, living_children
-from penstock.checkpoints.runs.forks import forked
-from penstock.checkpoints.runs.listing import counts, graphs, page, tags
-from penstock.checkpoints.runs.moving import claim, move, park, wake
-from penstock.checkpoints.runs.reading import find, get, lock
-from penstock.checkpoints.runs.seeing import look_over
-from penstock.checkpoints.runs.starting import create
-from penstock.checkpoints.runs.steering import cancel, pause, redrive, resume
-from penstock.checkpoints.runs.versions import versions, waiting_nodes
+from penstock.checkpoints.runs.creation import ancestors, create, living_children, record_fork
+from penstock.checkpoints.runs.queries import (
+    counts,
+    find,
+    get,
+    graphs,
+    list_seen,
+    lock,
+    page,
+    tags,
+    versions,
+    waiting_nodes,
+)
+from penstock.checkpoints.runs.transitions import (
+    cancel,
+    claim,
+    move,
+    park,
+    pause,
+    redrive,
+    resume,
+    wake,
+)
 
 __all__ = [
     "ancestors",
@@ -21,16 +35,16 @@ __all__ = [
     "counts",
     "create",
     "find",
-    "forked",
     "get",
     "graphs",
+    "list_seen",
     "living_children",
     "lock",
-    "look_over",
     "move",
     "page",
     "park",
     "pause",
+    "record_fork",
     "redrive",
     "resume",
     "tags",

@@ -8,6 +8,6 @@ checkpoint of another. `reading` puts checkpoints together again, and `plain` ma
 """
 
 from penstock.checkpoints.saver.checkpointer import Checkpointer
-from penstock.checkpoints.saver.forking import Fork
+from penstock.checkpoints.saver.forks import Fork
 
 __all__ = ["Checkpointer", "Fork"]

@@ -7,11 +7,11 @@ from sqlalchemy import Connection, select
 
 from penstock.checkpoints import ledger
 from penstock.checkpoints.fence import FenceCheck
-from penstock.checkpoints.saver.forking import Fork, Forking
-from penstock.checkpoints.saver.lanes import Lane, Lanes
-from penstock.checkpoints.saver.reading import Reading
+from penstock.checkpoints.saver.early_writes import EarlyWrites, WriteTarget
+from penstock.checkpoints.saver.forks import Fork, ForkWriter
+from penstock.checkpoints.saver.reader import CheckpointReader
 from penstock.checkpoints.saver.records import CheckpointRecord, WritesRecord
-from penstock.checkpoints.saver.retention import Thinning, copy_thread, delete_thread
+from penstock.checkpoints.saver.retention import CheckpointPruner, copy_thread, delete_thread
 from penstock.checkpoints.saver.sql import CheckpointSql, Namespace
 from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.schema import checkpoint_namespaces, checkpoints
@@ -27,8 +27,8 @@ class CheckpointChanges:
         *,
         sql: CheckpointSql,
         values: Values,
-        reading: Reading,
-        lanes: Lanes,
+        reading: CheckpointReader,
+        lanes: EarlyWrites,
         fences: FenceCheck,
     ) -> None:
         """Share what the checkpointer reads with."""
@@ -36,8 +36,8 @@ class CheckpointChanges:
         self._values = values
         self._lanes = lanes
         self._fences = fences
-        self._thinning = Thinning(sql, values, reading)
-        self._forking = Forking(sql, self._thinning)
+        self._thinning = CheckpointPruner(sql, values, reading)
+        self._forking = ForkWriter(sql, self._thinning)
 
     def add_checkpoint(self, record: CheckpointRecord, connection: Connection) -> None:
         """Store a checkpoint and the values that are new with it."""
@@ -59,7 +59,9 @@ class CheckpointChanges:
         rows = [{**row, "namespace_id": namespace.id} for row in record.rows]
         self._sql.add_writes(connection, rows, replace=record.replace)
 
-    def when_undone(self, lane: Lane, *, told: bool = True) -> Callable[[BaseException], None]:
+    def when_undone(
+        self, lane: WriteTarget, *, told: bool = True
+    ) -> Callable[[BaseException], None]:
         """Return what is to happen when a change to `lane` is undone.
 
         `told` says whether its caller waits for it and will be given the failure.
@@ -77,19 +79,19 @@ class CheckpointChanges:
         """Delete all of a thread."""
         self._fences.check(connection, thread_id=thread_id, fence=None)
         delete_thread(connection, thread_id)
-        ledger.forget(connection, ThreadId(thread_id))
+        ledger.forget_lineage(connection, ThreadId(thread_id))
 
     def copy(self, source_id: str, target_id: str, connection: Connection) -> None:
         """Copy all of a thread to a new one."""
         self._fences.check(connection, thread_id=target_id, fence=None)
         copy_thread(connection, source_id, target_id)
-        ledger.descend(connection, ThreadId(target_id), of=ThreadId(source_id))
+        ledger.record_copy(connection, ThreadId(target_id), of=ThreadId(source_id))
 
     def fork(self, serde: SerializerProtocol, fork: Fork, connection: Connection) -> None:
         """Begin a thread at a checkpoint of another, whose lineage it shares."""
         self._fences.check(connection, thread_id=fork.target_id, fence=None)
         self._forking.fork(connection, serde, fork)
-        ledger.descend(connection, fork.target_id, of=fork.source_id)
+        ledger.record_copy(connection, fork.target_id, of=fork.source_id)
 
     def keep_latest(
         self, serde: SerializerProtocol, thread_id: str, connection: Connection
@@ -109,7 +111,7 @@ class CheckpointChanges:
             self._fences.check(connection, thread_id=thread_id, fence=None)
         self._thinning.drop_runs(connection, serde, run_ids)
 
-    def _enter(self, connection: Connection, lane: Lane) -> tuple[Namespace, bool]:
+    def _enter(self, connection: Connection, lane: WriteTarget) -> tuple[Namespace, bool]:
         self._lanes.check(lane)
         self._fences.check(connection, thread_id=lane.thread_id, fence=lane.fence)
         return self._sql.open_namespace(connection, lane.thread_id, lane.checkpoint_ns)

@@ -20,11 +20,11 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints.fence import FenceCheck
 from penstock.checkpoints.saver.changes import CheckpointChanges
-from penstock.checkpoints.saver.encode import strict_serializer
-from penstock.checkpoints.saver.forking import Fork
-from penstock.checkpoints.saver.lanes import Lanes
-from penstock.checkpoints.saver.reading import Listing, Page, Reading
-from penstock.checkpoints.saver.records import CheckpointRecord, Recorder, WritesRecord, lane_of
+from penstock.checkpoints.saver.early_writes import EarlyWrites
+from penstock.checkpoints.saver.forks import Fork
+from penstock.checkpoints.saver.reader import CheckpointReader, Listing, Page
+from penstock.checkpoints.saver.records import CheckpointRecord, Recorder, WritesRecord, target_of
+from penstock.checkpoints.saver.serialization import strict_serializer
 from penstock.checkpoints.saver.sql import CheckpointSql
 from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.store import Store
@@ -52,9 +52,9 @@ class Checkpointer(BaseCheckpointSaver[int]):
         self._store = store
         self._sql = CheckpointSql(store.dialect)
         values = Values(self._sql)
-        self._reading = Reading(self._sql, values)
+        self._reading = CheckpointReader(self._sql, values)
         self._recorder = Recorder()
-        self._lanes = Lanes()
+        self._lanes = EarlyWrites()
         self._changes = CheckpointChanges(
             sql=self._sql,
             values=values,
@@ -144,12 +144,12 @@ class Checkpointer(BaseCheckpointSaver[int]):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that `config` names, or the thread's newest."""
-        await self._lanes.settle(lane_of(config))
+        await self._lanes.settle(target_of(config))
         return await self._store.read(self._find(config))
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that `config` names, or the thread's newest."""
-        self._lanes.settle_blocking(lane_of(config))
+        self._lanes.settle_blocking(target_of(config))
         return self._store.read_blocking(self._find(config))
 
     async def alist(
@@ -195,14 +195,14 @@ class Checkpointer(BaseCheckpointSaver[int]):
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """Return what the value of each `DeltaChannel` is made of at a checkpoint."""
-        await self._lanes.settle(lane_of(config))
+        await self._lanes.settle(target_of(config))
         return await self._store.read(self._history(config, channels))
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """Return what the value of each `DeltaChannel` is made of at a checkpoint."""
-        self._lanes.settle_blocking(lane_of(config))
+        self._lanes.settle_blocking(target_of(config))
         return self._store.read_blocking(self._history(config, channels))
 
     # ---- keeping less ----
@@ -278,7 +278,7 @@ class Checkpointer(BaseCheckpointSaver[int]):
         raise ValueError(msg)
 
     def _find(self, config: RunnableConfig) -> Callable[[Connection], CheckpointTuple | None]:
-        lane = lane_of(config)
+        lane = target_of(config)
         return lambda connection: self._reading.find(
             connection,
             self.serde,
@@ -290,7 +290,7 @@ class Checkpointer(BaseCheckpointSaver[int]):
     def _history(
         self, config: RunnableConfig, channels: Sequence[str]
     ) -> Callable[[Connection], Mapping[str, DeltaChannelHistory]]:
-        lane = lane_of(config)
+        lane = target_of(config)
         return lambda connection: self._reading.history(
             connection,
             self.serde,

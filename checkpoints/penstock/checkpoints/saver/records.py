@@ -22,8 +22,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from penstock.checkpoints.fence import fence_of
 from penstock.checkpoints.saver import deltas
-from penstock.checkpoints.saver.encode import encode
-from penstock.checkpoints.saver.lanes import Lane
+from penstock.checkpoints.saver.early_writes import WriteTarget
+from penstock.checkpoints.saver.serialization import encode
 from penstock.checkpoints.saver.values import NewValue
 from penstock.contracts.errors import UnstorableValue
 
@@ -41,7 +41,7 @@ _PLAIN_CHANNELS = frozenset({"__pregel_tasks", "__no_writes__", "__return__"})
 class CheckpointRecord:
     """A checkpoint on its way into the store."""
 
-    lane: Lane
+    lane: WriteTarget
     row: Mapping[str, Any]
     """Columns of the checkpoint's row, but for its namespace."""
     values: Sequence[NewValue]
@@ -54,7 +54,7 @@ class CheckpointRecord:
 class WritesRecord:
     """The writes of one task on their way into the store."""
 
-    lane: Lane
+    lane: WriteTarget
     rows: Sequence[Mapping[str, Any]]
     """Columns of each write's row, but for its namespace."""
     replace: bool
@@ -63,11 +63,11 @@ class WritesRecord:
     """Whether they may be answered before they are durable."""
 
 
-def lane_of(config: RunnableConfig) -> Lane:
+def target_of(config: RunnableConfig) -> WriteTarget:
     """Return where `config` writes, and under which lease."""
     configurable = config.get("configurable", {})
     thread_id = str(configurable["thread_id"])
-    return Lane(thread_id, configurable.get("checkpoint_ns", ""), fence_of(config))
+    return WriteTarget(thread_id, configurable.get("checkpoint_ns", ""), fence_of(config))
 
 
 class Recorder:
@@ -93,7 +93,7 @@ class Recorder:
         Raises:
             UnstorableValue: a channel holds something that has no serialised form.
         """
-        lane = lane_of(config)
+        lane = target_of(config)
         known = self._known_of(lane.place)
         versions = checkpoint["channel_versions"]
         inline: dict[str, list[Any]] = {}
@@ -169,7 +169,7 @@ class Recorder:
             )
         channels = [channel for channel, _ in writes]
         return WritesRecord(
-            lane=lane_of(config),
+            lane=target_of(config),
             rows=rows,
             replace=all(channel in WRITES_IDX_MAP for channel in channels),
             # What says that a task failed, was interrupted or answered is durable when we say so.

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from penstock.checkpoints.saver import deltas
-from penstock.checkpoints.saver.reading import Reading
+from penstock.checkpoints.saver.reader import CheckpointReader
 from penstock.checkpoints.saver.sql import CheckpointRow, CheckpointSql
 from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.schema import (
@@ -41,7 +41,7 @@ DELTA_COUNTERS = "counters_since_delta_snapshot"
 def delete_thread(connection: Connection, thread_id: str) -> None:
     """Delete all of a thread."""
     ns = checkpoint_namespaces
-    doomed = _hold(connection, ns.c.thread_id == thread_id)
+    doomed = _begin_generation(connection, ns.c.thread_id == thread_id)
     for table in (checkpoint_values, checkpoint_writes, checkpoints):
         connection.execute(delete(table).where(table.c.namespace_id.in_(doomed)))
     connection.execute(delete(ns).where(ns.c.thread_id == thread_id))
@@ -75,10 +75,10 @@ def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
             connection.execute(insert(table).from_select(["namespace_id", *names], rows))
 
 
-class Thinning:
+class CheckpointPruner:
     """Keeps some checkpoints of a thread and removes the rest, with what only those needed."""
 
-    def __init__(self, sql: CheckpointSql, values: Values, reading: Reading) -> None:
+    def __init__(self, sql: CheckpointSql, values: Values, reading: CheckpointReader) -> None:
         """Work on what `values` has stored."""
         self._sql = sql
         self._values = values
@@ -88,7 +88,9 @@ class Thinning:
         self, connection: Connection, serde: SerializerProtocol, thread_id: str
     ) -> None:
         """Keep the newest checkpoint of each namespace, and what it cannot be read without."""
-        for namespace_id in _hold(connection, checkpoint_namespaces.c.thread_id == thread_id):
+        for namespace_id in _begin_generation(
+            connection, checkpoint_namespaces.c.thread_id == thread_id
+        ):
             row = self._sql.find_checkpoint(connection, namespace_id, None)
             kept = self.needed(connection, serde, namespace_id, row)
             self._keep(connection, serde, namespace_id, checkpoints.c.checkpoint_id.in_(kept))
@@ -119,7 +121,7 @@ class Thinning:
         cp = checkpoints
         theirs = cp.c.run_id.in_(run_ids)
         touched = select(cp.c.namespace_id).where(theirs)
-        for namespace_id in _hold(connection, checkpoint_namespaces.c.id.in_(touched)):
+        for namespace_id in _begin_generation(connection, checkpoint_namespaces.c.id.in_(touched)):
             self._keep(connection, serde, namespace_id, cp.c.run_id.is_(None) | ~theirs)
 
     def _keep(
@@ -183,7 +185,7 @@ class Thinning:
             connection.execute(delete(val).where(*one), gone)
 
 
-def _hold(connection: Connection, which: ColumnElement[bool]) -> Sequence[int]:
+def _begin_generation(connection: Connection, which: ColumnElement[bool]) -> Sequence[int]:
     """Begin a new generation of these namespaces and return their ids.
 
     It comes first: where writers do not exclude each other, the row that is changed here is the

@@ -1,14 +1,63 @@
-"""A channel's stored versions: written as differences, read back whole."""
+"""A channel's stored versions: written as differences, read back whole.
 
+The newest version of each channel is kept in memory, as the base of the next one.
+"""
+
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from penstock.checkpoints.saver import deltas
 from penstock.checkpoints.saver.deltas import Version
-from penstock.checkpoints.saver.heads import Heads
 from penstock.checkpoints.saver.sql import CheckpointSql, Namespace, ValueRow
 from penstock.contracts.errors import CheckpointCorrupt, WriteLost
+
+NEWEST_LIMIT_BYTES = 64 * 1024 * 1024
+"""Beyond this, the versions not used for longest are dropped and read again when needed."""
+
+
+class NewestVersions:
+    """A bounded memory of newest versions; only the writer's thread touches it.
+
+    Losing an entry costs one read. Holding one that the database has not would corrupt the next
+    version, so a namespace is dropped when a change to it is undone, everything is when a commit
+    fails, and the key holds the namespace's generation, which rises when anybody takes stored
+    versions away.
+    """
+
+    def __init__(self, *, limit_bytes: int = NEWEST_LIMIT_BYTES) -> None:
+        """Start empty."""
+        self._limit = limit_bytes
+        self._size = 0
+        self._entries: OrderedDict[tuple[int, int], dict[str, Version]] = OrderedDict()
+
+    def get(self, namespace: tuple[int, int], channel: str) -> Version | None:
+        """Return the newest known version of `channel` in (namespace id, generation)."""
+        entry = self._entries.get(namespace)
+        if entry is None:
+            return None
+        self._entries.move_to_end(namespace)
+        return entry.get(channel)
+
+    def set(self, namespace: tuple[int, int], channel: str, version: Version) -> None:
+        """Remember `version` as the newest of `channel`."""
+        entry = self._entries.setdefault(namespace, {})
+        self._entries.move_to_end(namespace)
+        self._size += _weight(version) - _weight(entry.get(channel))
+        entry[channel] = version
+        while self._size > self._limit and len(self._entries) > 1:
+            _, dropped = self._entries.popitem(last=False)
+            self._size -= sum(map(_weight, dropped.values()))
+
+    def drop(self, namespace: tuple[int, int]) -> None:
+        """Forget what is known of one namespace."""
+        self._size -= sum(map(_weight, self._entries.pop(namespace, {}).values()))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self._size = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +78,7 @@ class Values:
     def __init__(self, sql: CheckpointSql) -> None:
         """Start with nothing in memory."""
         self._sql = sql
-        self.heads = Heads()
+        self.heads = NewestVersions()
 
     def add(
         self,
@@ -119,3 +168,9 @@ class Values:
             last.version, raw, last.link_count, last.key_count, key if last.link_count else None
         )
         return last.type, head
+
+
+def _weight(version: Version | None) -> int:
+    if version is None:
+        return 0
+    return len(version.raw) + (0 if version.key is None else len(version.key.raw))

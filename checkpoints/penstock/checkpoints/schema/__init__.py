@@ -4,7 +4,6 @@ The migrations build the same tables step by step; a test holds the two together
 and index has a name, so that a migration can speak of it.
 """
 
-from penstock.checkpoints.schema.annotations import annotations
 from penstock.checkpoints.schema.audit import audit_events, audit_heads, audit_marks, run_keys
 from penstock.checkpoints.schema.budgets import budget_accounts, budget_holds, budget_uses
 from penstock.checkpoints.schema.checkpoints import (
@@ -21,6 +20,7 @@ from penstock.checkpoints.schema.effects import (
     thread_lineages,
 )
 from penstock.checkpoints.schema.gates import (
+    annotations,
     delegations,
     gate_approvals,
     gate_votes,
@@ -29,8 +29,7 @@ from penstock.checkpoints.schema.gates import (
     used_links,
 )
 from penstock.checkpoints.schema.policies import decisions, policy_activations, policy_versions
-from penstock.checkpoints.schema.runs import run_tags, runs, steps
-from penstock.checkpoints.schema.workers import workers
+from penstock.checkpoints.schema.runs import run_tags, runs, steps, workers
 
 __all__ = [
     "RowNumber",

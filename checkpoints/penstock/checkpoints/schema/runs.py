@@ -1,4 +1,4 @@
-"""Runs, their tags and their steps."""
+"""The tables of runs: their tags and steps, and the workers that drive them."""
 
 from sqlalchemy import (
     BigInteger,
@@ -70,7 +70,6 @@ runs = Table(
     ),
     CheckConstraint(one_of("failure_code", FailureCode), name="failure_code"),
 )
-
 # The fence looks up the live runs of a thread before every write of a checkpoint.
 Index(
     "ix_runs_live_thread_id",
@@ -129,3 +128,24 @@ steps = Table(
     CheckConstraint("(ended_at IS NULL) = (status = 'started')", name="ended"),
     CheckConstraint("(error IS NOT NULL) = (status = 'failed')", name="error"),
 )
+
+# What each worker reports of itself, and when it was last seen.
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("graphs", Text, nullable=False),
+    Column("slot_count", Integer, nullable=False),
+    Column("beat_ms", Integer, nullable=False),
+    Column("lease_ms", Integer, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("drain_by", Text),
+    Column("drain_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    CheckConstraint("(drain_by IS NULL) = (drain_at IS NULL)", name="drain"),
+)
+Index("ix_workers_seen_at", workers.c.seen_at)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from penstock.checkpoints import grounds
+from penstock.checkpoints import decisions
 from penstock.contracts.call import Refused, Stage
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import InvalidPolicy, UnknownPolicy
@@ -107,10 +107,10 @@ class Deciding:
         checked: Checked,
         lineage: ThreadId,
         now: datetime,
-    ) -> grounds.Grounds:
+    ) -> decisions.CallFacts:
         run = self._run
         spend = tool.spend(checked)
-        return grounds.look(
+        return decisions.call_facts(
             connection,
             graph=run.graph,
             tenant=run.tenant,
@@ -121,7 +121,7 @@ class Deciding:
         )
 
     def _request(
-        self, tool: Tool[Any], checked: Checked, found: grounds.Grounds, now: datetime
+        self, tool: Tool[Any], checked: Checked, found: decisions.CallFacts, now: datetime
     ) -> Request:
         """Return what is known of a call, but for the facts that its own contract names."""
         run = self._run

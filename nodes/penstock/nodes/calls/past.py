@@ -40,7 +40,10 @@ def require_unasked(connection: Connection, call: ToolCall) -> None:
     """
     if call.undoes or call.effect.effect is EffectClass.READ:
         return
-    if not ledger.is_alone(connection, call.effect):
+    if not ledger.try_lock_lineage(connection, call.effect):
         raise Contended(call.effect.key)
-    if DONE_BEFORE not in call.rules and ledger.elsewhere(connection, call.effect) is not None:
+    if (
+        DONE_BEFORE not in call.rules
+        and ledger.find_in_lineage(connection, call.effect) is not None
+    ):
         raise DoneElsewhere(call.effect.key)

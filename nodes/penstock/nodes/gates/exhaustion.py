@@ -67,7 +67,7 @@ def judge(
         return Verdict(next=Next.FITS)
     if not short.is_raisable:
         return Verdict(next=Next.UNASKED)
-    gate = gates.ask_for_more(
+    gate = gates.open_budget_gate(
         connection,
         run,
         account,
@@ -79,7 +79,7 @@ def judge(
     if gate.status is GateStatus.EXPIRED:
         raise GateExpired(f"nobody decided in time at gate `{gate.id}`; redrive to ask again")
     said = {None: Next.WAIT, BudgetAnswer.FINISH: Next.REFUSE, BudgetAnswer.STOP: Next.STOP}
-    return Verdict(next=said[gates.said_of(gate)], gate=gate)
+    return Verdict(next=said[gates.exhaustion_answer(gate)], gate=gate)
 
 
 def _short(account: AccountStatement, found: Shortfall, worst: Amounts | None) -> Shortfall | None:

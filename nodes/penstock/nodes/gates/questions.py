@@ -52,7 +52,7 @@ class Questions:
 
         def change(connection: Connection) -> None:
             require_lease(connection, run.fence)
-            gates.ask(connection, run, [question], at=at)
+            gates.open_questions(connection, run, [question], at=at)
 
         await self._acting.store.write(change)
         return parked(question.id, f"`{call.tool.name}` asks a question")

@@ -55,7 +55,7 @@ class ClearUp:
             return outcome
         at, worker = self.acting.clock.now(), self.acting.worker
         await self.acting.store.write(
-            lambda connection: ledger.compensated(connection, effect, at=at, actor=worker)
+            lambda connection: ledger.record_compensation(connection, effect, at=at, actor=worker)
         )
         return undone(effect)
 
@@ -82,7 +82,7 @@ class ClearUp:
                     retryable=may_try,
                 )
                 found = await store.write(
-                    lambda connection: ledger.did_not(
+                    lambda connection: ledger.record_not_happened(
                         connection, key, attempt, failed, at=at, actor=worker
                     )
                 )
@@ -93,7 +93,7 @@ class ClearUp:
                 waited_s = (at - effect.settles_at).total_seconds()
                 next_s = max(LOOK_AGAIN_S, waited_s)
                 await store.write(
-                    lambda connection: ledger.looked_up(
+                    lambda connection: ledger.record_lookup(
                         connection, effect, why, next_s=next_s, at=at, actor=worker
                     )
                 )

@@ -20,7 +20,7 @@ class Lineage:
         if DONE_BEFORE in call.rules or not may_have_past(call):
             return await following(call)
         done = await self.acting.store.read(
-            lambda connection: ledger.elsewhere(connection, call.effect)
+            lambda connection: ledger.find_in_lineage(connection, call.effect)
         )
         if done is None:
             return await following(call)

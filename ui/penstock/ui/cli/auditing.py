@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from penstock.checkpoints import Store
-from penstock.checkpoints.audit import searching
-from penstock.checkpoints.audit.verifying import Verified
+from penstock.checkpoints.audit import queries
+from penstock.checkpoints.audit.verification import ChainReport
 from penstock.contracts.audit import (
     ChainedEvent,
     ChainFault,
@@ -159,7 +159,7 @@ def lines(store: Store, wanted: EventFilter, *, limit: int) -> str:
     while len(found) < limit:
         rows = min(EXPORT_PAGE_ROWS, limit - len(found))
         page = store.read_blocking(
-            lambda connection, before=before, rows=rows: searching.page(
+            lambda connection, before=before, rows=rows: queries.page(
                 connection, wanted, before=before, limit=rows
             )
         )
@@ -207,7 +207,7 @@ def _run(desk: Project, typed: str | None) -> RunId | None:
     return None if typed is None else asyncio.run(desk.run(typed)).id
 
 
-def _verified(chain: Verified) -> str:
+def _verified(chain: ChainReport) -> str:
     upto = f"verified up to #{chain.number}"
     if chain.signed_number:
         upto = f"{upto}, by signed heads up to #{chain.signed_number}"
@@ -216,7 +216,7 @@ def _verified(chain: Verified) -> str:
     return f"tenant `{chain.tenant}`: {upto}"
 
 
-def _of_chain(chain: Verified) -> dict[str, Any]:
+def _of_chain(chain: ChainReport) -> dict[str, Any]:
     return {
         "tenant": chain.tenant,
         "verified": chain.number,

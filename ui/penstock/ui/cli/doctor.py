@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
-from penstock.checkpoints import annotations, health, notices
-from penstock.checkpoints.audit.verifying import torn, unguarded
+from penstock.checkpoints import annotations, database
+from penstock.checkpoints.audit.verification import missing_triggers, torn_chains
+from penstock.checkpoints.gates import notices
 from penstock.checkpoints.migration import HEAD
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import PenstockError, PhoenixUnreachable
@@ -83,7 +84,7 @@ def examine(settings: Settings, output: Output) -> Exit:
 
 
 async def _look(desk: Project, catalog: Catalog | None) -> Sequence[Check]:
-    durability = await desk.store.read(health.durability)
+    durability = await desk.store.read(database.durability)
     runs = await desk.runtime.list(
         statuses={RunStatus.RUNNING, RunStatus.QUEUED},
         tenant=desk.settings.tenant,
@@ -93,7 +94,7 @@ async def _look(desk: Project, catalog: Catalog | None) -> Sequence[Check]:
     return [
         Check(
             name="durability",
-            ok=health.is_durable(durability),
+            ok=database.is_durable(durability),
             found=", ".join(f"{name} {value}" for name, value in durability.items()),
             todo="have the database wait for the disk at a commit",
         ),
@@ -186,8 +187,8 @@ async def _phoenix(desk: Project) -> Sequence[Check]:
 
 async def _audit(desk: Project) -> Check:
     """Tell whether the record is guarded, goes on, and could be rewritten unseen."""
-    missing = await desk.store.read(unguarded)
-    broken = await desk.store.read(torn)
+    missing = await desk.store.read(missing_triggers)
+    broken = await desk.store.read(torn_chains)
     wrong: list[str] = []
     todo: list[str] = []
     noted = ""

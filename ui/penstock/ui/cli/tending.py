@@ -23,8 +23,8 @@ def workers(settings: Settings, output: Output) -> None:
         found = desk.tending.workers()
         driven, waiting = desk.store.read_blocking(
             lambda connection: (
-                known.driven(connection, limit=_RUN_ROWS),
-                known.waiting(connection, tenant=settings.tenant),
+                known.driven_runs(connection, limit=_RUN_ROWS),
+                known.waiting_by_version(connection, tenant=settings.tenant),
             )
         )
     held: Held = {each.id: [run for run in driven if run.worker_id == each.id] for each in found}

@@ -7,8 +7,8 @@ import streamlit as st
 from sqlalchemy import Connection
 
 from penstock.checkpoints import audit
-from penstock.checkpoints.audit import marking
-from penstock.checkpoints.audit.verifying import torn, unguarded
+from penstock.checkpoints.audit import marks
+from penstock.checkpoints.audit.verification import missing_triggers, torn_chains
 from penstock.contracts.audit import ChainStatus, Head
 from penstock.contracts.clock import SystemClock
 from penstock.runs.audit import ChainVerification, Stage, Verdict, last_signed_heads
@@ -63,9 +63,9 @@ def _find(connection: Connection) -> _Standing:
     tenant = front.tenant()
     return _Standing(
         head=audit.head(connection, tenant) or _headless(connection, tenant),
-        watch=marking.watch(connection, tenant),
-        is_torn=tenant in torn(connection),
-        unguarded=tuple(unguarded(connection)),
+        watch=marks.watch(connection, tenant),
+        is_torn=tenant in torn_chains(connection),
+        unguarded=tuple(missing_triggers(connection)),
     )
 
 

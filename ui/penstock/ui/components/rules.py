@@ -175,7 +175,7 @@ def _calls_of(graph: str, ruling: Ruling) -> None:
     calls: Sequence[RecordedDecision] = ()
     if ruling.tallies:
         calls = front.read(
-            lambda connection: decisions.worded(
+            lambda connection: decisions.of_tallies(
                 connection,
                 graph,
                 ruling.tallies,

@@ -60,7 +60,7 @@ def find(connection: Connection, run_id: RunId) -> Story:
         run=run,
         gates=gates.of_run(connection, run_id),
         steps=steps.of_run(connection, run_id),
-        effects=ledger.listed(connection, run_id=run_id, limit=EFFECT_ROWS)[::-1],
+        effects=ledger.list_effects(connection, run_id=run_id, limit=EFFECT_ROWS)[::-1],
         decided=decisions.of_run(connection, run_id),
         events=audit.of_run(connection, run_id),
         budget=budgets.statement(connection, run_account(run_id)),

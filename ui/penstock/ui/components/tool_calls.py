@@ -72,9 +72,9 @@ def calls(tool: str, graph: str | None) -> None:
 def _find(connection: Connection, tool: str, graph: str | None) -> _Calls:
     tenant, since = front.tenant(), front.now() - timedelta(days=DAYS)
     return _Calls(
-        outcomes=ledger.outcomes(connection, tool, tenant=tenant, graph=graph, since=since),
-        newest=ledger.calls(connection, tool, tenant=tenant, graph=graph, limit=CALLS),
-        in_doubt=ledger.in_doubt(connection, tool, tenant=tenant, graph=graph, limit=CALLS),
+        outcomes=ledger.outcomes_of_tool(connection, tool, tenant=tenant, graph=graph, since=since),
+        newest=ledger.calls_of_tool(connection, tool, tenant=tenant, graph=graph, limit=CALLS),
+        in_doubt=ledger.doubts_of_tool(connection, tool, tenant=tenant, graph=graph, limit=CALLS),
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 from sqlalchemy import Connection
 
-from penstock.checkpoints.audit import keys, searching
+from penstock.checkpoints.audit import queries
+from penstock.checkpoints.audit.chain import find_key
 from penstock.contracts.audit import GENESIS, ChainedEvent, EventFilter, FoundEvents, expected_hash
 from penstock.contracts.ids import GateId, RunId
 from penstock.ui import front, places, text
@@ -62,7 +63,7 @@ def _events() -> None:
         st.info(asked.problem, icon=":material/search_off:")
         return
     found = front.read(
-        lambda connection: searching.page(connection, asked.wanted, before=asked.before, limit=PAGE)
+        lambda connection: queries.page(connection, asked.wanted, before=asked.before, limit=PAGE)
     )
     if not found.events:
         _empty(found, is_filtered=asked.wanted != EventFilter(tenant=front.tenant()))
@@ -82,11 +83,11 @@ def _ask(connection: Connection) -> tuple[_Asked, Sequence[str]]:
     gate_id: GateId | None = None
     typed = places.asked("run")
     if typed is not None:
-        run_id = searching.run_of(connection, tenant, typed)
+        run_id = queries.run_by_prefix(connection, tenant, typed)
         problem = None if run_id is not None else _not_one("run", typed)
     typed = places.asked("gate")
     if typed is not None and problem is None:
-        gate = searching.gate_of(connection, tenant, typed)
+        gate = queries.gate_by_prefix(connection, tenant, typed)
         gate_id = None if gate is None else gate[0]
         problem = None if gate is not None else _not_one("gate", typed)
     since, until = _day("since"), _day("until")
@@ -103,7 +104,7 @@ def _ask(connection: Connection) -> tuple[_Asked, Sequence[str]]:
     before = places.asked("before") or ""
     number = int(before) if before.isdecimal() else None
     asked = _Asked(wanted=wanted, before=number, problem=problem)
-    return asked, searching.actions(connection, tenant)
+    return asked, queries.actions(connection, tenant)
 
 
 def _not_one(what: str, typed: str) -> str:
@@ -281,12 +282,12 @@ def _event(number: int) -> None:
 
 
 def _open(connection: Connection, number: int) -> _Opened:
-    event = searching.get(connection, front.tenant(), number)
+    event = queries.get(connection, front.tenant(), number)
     run_id = "" if event is None else event.run_id or ""
     return _Opened(
         event=event,
-        previous=searching.get(connection, front.tenant(), number - 1),
-        has_key=keys.find(connection, run_id) is not None,
+        previous=queries.get(connection, front.tenant(), number - 1),
+        has_key=find_key(connection, run_id) is not None,
     )
 
 

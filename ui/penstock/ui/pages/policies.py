@@ -80,7 +80,7 @@ def _find(graph: str) -> _Found:
     )
     tallies = front.lately(
         ("policies", graph),
-        lambda connection: decisions.tallied(connection, graph, tenant=tenant, since=since),
+        lambda connection: decisions.tallies(connection, graph, tenant=tenant, since=since),
         for_s=COUNT_S,
     )
     return _Found(versions=versions, activations=activations, tallies=tallies)

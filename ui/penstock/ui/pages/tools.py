@@ -39,7 +39,7 @@ class _Entry:
 def show() -> None:
     """Show the tool that the URL names, or all of them."""
     entries = _entries(
-        front.read(lambda connection: ledger.tools(connection, tenant=front.tenant()))
+        front.read(lambda connection: ledger.used_tools(connection, tenant=front.tenant()))
     )
     name, of = places.asked("tool"), places.asked("of")
     if name is None:

@@ -84,9 +84,9 @@ def _find(connection: Connection) -> _Found:
     return _Found(
         present=workers.present(connection, limit=LISTED),
         ended=workers.ended(connection, limit=LISTED),
-        driven=workers.driven(connection, limit=DRIVEN),
-        waiting=workers.waiting(connection, tenant=tenant),
-        lost=workers.lost(connection, tenant=tenant, limit=SHOWN),
+        driven=workers.driven_runs(connection, limit=DRIVEN),
+        waiting=workers.waiting_by_version(connection, tenant=tenant),
+        lost=workers.lost_runs(connection, tenant=tenant, limit=SHOWN),
         dead=workers.dead_letters(connection, tenant=tenant, limit=SHOWN),
         dead_count=workers.dead_letter_count(connection, tenant=tenant, limit=COUNTED),
     )
