@@ -12,7 +12,7 @@ from rich.console import Console
 from penstock.contracts.run import Run
 from penstock.traces.phoenix_links import PhoenixLinks
 from penstock.ui.dev import phoenix, ports
-from penstock.ui.dev.supervise import leashed
+from penstock.ui.dev.supervisor import tied_to_parent
 
 PORT = 6006
 
@@ -42,10 +42,10 @@ class Traces:
             yield cls(url=None)
             return
         # What `penstock dev` takes for this store, too.
-        part = found.part(port=PORT, folder=home / ".penstock" / "phoenix")
+        part = found.program(port=PORT, folder=home / ".penstock" / "phoenix")
         with (home / "phoenix.log").open("a") as log:
             process = subprocess.Popen(
-                leashed(part.command), env=dict(part.env), stdout=log, stderr=log
+                tied_to_parent(part.command), env=dict(part.env), stdout=log, stderr=log
             )
         try:
             with console.status("Phoenix begins; the first time it takes up to a minute"):

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -16,9 +15,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from penstock.contracts.errors import InvalidAccounts, InvalidSettings
 from penstock.runs.settings import LoginBy, Settings
 from penstock.ui.accounts import Accounts
-from penstock.ui.doorway import Doorway, login_routes
-from penstock.ui.serving import check_way_in
-from penstock.ui.sessions import COOKIE, Sessions
+from penstock.ui.login import COOKIE, Sessions, access_middleware, login_routes
+from penstock.ui.server import check_access
 
 PASSWORD = "a password of the tests"  # noqa: S105  (it opens nothing else)
 HOME = "http://127.0.0.1:8501"
@@ -52,9 +50,7 @@ def room(sessions: Sessions | None, hosts: frozenset[str] | None) -> Starlette:
     routes = [Route("/page", _inside, methods=["GET", "POST"]), WebSocketRoute("/stream", _stream)]
     if sessions is not None:
         routes = [*login_routes(sessions, is_secure=False), *routes]
-    return Starlette(
-        routes=routes, middleware=[Middleware(Doorway, hosts=hosts, sessions=sessions)]
-    )
+    return Starlette(routes=routes, middleware=access_middleware(hosts, sessions))
 
 
 @pytest.fixture
@@ -115,23 +111,23 @@ def test_session_ends_with_the_password_it_was_begun_by(
     accounts: Accounts, sessions: Sessions
 ) -> None:
     token = sessions.begin("fay", PASSWORD)
-    assert sessions.whose(token) == "fay"
+    assert sessions.person(token) == "fay"
     accounts.put("fay", "another password")
-    assert sessions.whose(token) is None
+    assert sessions.person(token) is None
 
 
 def test_session_ends_with_its_account_and_its_time(accounts: Accounts, sessions: Sessions) -> None:
     token = sessions.begin("fay", PASSWORD)
     over = Sessions(accounts, secret=None, lasts_s=0)
-    assert over.whose(over.begin("fay", PASSWORD)) is None
+    assert over.person(over.begin("fay", PASSWORD)) is None
     accounts.remove("fay")
-    assert sessions.whose(token) is None
+    assert sessions.person(token) is None
 
 
 def test_session_of_another_room_counts_for_nothing(accounts: Accounts, sessions: Sessions) -> None:
     other = Sessions(accounts, secret=None, lasts_s=60)
-    assert sessions.whose(other.begin("fay", PASSWORD)) is None
-    assert sessions.whose("forged") is None
+    assert sessions.person(other.begin("fay", PASSWORD)) is None
+    assert sessions.person("forged") is None
 
 
 def test_logout_forgets_the_session(outside: TestClient) -> None:
@@ -142,8 +138,15 @@ def test_logout_forgets_the_session(outside: TestClient) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])
 def test_room_without_a_login_answers_to_its_own_name_alone(alone: TestClient, host: str) -> None:
-    assert alone.get("/page", headers={"Host": host}).status_code == 403
+    assert alone.get("/page", headers={"Host": host}).status_code == 400
     assert alone.get("/page").text == "inside"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9000", "LOCALHOST", "[::1]:8501"])
+def test_port_case_and_brackets_do_not_make_another_name(host: str) -> None:
+    names = frozenset({"127.0.0.1", "localhost", "::1"})
+    with TestClient(room(None, names), base_url=HOME) as client:
+        assert client.get("/page", headers={"Host": host}).text == "inside"
 
 
 def test_page_of_another_site_opens_no_stream_and_posts_nothing(alone: TestClient) -> None:
@@ -158,23 +161,23 @@ def test_page_of_another_site_opens_no_stream_and_posts_nothing(alone: TestClien
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "penstock.example"])  # noqa: S104
 def test_room_is_not_served_to_others_without_a_login(host: str) -> None:
     with pytest.raises(InvalidSettings, match="without a login"):
-        check_way_in(Settings(ui_host=host))
+        check_access(Settings(ui_host=host))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 def test_room_is_served_on_this_machine_without_a_login(host: str) -> None:
-    check_way_in(Settings(ui_host=host))
+    check_access(Settings(ui_host=host))
 
 
 def test_login_by_password_wants_its_accounts(tmp_path: Path) -> None:
     told = Settings(ui_login=LoginBy.PASSWORD, ui_accounts=tmp_path / "none.toml")
     with pytest.raises(InvalidAccounts, match="penstock account NAME"):
-        check_way_in(told)
+        check_access(told)
 
 
 def test_login_by_openid_connect_names_what_it_wants() -> None:
     with pytest.raises(InvalidSettings, match="PENSTOCK_OIDC_URL"):
-        check_way_in(Settings(ui_login=LoginBy.OIDC))
+        check_access(Settings(ui_login=LoginBy.OIDC))
 
 
 def test_accounts_are_readable_by_their_owner_alone_and_hold_no_password(

@@ -5,9 +5,9 @@ from support.mutants import Mutant
 ROLES = "tests/integration/test_roles.py"
 WAY_IN = "tests/integration/test_way_in.py"
 ASSETS = "tests/unit/ui/test_assets.py"
-CLAIMS = "tests/unit/ui/test_claims.py"
-DRAWN = "tests/unit/ui/test_drawn.py"
-RECENT = "tests/unit/ui/test_recent.py"
+CLAIMS = "tests/unit/ui/test_login_claims.py"
+DRAWN = "tests/unit/ui/test_markdown_html.py"
+RECENT = "tests/unit/ui/test_timed_cache.py"
 
 MUTANTS = [
     Mutant(
@@ -43,23 +43,23 @@ MUTANTS = [
     ),
     Mutant(
         "the stream of the pages is open without a login",
-        at="Doorway._is_logged_in",
+        at="LoginMiddleware._is_logged_in",
         old="scope['path'] in _OPEN",
         new="scope['path'] in _OPEN or scope['type'] == 'websocket'",
         killed_by=[f"{WAY_IN}::test_stream_and_what_changes_something_are_closed_without_a_login"],
     ),
     Mutant(
         "a page of another site opens the stream",
-        at="Doorway._is_from_here",
+        at="_is_same_origin",
         old="urlsplit(origin).netloc.lower() == headers.get('host', '').lower()",
         new="True",
         killed_by=[f"{WAY_IN}::test_page_of_another_site_opens_no_stream_and_posts_nothing"],
     ),
     Mutant(
         "the room answers to any name",
-        at="Doorway._is_known",
-        old="self._hosts is None or host.lower() in self._hosts",
-        new="True",
+        at="access_middleware",
+        old='["*"] if hosts is None else sorted(map(_bracketed, hosts))',
+        new='["*"]',
         killed_by=[f"{WAY_IN}::test_room_without_a_login_answers_to_its_own_name_alone"],
     ),
     Mutant(
@@ -71,21 +71,21 @@ MUTANTS = [
     ),
     Mutant(
         "a session outlives its password",
-        at="Sessions.whose",
+        at="Sessions.person",
         old="self.accounts.mark(session.name) != session.mark",
         new="self.accounts.mark(session.name) is None",
         killed_by=[f"{WAY_IN}::test_session_ends_with_the_password_it_was_begun_by"],
     ),
     Mutant(
         "the room is served to everybody without a login",
-        at="check_way_in",
+        at="check_access",
         old="is_loopback(settings.ui_host)",
         new="settings.ui_host",
         killed_by=[f"{WAY_IN}::test_room_is_not_served_to_others_without_a_login"],
     ),
     Mutant(
         "a token for another client lets in",
-        at="login_of",
+        at="claimed_login",
         old="""
             if ours is None or not (
                 meant_for == ours or (isinstance(meant_for, list) and ours in meant_for)
@@ -102,14 +102,14 @@ MUTANTS = [
     ),
     Mutant(
         "a session at a provider never ends",
-        at="login_of",
+        at="claimed_login",
         old="now.timestamp() - begun >= settings.ui_session_s",
         new="now.timestamp() < begun",
         killed_by=[f"{CLAIMS}::test_session_ends_after_its_time"],
     ),
     Mutant(
         "whoever names an address is taken for its owner",
-        at="login_of",
+        at="claimed_login",
         old="claims.get('email_verified') is False",
         new="claims.get('email_verified') is None",
         killed_by=[f"{CLAIMS}::test_address_that_nobody_has_verified_is_refused"],
@@ -137,7 +137,7 @@ MUTANTS = [
     ),
     Mutant(
         "what was counted before a change counts after it",
-        at="Recent.get",
+        at="TimedCache.get",
         old="changes == self._changes",
         new="changes is not None",
         killed_by=[f"{RECENT}::test_answer_that_was_asked_for_before_a_change_is_not_kept"],

@@ -3,14 +3,14 @@
 from support.mutants import Mutant
 
 DEV = "tests/integration/cli/test_dev.py"
-SUPERVISE = "tests/integration/dev/test_supervise.py"
+SUPERVISE = "tests/integration/dev/test_supervisor.py"
 
 MUTANTS = [
     Mutant(
         "the environment opens Phoenix to other machines",
-        at="of_phoenix",
-        old="{**_with({'PYTHONUNBUFFERED': '1', **added}), **fixed}",
-        new="{**fixed, **_with({'PYTHONUNBUFFERED': '1', **added})}",
+        at="phoenix_environment",
+        old="{**_with_environment({'PYTHONUNBUFFERED': '1', **added}), **fixed}",
+        new="{**fixed, **_with_environment({'PYTHONUNBUFFERED': '1', **added})}",
         killed_by=[
             f"{DEV}::test_phoenix_is_told_to_stay_on_this_machine_and_an_operator_may_say_the_rest"
         ],
@@ -24,7 +24,7 @@ MUTANTS = [
     ),
     Mutant(
         "what a program started outlives it",
-        at="_Keeper._run",
+        at="_Runner._run_once",
         old="self.kill()",
         new="",
         killed_by=[f"{SUPERVISE}::test_what_a_part_started_ends_with_it"],

@@ -74,7 +74,7 @@ MUTANTS = [
     ),
     Mutant(
         "what stands in a policy is HTML",
-        at="coloured",
+        at="highlighted",
         old="f'<span class=\"{token.kind}\">{escape(part)}</span>'",
         new="f'<span class=\"{token.kind}\">{part}</span>'",
         killed_by=[f"{PAGES}::test_whatever_stands_in_a_policy_is_text"],

@@ -12,9 +12,9 @@ from streamlit.util import calc_hash
 
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
-from penstock.ui.front import Front, open_front
 from penstock.ui.project import Project, open_project
-from penstock.ui.serving import SCRIPT
+from penstock.ui.server import SCRIPT
+from penstock.ui.session import ControlRoom, open_control_room
 from support.rooms import make_project
 
 PATIENCE_S = 60
@@ -54,7 +54,7 @@ def open_strict(desk: Project, folder: Path, person: str) -> Generator[Project]:
 
 def show_to(desk: Project, person: str) -> None:
     """Have the pages be seen by somebody."""
-    open_front(Front(desk=desk, person=person, sessions=None, graphs_missing=None))
+    open_control_room(ControlRoom(desk=desk, person=person, sessions=None, graphs_missing=None))
 
 
 def login() -> str:

@@ -9,7 +9,7 @@ from unittest import mock
 
 from playwright.async_api import Page
 
-from penstock.ui import frame, places
+from penstock.ui import frame, navigation
 
 STILL_S = 120.0
 """A page may take so long, on a machine that has much else to do."""
@@ -41,7 +41,7 @@ def registered() -> Mapping[str, str]:
     with (
         mock.patch("streamlit.Page", page),
         mock.patch("streamlit.navigation"),
-        mock.patch.object(places, "know", known.update),
+        mock.patch.object(navigation, "register", known.update),
     ):
         make = frame._pages  # pyright: ignore[reportPrivateUsage]
         make(*(0 for _ in signature(make).parameters))

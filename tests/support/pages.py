@@ -12,9 +12,9 @@ from streamlit.util import calc_hash
 
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
-from penstock.ui.front import Front, open_front
 from penstock.ui.project import Project, open_project
-from penstock.ui.serving import SCRIPT
+from penstock.ui.server import SCRIPT
+from penstock.ui.session import ControlRoom, open_control_room
 
 PATIENCE_S = 60
 
@@ -27,7 +27,7 @@ def open_pages(
     settings = Settings(store_url=url, tenant=tenant).model_copy(update=told)
     with open_project(settings, Catalog.of()) as desk:
         who = person or pwd.getpwuid(os.getuid()).pw_name
-        open_front(Front(desk=desk, person=who, sessions=None, graphs_missing=None))
+        open_control_room(ControlRoom(desk=desk, person=who, sessions=None, graphs_missing=None))
         yield desk
 
 

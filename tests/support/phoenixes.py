@@ -45,7 +45,7 @@ class Running:
 def running(found: phoenix.Phoenix, folder: Path) -> Generator[Running]:
     """Have a Phoenix run with its data in `folder`."""
     port = ports.free_port()
-    part = found.part(port=port, folder=folder)
+    part = found.program(port=port, folder=folder)
     log = folder / "log"
     with log.open("w") as output:
         process = subprocess.Popen(

@@ -14,9 +14,9 @@ from penstock.contracts.ids import RunId, ThreadId, new_run_id
 from penstock.contracts.run import NewRun, WhenBusy
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
-from penstock.ui.front import Front, open_front
 from penstock.ui.project import Project, open_project
-from penstock.ui.serving import SCRIPT
+from penstock.ui.server import SCRIPT
+from penstock.ui.session import ControlRoom, open_control_room
 from support.rooms import make_project
 from support.runs import NOW
 
@@ -42,7 +42,7 @@ def policed(folder: Path, *, at_hand: bool = True) -> Generator[Project]:
 def as_person(desk: Project, person: str) -> None:
     """Have somebody look from now on."""
     missing = None if list(desk.catalog) else "No `langgraph.json`."
-    open_front(Front(desk=desk, person=person, sessions=None, graphs_missing=missing))
+    open_control_room(ControlRoom(desk=desk, person=person, sessions=None, graphs_missing=missing))
 
 
 def look(page: str, **parameters: str) -> AppTest:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.ui.dev import environment, phoenix, ports
+from penstock.ui.dev import phoenix, ports
 from support.checkout import ROOT
 from support.command_line import CommandLine, ended, until_there
 from support.processes import until_gone
@@ -169,7 +169,7 @@ def test_phoenix_is_told_to_stay_on_this_machine_and_an_operator_may_say_the_res
 ) -> None:
     monkeypatch.setenv("PHOENIX_HOST", "0.0.0.0")  # noqa: S104  (it must not get through)
     monkeypatch.setenv("PHOENIX_DEFAULT_RETENTION_POLICY_DAYS", "7")
-    part = phoenix.Phoenix(python=Path("python")).part(port=6006, folder=tmp_path / "data")
+    part = phoenix.Phoenix(python=Path("python")).program(port=6006, folder=tmp_path / "data")
     assert part.env["PHOENIX_HOST"] == "127.0.0.1"
     assert part.env["PHOENIX_DEFAULT_RETENTION_POLICY_DAYS"] == "7"
     assert part.env["PHOENIX_ALLOW_EXTERNAL_RESOURCES"] == "false"
@@ -180,10 +180,10 @@ def test_traces_go_to_phoenix_unless_it_is_said_where_they_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = phoenix.url(6006)
-    told = environment.of_penstock(ui_url=None, phoenix_url=known)
+    told = phoenix.penstock_environment(ui_url=None, phoenix_url=known)
     assert told["OTEL_EXPORTER_OTLP_ENDPOINT"] == told["PENSTOCK_PHOENIX_URL"] == known
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4318")
-    told = environment.of_penstock(ui_url=None, phoenix_url=known)
+    told = phoenix.penstock_environment(ui_url=None, phoenix_url=known)
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in told
     assert told["PENSTOCK_PHOENIX_URL"] == known
 

@@ -12,7 +12,7 @@ from penstock.checkpoints import runs as run_rows
 from penstock.checkpoints.schema import run_tags, runs
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Failure, FailureCode, RunStatus
-from penstock.ui.forms import bulk
+from penstock.ui.forms import bulk_actions
 from penstock.ui.project import Project
 from support.looking import TENANT, login, look, open_empty, open_strict, said, show_to
 from support.runs import NOW, Runs
@@ -127,7 +127,7 @@ def test_redrive_says_what_it_leaves_out_and_why(desk: Project) -> None:
 def test_many_are_done_only_by_who_says_that_all_are_meant(
     desk: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "SURE", 1)
+    monkeypatch.setattr(bulk_actions, "SURE", 1)
     ids = [waiting(desk, thread) for thread in ("one", "two")]
     app = press(press(look("runs", graph="demo"), "Cancel all…"), "Cancel these 2 runs")
     assert "Say that you mean all of them" in said(app)
@@ -140,14 +140,14 @@ def test_many_are_done_only_by_who_says_that_all_are_meant(
 def test_who_leaves_in_the_middle_is_asked_before_it_goes_on(
     desk: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "PORTION", 1)
+    monkeypatch.setattr(bulk_actions, "PORTION", 1)
     ids = [waiting(desk, thread) for thread in ("one", "two", "three")]
     app = press(press(look("runs", graph="demo"), "Cancel all…"), "Cancel these 3 runs")
     app = app.run()
     assert heads(app) == ["Stopped: 1 applied, 0 skipped, 0 stale"]
     assert "2 runs not touched" in said(app)
     assert [status(desk, run_id) for run_id in ids].count(RunStatus.WAITING) == 2
-    monkeypatch.setattr(bulk, "PORTION", 10)
+    monkeypatch.setattr(bulk_actions, "PORTION", 10)
     app = press(app, "Go on with the other 2")
     assert heads(app) == ["Done: 3 applied, 0 skipped, 0 stale"]
 

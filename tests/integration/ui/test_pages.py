@@ -13,10 +13,10 @@ from penstock.checkpoints import gates
 from penstock.contracts.gate import Gate, GateStatus
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
-from penstock.ui import front
-from penstock.ui.front import Front, open_front
+from penstock.ui import session
 from penstock.ui.project import Project, open_project
-from penstock.ui.serving import SCRIPT
+from penstock.ui.server import SCRIPT
+from penstock.ui.session import ControlRoom, open_control_room
 from support.approvals import open_approval, reject
 from support.rooms import make_project
 from support.runs import Runs
@@ -31,8 +31,10 @@ def desk(tmp_path: Path) -> Iterator[Project]:
     settings = Settings(store_url=told["PENSTOCK_STORE_URL"], tenant="acme")
     with open_project(settings, Catalog.of()) as opened:
         login = pwd.getpwuid(os.getuid()).pw_name
-        open_front(
-            Front(desk=opened, person=login, sessions=None, graphs_missing="No `langgraph.json`.")
+        open_control_room(
+            ControlRoom(
+                desk=opened, person=login, sessions=None, graphs_missing="No `langgraph.json`."
+            )
         )
         yield opened
 
@@ -131,7 +133,7 @@ def test_store_that_fails_is_a_sentence(desk: Project, monkeypatch: pytest.Monke
     def fail(*_: object) -> None:
         raise StoreBusy("the store is busy")
 
-    monkeypatch.setattr(front, "read", fail)
+    monkeypatch.setattr(session, "read", fail)
     app = look()
     assert "The store cannot be used just now" in said(app)
     assert not app.exception
@@ -143,7 +145,9 @@ def test_somebody_whom_the_tenant_does_not_know_sees_nothing(
 ) -> None:
     settings = desk.settings.model_copy(update={"people": tmp_path / "people.toml"})
     with open_project(settings, Catalog.of()) as strict:
-        open_front(Front(desk=strict, person="mallory", sessions=None, graphs_missing=None))
+        open_control_room(
+            ControlRoom(desk=strict, person="mallory", sessions=None, graphs_missing=None)
+        )
         app = look()
     assert "does not know" in said(app)
     assert "pay_refund" not in said(app)

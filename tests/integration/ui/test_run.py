@@ -14,8 +14,8 @@ from penstock.checkpoints import ledger, runs, states, steps
 from penstock.contracts.run import Run, RunMode
 from penstock.graphs import Catalog
 from penstock.runs.settings import Settings
-from penstock.ui.front import Front, open_front
 from penstock.ui.project import Project, open_project
+from penstock.ui.session import ControlRoom, open_control_room
 from support.helping import IBAN, helped, helping
 from support.rooms import make_project
 
@@ -40,14 +40,14 @@ def run(desk: Project) -> Run:
 
 def show(desk: Project) -> None:
     login = pwd.getpwuid(os.getuid()).pw_name
-    open_front(Front(desk=desk, person=login, sessions=None, graphs_missing=None))
+    open_control_room(ControlRoom(desk=desk, person=login, sessions=None, graphs_missing=None))
 
 
 def room() -> None:
     """Show the page of a run first."""
     import streamlit as st  # noqa: PLC0415  (it is a script of its own)
 
-    from penstock.ui import places  # noqa: PLC0415
+    from penstock.ui import navigation  # noqa: PLC0415
     from penstock.ui.pages import gate, run, runs  # noqa: PLC0415
 
     pages = {
@@ -55,7 +55,7 @@ def room() -> None:
         "runs": st.Page(runs.show, title="Runs", url_path="runs"),
         "gate": st.Page(gate.show, title="Gate", url_path="gate"),
     }
-    places.know(pages)
+    navigation.register(pages)
     st.navigation(list(pages.values())).run()
 
 
@@ -200,7 +200,9 @@ def test_fields_that_were_edited_are_in_the_fork(desk: Project, run: Run) -> Non
 def test_whoever_may_not_fork_is_told_who_may(desk: Project, run: Run, tmp_path: Path) -> None:
     settings = desk.settings.model_copy(update={"people": tmp_path / "people.toml"})
     with open_project(settings, desk.catalog) as strict:
-        open_front(Front(desk=strict, person="vera", sessions=None, graphs_missing=None))
+        open_control_room(
+            ControlRoom(desk=strict, person="vera", sessions=None, graphs_missing=None)
+        )
         app = look(run, fork="new")
     assert "or an operator, may fork it" in said(app)
     assert not [each for each in app.button if each.label.startswith("Fork")]

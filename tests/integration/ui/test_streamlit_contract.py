@@ -42,13 +42,15 @@ import importlib, json, os, sys
 from streamlit.testing.v1 import AppTest
 from penstock.graphs import Catalog
 from penstock.ui.project import open_project, read_settings
-from penstock.ui.front import Front, open_front
-from penstock.ui.serving import SCRIPT, WANTED_FIRST
+from penstock.ui.session import ControlRoom, open_control_room
+from penstock.ui.server import SCRIPT, WANTED_FIRST
 
 for name in WANTED_FIRST:
     importlib.import_module(name)
 with open_desk(read_settings(), Catalog.of()) as desk:
-    open_front(Front(desk=desk, person="fay", sessions=None, graphs_missing=None))
+    open_control_room(
+        ControlRoom(desk=desk, person="fay", sessions=None, graphs_missing=None)
+    )
     before = set(sys.modules)
     assert not AppTest.from_file(str(SCRIPT), default_timeout=60).run().exception
     print(json.dumps(sorted(set(sys.modules) - before)))

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from streamlit.file_util import get_static_dir
 
-from penstock.ui.assets import FIRST, Assets, Files
+from penstock.ui.assets import FIRST, Assets, StaticFiles
 
 STREAMLIT = Path(get_static_dir())
 
@@ -41,7 +41,7 @@ def client() -> Iterator[TestClient]:
         Route("/login", _own),
         Route("/{path:path}", _elsewhere, methods=["GET", "POST"]),
     ]
-    middleware = [Middleware(Assets, files=Files(STREAMLIT))]
+    middleware = [Middleware(Assets, files=StaticFiles(STREAMLIT))]
     with TestClient(Starlette(routes=routes, middleware=middleware)) as opened:
         yield opened
 
@@ -99,4 +99,4 @@ def test_all_that_the_inbox_is_drawn_with_is_named_and_is_there(client: TestClie
 
 def test_folder_without_a_manifest_serves_pages_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_bytes((STREAMLIT / "index.html").read_bytes())
-    assert b"<title>Penstock</title>" in Files(tmp_path).index.body
+    assert b"<title>Penstock</title>" in StaticFiles(tmp_path).index.body

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from penstock.ui.looks import COLOURS, SOFT, style, theme
+from penstock.ui.theme import COLOURS, MUTED, style, theme
 
 THEME = theme()
 LOGIN = files("penstock.ui").joinpath("login.html").read_text("utf-8")
@@ -28,7 +28,7 @@ def test_text_and_links_can_be_read_on_every_ground(kind: str) -> None:
     told = THEME[kind]
     grounds = [told["backgroundColor"], told["secondaryBackgroundColor"]]
     grounds.append(told["sidebar"]["backgroundColor"])
-    for ink, ground in product((told["textColor"], told["linkColor"], SOFT[kind]), grounds):
+    for ink, ground in product((told["textColor"], told["linkColor"], MUTED[kind]), grounds):
         assert contrast(ink, ground) >= 4.5, (ink, ground)
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from penstock.contracts.step import StepStatus
-from penstock.ui.components.selection import Chosen
+from penstock.ui.components.run_details import Selection
 from penstock.ui.components.timeline import GAP, Scale, timeline
 from support.runs import NOW
 from support.stepped import effect, step
@@ -39,7 +39,7 @@ def test_run_without_steps_has_a_width() -> None:
 
 def test_what_is_looked_at_is_marked_and_what_nodes_are_called_cannot_write() -> None:
     nasty = step("<b>plan</b>", StepStatus.PARKED)
-    drawn = timeline([nasty], [], {}, Chosen(step=nasty), end=NOW + at(9))
+    drawn = timeline([nasty], [], {}, Selection(step=nasty), end=NOW + at(9))
     assert "<b>" not in drawn
     assert 'data-pick="step:&lt;b&gt;plan&lt;/b&gt;" tabindex="0" role="button"' in drawn
     assert 'class="bar parked chosen"' in drawn
@@ -48,7 +48,7 @@ def test_what_is_looked_at_is_marked_and_what_nodes_are_called_cannot_write() ->
 
 def test_calls_are_drawn_in_the_row_of_the_node_that_made_them() -> None:
     drawn = timeline(
-        [step("pay", StepStatus.STARTED)], [], {"pay": [effect("k1")]}, Chosen(), end=NOW + at(9)
+        [step("pay", StepStatus.STARTED)], [], {"pay": [effect("k1")]}, Selection(), end=NOW + at(9)
     )
     assert 'data-pick="call:k1"' in drawn
     assert "a call" in drawn

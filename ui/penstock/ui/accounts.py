@@ -22,11 +22,11 @@ from pydantic_core import to_json
 from penstock.contracts.errors import InvalidAccounts
 
 PASSWORD_LENGTH = 12
-"""A password has at least so many characters."""
+"""The least number of characters of a password."""
 
 _HASHER = PasswordHasher()
 _NOBODY = _HASHER.hash("nobody has this password")
-"""Is checked where there is no such account, so that it takes as long as where there is one."""
+"""The hash to check where there is no account, so that the check takes as long as with one."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\s\x00-\x1f]+$")]
 
@@ -41,11 +41,11 @@ class Accounts:
     """The accounts in a file."""
 
     def __init__(self, path: Path) -> None:
-        """Use a file; it need not be there before there is an account."""
+        """Use a file, which need not exist before the first account does."""
         self._path = path
 
     def admits(self, name: str, password: str) -> bool:
-        """Tell whether this is somebody's password. It takes a while, whatever the answer.
+        """Tell whether this is the password of an account. It takes a while, whatever the answer.
 
         Raises:
             InvalidAccounts: the file cannot be used.
@@ -57,7 +57,7 @@ class Accounts:
             return False
 
     def mark(self, name: str) -> str | None:
-        """Return what changes with somebody's password; None where they have no account.
+        """Return a mark that changes with the password of an account; None where there is none.
 
         Raises:
             InvalidAccounts: the file cannot be used.
@@ -66,7 +66,7 @@ class Accounts:
         return None if known is None else hashlib.sha256(known.encode()).hexdigest()[:16]
 
     def put(self, name: str, password: str) -> bool:
-        """Set somebody's password; tell whether the account is new.
+        """Set the password of an account; tell whether the account is new.
 
         Raises:
             InvalidAccounts: the file, the name or the password cannot be used.
@@ -81,7 +81,7 @@ class Accounts:
         return name not in known
 
     def remove(self, name: str) -> bool:
-        """Have nobody log in by a name any more; tell whether somebody could.
+        """Remove an account; tell whether it existed.
 
         Raises:
             InvalidAccounts: the file cannot be used.
@@ -107,7 +107,7 @@ class Accounts:
             ) from error
 
     def _write(self, accounts: Mapping[str, str]) -> None:
-        """Put another file in the place of this one, readable for its owner alone."""
+        """Replace the file by a new one, readable by its owner alone."""
         try:
             _File.model_validate({"accounts": accounts})
             lines = [f"{_quoted(name)} = {_quoted(accounts[name])}" for name in sorted(accounts)]

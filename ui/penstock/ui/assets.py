@@ -1,8 +1,8 @@
-"""What browsers load before there is a page: Streamlit's own files, from memory and packed.
+"""Streamlit's static files, served from memory and compressed.
 
-Streamlit reads each of its sixty files from the disk anew, unpacked, and a browser asks for those
-that draw a page only when the page has come. Here they are kept, packed once, and the first
-document names what the pages are drawn with, so that it is there when they come.
+Streamlit reads each of its sixty files from the disk again, uncompressed, and a browser asks for
+those that draw a page only when the page has come. Here they are cached, compressed once, and the
+first document names what the pages are drawn with, so that the browser has it when they come.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STATIC = "/static/"
 FIRST = ("Html", "PageLink", "ButtonGroup", "Selectbox", "Checkbox", "Button")
-"""What the inbox is drawn with, by Streamlit's names: loaded beside what it begins with."""
+"""The parts of Streamlit that draw the inbox, by its names: a browser loads them at once."""
 ICONS = "MaterialSymbols-Rounded"
 
 _NO_PAGES = ("/_stcore/", "/media/", "/component/")
 _INDEX, _MANIFEST = "index.html", "manifest.json"
 _PACKED = {"text/javascript", "application/javascript", "text/css", "text/html", "application/json"}
 _FOREVER = "public, immutable, max-age=31536000"
-"""Their names hold digests of what is in them."""
+"""The names of these files hold digests of their content."""
 _LEVEL = 6
 
 _HEAD = """<title>Penstock</title>
@@ -41,41 +41,41 @@ _HEAD = """<title>Penstock</title>
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """One of them."""
+class StaticFile:
+    """A static file, and its compressed body where it is of a kind that compresses."""
 
     body: bytes
     packed: bytes | None
     media_type: str
 
 
-class Files:
-    """Streamlit's own files, each read and packed once."""
+class StaticFiles:
+    """Streamlit's static files, each read and compressed once."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep what lies in `folder`; nothing but the first document is read yet."""
+        """Serve the files in `folder`; nothing but the first document is read yet."""
         self._paths = {
             f"/{path.relative_to(folder).as_posix()}": path
             for path in folder.rglob("*")
             if path.is_file()
         }
-        self._kept: dict[str, File] = {}
+        self._kept: dict[str, StaticFile] = {}
         found = (folder / _INDEX).read_bytes()
-        told = index(found.decode(), folder)
-        self._begins_with = [f"/{name}" for name in re.findall(r'"\./(static/[^"]+)"', told)]
-        self.index = _packed(told.encode(), "text/html")
+        document = index(found.decode(), folder)
+        self._begins_with = [f"/{name}" for name in re.findall(r'"\./(static/[^"]+)"', document)]
+        self.index = _packed(document.encode(), "text/html")
         self.replaced_size = len(found)
 
     def __contains__(self, path: str) -> bool:
-        """Tell whether a path is that of a file which never changes."""
+        """Tell whether a path is that of a file that never changes."""
         return path.startswith(STATIC) and path in self._paths
 
-    def kept(self, path: str) -> File | None:
-        """Return a file, if it was packed already."""
+    def kept(self, path: str) -> StaticFile | None:
+        """Return a file, if it is cached."""
         return self._kept.get(path)
 
-    def get(self, path: str) -> File:
-        """Return a file; the first time, it is read and packed."""
+    def get(self, path: str) -> StaticFile:
+        """Return a file; the first time, it is read and compressed."""
         kept = self._kept.get(path)
         if kept is None:
             kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
@@ -83,22 +83,22 @@ class Files:
         return kept
 
     def pack(self) -> None:
-        """Make ready what the first document asks for."""
+        """Cache the files that the first document asks for."""
         for path in self._begins_with:
             if path in self:
                 self.get(path)
 
 
 class Assets:
-    """Answers with Streamlit's own files; an ASGI middleware."""
+    """Answers with Streamlit's static files; an ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, *, files: Files) -> None:
-        """Answer with `files`; what is not among them is the app's."""
+    def __init__(self, app: ASGIApp, *, files: StaticFiles) -> None:
+        """Answer with `files`, and pass other requests on to the app."""
         self._app = app
         self._files = files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer for a file, or let the app answer; its first document is replaced."""
+        """Answer with a file, or let the app answer; its first document is replaced."""
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
@@ -111,20 +111,22 @@ class Assets:
             return
         if not path.startswith(_NO_PAGES):
             # Streamlit would pack its document, which is then not known for what it is.
-            plain = [(name, told) for name, told in scope["headers"] if name != b"accept-encoding"]
-            scope = {**scope, "headers": plain}
+            headers_left = [
+                (name, value) for name, value in scope["headers"] if name != b"accept-encoding"
+            ]
+            scope = {**scope, "headers": headers_left}
         await self._app(scope, receive, self._instead(scope, receive, send, headers))
 
     def _instead(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> Send:
-        """Return what sends our first document where the app would send its own."""
+        """Return a `send` that replaces Streamlit's first document by our own."""
         is_replaced = False
 
         async def instead(message: Message) -> None:
             nonlocal is_replaced
             if message["type"] == "http.response.start":
-                said = MutableHeaders(raw=message["headers"])
-                is_html = said.get("content-type", "").startswith("text/html")
-                is_replaced = is_html and said.get("content-length") == str(
+                answer_headers = MutableHeaders(raw=message["headers"])
+                is_html = answer_headers.get("content-type", "").startswith("text/html")
+                is_replaced = is_html and answer_headers.get("content-length") == str(
                     self._files.replaced_size
                 )
                 if is_replaced:
@@ -141,7 +143,7 @@ class Assets:
 
 
 def index(found: str, folder: Path) -> str:
-    """Return Streamlit's first document with our name, our grounds, and what is to be loaded."""
+    """Return Streamlit's first document with our title, backgrounds and preloads."""
     files = _manifest(folder)
     known = set(re.findall(r'"\./(static/[^"]+)"', found))
     first = [file for file in _needed(files, FIRST) if file not in known]
@@ -167,7 +169,7 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
 
 
 def _needed(manifest: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Return the scripts of parts of Streamlit, and those that they begin by importing."""
+    """Return the scripts of parts of Streamlit, with the scripts that these import."""
     wanted = set(names)
     begin = [
         key
@@ -189,18 +191,18 @@ def _with_imports(manifest: Mapping[str, Any], begin: Iterable[str]) -> Iterator
                 yield manifest[key]["file"]
 
 
-def _packed(body: bytes, media_type: str) -> File:
+def _packed(body: bytes, media_type: str) -> StaticFile:
     packed = gzip.compress(body, _LEVEL, mtime=0) if media_type in _PACKED else None
-    return File(body, packed, media_type)
+    return StaticFile(body, packed, media_type)
 
 
-def _answer(file: File, headers: Headers, *, cached: str) -> Response:
+def _answer(file: StaticFile, headers: Headers, *, cached: str) -> Response:
     takes_packed = "gzip" in headers.get("accept-encoding", "")
     body = file.packed if file.packed is not None and takes_packed else file.body
-    said = {"Cache-Control": cached, "Vary": "Accept-Encoding"}
+    answer_headers = {"Cache-Control": cached, "Vary": "Accept-Encoding"}
     if body is not file.body:
-        said["Content-Encoding"] = "gzip"
-    return Response(body, media_type=file.media_type, headers=said)
+        answer_headers["Content-Encoding"] = "gzip"
+    return Response(body, media_type=file.media_type, headers=answer_headers)
 
 
 def _quoted(file: str) -> str:

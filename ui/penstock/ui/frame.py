@@ -1,4 +1,4 @@
-"""The frame around every page: who looks, the ways to other pages, what is wrong with all."""
+"""The frame around every page: who is logged in, the navigation, and what is wrong everywhere."""
 
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from penstock.contracts.gate import OPERATORS
 from penstock.contracts.inbox import GateFilter, Shelf
 from penstock.runs.authorization import ADMINS, Right
 from penstock.runs.settings import LoginBy
-from penstock.ui import front, looks, places
-from penstock.ui.components.words import plain, sentence
+from penstock.ui import navigation, session, theme
+from penstock.ui.components.feedback import show_error
+from penstock.ui.components.markdown import escaped, sentence
 from penstock.ui.pages import (
     audit,
     doubt,
@@ -25,13 +26,12 @@ from penstock.ui.pages import (
     tools,
     workers,
 )
-from penstock.ui.troubles import tell
 
 # Streamlit asks another host for icons that it knows by name.
 _ICON = Path(__file__).with_name("icon.svg")
 PRODUCT = "Penstock"
 COUNT_S = 2.0
-"""So old may be what the way to the inbox says of it."""
+"""The counts beside the links to the inbox and to calls in doubt may be so old."""
 
 _RIGHTS = {
     Right.RULE: "admin",
@@ -39,38 +39,38 @@ _RIGHTS = {
     Right.START: "starts runs",
     Right.LOOK: "viewer",
 }
-"""What somebody is called by the strongest right that they have."""
+"""The name of a person's strongest right."""
 
 
 def show() -> None:
-    """Show the page that somebody is at, or the way to log in."""
+    """Show the page that the URL names, or a way to log in."""
     st.set_page_config(page_icon=_ICON, layout="wide", initial_sidebar_state=220)
-    st.html(looks.style(is_dark=st.context.theme.type == "dark"))
+    st.html(theme.style(is_dark=theme.is_dark()))
     if not _is_let_in():
         st.set_page_config(page_title=PRODUCT)
         return
     try:
         page = _pages(*_counts())
         st.set_page_config(page_title=f"{page.title} · {PRODUCT}")
-        places.settle(page.url_path)
+        navigation.sync_address(page.url_path)
         _who()
         page.run()
     except PenstockError as error:
-        tell(error)
+        show_error(error)
 
 
 def _is_let_in() -> bool:
     try:
-        if front.logged_in() is not None:
-            front.person()
+        if session.logged_in() is not None:
+            session.person()
             return True
     except PenstockError as error:
-        tell(error)
+        show_error(error)
         _way_out()
         return False
     st.title(PRODUCT, anchor=False)
     st.write("The control room: what agents do, and what they ask.")
-    if front.desk().settings.ui_login is LoginBy.OIDC:
+    if session.desk().settings.ui_login is LoginBy.OIDC:
         st.button("Log in", type="primary", on_click=st.login)
     else:
         st.html('<a href="/login" target="_self">Your session has ended. Log in again.</a>')
@@ -78,12 +78,12 @@ def _is_let_in() -> bool:
 
 
 def _counts() -> tuple[int, int]:
-    """Return how many gates need whoever looks, and how many calls are in doubt."""
-    return front.lately(
-        ("frame", front.person()),
+    """Return how many gates need the person who looks, and how many calls are in doubt."""
+    return session.cached(
+        ("frame", session.person()),
         lambda connection: (
-            gates.count(connection, front.viewer(connection), Shelf.MINE, GateFilter()),
-            ledger.doubt_count(connection, tenant=front.tenant()),
+            gates.count(connection, session.viewer(connection), Shelf.MINE, GateFilter()),
+            ledger.doubt_count(connection, tenant=session.tenant()),
         ),
         for_s=COUNT_S,
     )
@@ -117,23 +117,23 @@ def _pages(waiting: int, doubts: int) -> st.Page:
         ],
     }
     pages = [page for section in sections.values() for page in section]
-    places.know({page.url_path or "inbox": page for page in pages})
+    navigation.register({page.url_path or "inbox": page for page in pages})
     return st.navigation(sections)
 
 
 def _counted(number: int) -> str:
-    """Return a number for a title; of many, not all are counted."""
+    """Return a count for a title; above a limit, it ends in `+`."""
     more = "+" if number >= gates.COUNT_LIMIT else ""
     return f" ({number:,}{more})" if number else ""
 
 
 def _who() -> None:
-    """Say in the sidebar who looks, and what is not as it should be."""
-    settings = front.desk().settings
+    """Show in the sidebar who is logged in, and what is wrong everywhere."""
+    settings = session.desk().settings
     with st.sidebar:
         st.caption(
-            f":material/person: **{plain(front.person())}** · {_role()}  \n"
-            f"tenant {plain(settings.tenant)}"
+            f":material/person: **{escaped(session.person())}** · {_role()}  \n"
+            f"tenant {escaped(settings.tenant)}"
         )
         if settings.ui_login is not LoginBy.NOTHING:
             _way_out()
@@ -142,7 +142,7 @@ def _who() -> None:
                 ":material/info: Nobody said who is who, so everybody may do everything."
                 " `PENSTOCK_PEOPLE` names the file that does."
             )
-        missing = front.front().graphs_missing
+        missing = session.control_room().graphs_missing
         if missing is not None:
             st.warning(
                 f"The project's graphs are not at hand, so no run can be started and no call"
@@ -152,17 +152,17 @@ def _who() -> None:
 
 
 def _role() -> str:
-    """Return what somebody is called by what they may do, and where they approve."""
-    right = next(right for right in _RIGHTS if front.may(right))
-    groups = front.groups() - {OPERATORS, ADMINS}
-    approves = f"approver in {plain(', '.join(sorted(groups)))}" if groups else ""
+    """Return the role of the person who looks: their strongest right, and where they approve."""
+    right = next(right for right in _RIGHTS if session.may(right))
+    groups = session.groups() - {OPERATORS, ADMINS}
+    approves = f"approver in {escaped(', '.join(sorted(groups)))}" if groups else ""
     if right is Right.LOOK and approves:
         return approves
     return ", ".join(filter(None, [_RIGHTS[right], approves]))
 
 
 def _way_out() -> None:
-    if front.desk().settings.ui_login is LoginBy.OIDC:
+    if session.desk().settings.ui_login is LoginBy.OIDC:
         st.button("Log out", on_click=st.logout, type="tertiary")
-    elif front.desk().settings.ui_login is LoginBy.PASSWORD:
+    elif session.desk().settings.ui_login is LoginBy.PASSWORD:
         st.html('<a class="pen-out" href="/logout" target="_self">Log out</a>')

@@ -210,13 +210,13 @@ def dev(
     from penstock.ui.dev import command
 
     told = settings()
-    wanted = command.Wanted(
+    options = command.DevOptions(
         port=port or told.ui_port,
         phoenix_port=phoenix_port,
         pages=not no_ui,
         phoenix=not no_phoenix,
     )
-    return command.dev(told, Output(as_json=as_json), wanted=wanted)
+    return command.dev(told, Output(as_json=as_json), options=options)
 
 
 @app.command()

@@ -13,7 +13,7 @@ def serve(
     settings: Settings, output: Output, *, host: str | None, port: int | None, who: str | None
 ) -> None:
     """Serve the control room until a signal."""
-    from penstock.ui.serving import serve as serve_room  # noqa: PLC0415  (Streamlit is slow)
+    from penstock.ui.server import serve as serve_room  # noqa: PLC0415  (Streamlit is slow)
 
     typed = {"ui_host": host, "ui_port": port}
     told = settings.model_copy(update={k: v for k, v in typed.items() if v is not None})

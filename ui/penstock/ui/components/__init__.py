@@ -1,1 +1,1 @@
-"""Parts of pages: words, cards, pictures."""
+"""Parts of pages: texts, tables, cards and pictures."""

@@ -11,13 +11,13 @@ from sqlalchemy import Connection
 
 from penstock.checkpoints import ledger
 from penstock.contracts.effect import Effect, EffectStatus
-from penstock.ui import front, places
-from penstock.ui.components.inspector import EFFECTS
-from penstock.ui.components.table import opened
-from penstock.ui.components.words import ago, badge, plain, short, spelled
+from penstock.ui import navigation, session
+from penstock.ui.components.badges import CALL_STATES, badge
+from penstock.ui.components.markdown import ago, argument_line, escaped, short
+from penstock.ui.components.table import open_row
 
 DAYS = 7
-"""So far back they are counted."""
+"""Calls are counted so far back."""
 CALLS = 10
 
 
@@ -29,15 +29,15 @@ class _Calls:
 
 
 def calls(tool: str, graph: str | None) -> None:
-    """Show what calls of a tool came to, in one graph or all, and lead to the newest."""
-    found = front.read(lambda connection: _find(connection, tool, graph))
-    of = f" in {plain(graph)}" if graph is not None else ""
+    """Show how calls of a tool ended, in one graph or all, and the newest ones."""
+    found = session.read(lambda connection: _find(connection, tool, graph))
+    of = f" in {escaped(graph)}" if graph is not None else ""
     with st.container(border=True):
         st.markdown(f"**Its calls{of} in the last {DAYS} days**")
         if any(found.outcomes.values()):
             st.markdown(
                 " ".join(
-                    badge(EFFECTS[status][0], f"{EFFECTS[status][1]}: {count:,}")
+                    badge(CALL_STATES[status][0], f"{CALL_STATES[status][1]}: {count:,}")
                     for status, count in found.outcomes.items()
                     if count
                 )
@@ -50,27 +50,29 @@ def calls(tool: str, graph: str | None) -> None:
                 _doubt(effect)
         if graph is not None:
             with st.container(horizontal=True):
-                places.link("runs", "Runs of its graph", icon=":material/list_alt:", graph=graph)
-                places.link("policies", "Policy", icon=":material/policy:", graph=graph)
+                navigation.link(
+                    "runs", "Runs of its graph", icon=":material/list_alt:", graph=graph
+                )
+                navigation.link("policies", "Policy", icon=":material/policy:", graph=graph)
     if not found.newest:
         return
     st.markdown("**The newest calls**")
-    row = opened(
+    row = open_row(
         {
-            "State": [EFFECTS[effect.status][1] for effect in found.newest],
-            "Began": [ago(effect.started_at, front.now()) for effect in found.newest],
+            "State": [CALL_STATES[effect.status][1] for effect in found.newest],
+            "Began": [ago(effect.started_at, session.now()) for effect in found.newest],
             "Arguments": [_arguments(effect) for effect in found.newest],
         },
         key="tool-calls",
         config={"Began": st.column_config.TextColumn(width=90)},
     )
     if row is not None:
-        places.go("run", run=found.newest[row].run_id)
+        navigation.go("run", run=found.newest[row].run_id)
     st.caption("Tick a call to open its run.")
 
 
 def _find(connection: Connection, tool: str, graph: str | None) -> _Calls:
-    tenant, since = front.tenant(), front.now() - timedelta(days=DAYS)
+    tenant, since = session.tenant(), session.now() - timedelta(days=DAYS)
     return _Calls(
         outcomes=ledger.outcomes_of_tool(connection, tool, tenant=tenant, graph=graph, since=since),
         newest=ledger.calls_of_tool(connection, tool, tenant=tenant, graph=graph, limit=CALLS),
@@ -79,17 +81,16 @@ def _find(connection: Connection, tool: str, graph: str | None) -> _Calls:
 
 
 def _arguments(effect: Effect) -> str:
-    given: Any = from_json(effect.arguments)
-    if not isinstance(given, Mapping):
+    arguments: Any = from_json(effect.arguments)
+    if not isinstance(arguments, Mapping):
         return short(effect.arguments, 80)
-    told = cast("Mapping[str, Any]", given).items()
-    return short(" · ".join(f"{name} {short(spelled(value), 40)}" for name, value in told), 120)
+    return argument_line(cast("Mapping[str, Any]", arguments))
 
 
 def _doubt(effect: Effect) -> None:
-    places.link(
+    navigation.link(
         "doubt",
-        f"{plain(_arguments(effect))}, began {ago(effect.started_at, front.now())}",
+        f"{escaped(_arguments(effect))}, began {ago(effect.started_at, session.now())}",
         icon=":material/warning:",
         effect=effect.key,
     )

@@ -1,29 +1,35 @@
-"""Phoenix as `penstock dev` runs it: where it is installed, and how it is hardened."""
+"""Phoenix as `penstock dev` runs it: where it is installed, how it is hardened, who knows it."""
 
+import os
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.ui.dev import environment, ports
-from penstock.ui.dev.part import Part
+from penstock.runs.settings import PREFIX
+from penstock.ui.dev import ports
+from penstock.ui.dev.supervisor import Program
 
+_TRACES_DESTINATIONS = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_SDK_DISABLED",
+)
 VERSION = "20.26.1"
-"""The Phoenix that this was tried with; `requirements/phoenix.in` pins the same."""
+"""The version of Phoenix that this was tried with; `requirements/phoenix.in` pins the same."""
 FOLDER = ".venv-phoenix"
-"""What its environment is called where `make phoenix` made it, or somebody by hand."""
+"""The folder of its environment, as `make phoenix` makes it."""
 PROGRAM = "arize-phoenix"
 RETENTION_DAYS = 30
 STOP_S = 10.0
-
 INSTALL = f"uv tool install {PROGRAM}=={VERSION}"
 MISSING = (
     f"Phoenix is not installed. It has an environment of its own: `{INSTALL}`, `make phoenix` in a"
     " checkout, or any that PENSTOCK_PHOENIX_ENV names"
 )
-
 _MAIN = str(Path(__file__).with_name("phoenix_main.py"))
-
 HARDENED = {
     # Nothing leaves this machine: not from the server, not from the pages in a browser.
     "PHOENIX_TELEMETRY_ENABLED": "false",
@@ -42,7 +48,7 @@ HARDENED = {
     "PHOENIX_LOGGING_LEVEL": "warning",
     "PHOENIX_LOG_MIGRATIONS": "false",
 }
-"""What an operator may say otherwise."""
+"""Settings of Phoenix that the environment of an operator may override."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +58,8 @@ class Phoenix:
     python: Path
     """The Python of its environment."""
 
-    def part(self, *, port: int, folder: Path) -> Part:
-        """Return it as a part that keeps its data in `folder`."""
+    def program(self, *, port: int, folder: Path) -> Program:
+        """Return it as a program that keeps its data in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         fixed = {
             "PHOENIX_HOST": ports.HOST,
@@ -62,21 +68,42 @@ class Phoenix:
             "PHOENIX_GRPC_PORT": str(ports.free_port()),
         }
         where = {"PHOENIX_WORKING_DIR": str(folder.resolve())}
-        return Part(
+        return Program(
             name="phoenix",
             command=(str(self.python), "-I", _MAIN),
-            env=environment.of_phoenix({**HARDENED, **where}, fixed),
+            env=phoenix_environment({**HARDENED, **where}, fixed),
             stop_s=STOP_S,
             restarts=False,
             health=(port, "/healthz"),
             up=f"shows traces at {url(port)}",
             quiet=True,
-            todo="Start `penstock dev` again to have it back.",
+            advice="Start `penstock dev` again to have it back.",
         )
 
 
+def penstock_environment(*, ui_url: str | None, phoenix_url: str | None) -> Mapping[str, str]:
+    """Return the environment of workers and pages, with the addresses of each other and of Phoenix.
+
+    What is set already stays. Traces go to Phoenix unless the environment sends them elsewhere.
+    """
+    added = {"PYTHONUNBUFFERED": "1"}
+    if ui_url is not None:
+        added[f"{PREFIX}UI_URL"] = ui_url
+    if phoenix_url is not None:
+        added[f"{PREFIX}PHOENIX_URL"] = phoenix_url
+        if not any(os.environ.get(name) for name in _TRACES_DESTINATIONS):
+            added["OTEL_EXPORTER_OTLP_ENDPOINT"] = phoenix_url
+            added["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
+    return _with_environment(added)
+
+
+def phoenix_environment(added: Mapping[str, str], fixed: Mapping[str, str]) -> Mapping[str, str]:
+    """Return Phoenix's environment: `added` where nothing is set, and `fixed` in any case."""
+    return {**_with_environment({"PYTHONUNBUFFERED": "1", **added}), **fixed}
+
+
 def find(named: Path | None) -> Phoenix | None:
-    """Return the Phoenix of the environment that is named, or the first one that is found.
+    """Return the Phoenix of a named environment, or the first one that is found.
 
     It is looked for in `.venv-phoenix` in this folder and beside the environment that Penstock runs
     in, and then where `arize-phoenix` on PATH belongs.
@@ -95,5 +122,10 @@ def find(named: Path | None) -> Phoenix | None:
 
 
 def url(port: int) -> str:
-    """Return where a Phoenix on this machine is found."""
+    """Return the address of a Phoenix on this machine."""
     return f"http://{ports.HOST}:{port}"
+
+
+def _with_environment(added: Mapping[str, str]) -> dict[str, str]:
+    known = {name: value for name, value in os.environ.items() if value}
+    return {**added, **known}

@@ -14,12 +14,12 @@ HOST = "127.0.0.1"
 
 def main() -> None:
     """Become `phoenix serve`."""
-    # By name: neither is installed where Penstock is, nor needs to be.
+    # By name: neither is installed, or needed, where Penstock is.
     aio: Any = importlib.import_module("grpc.aio")
     make = aio.server
 
-    def server(*given: Any, **named: Any) -> Any:
-        made = make(*given, **named)
+    def server(*arguments: Any, **keywords: Any) -> Any:
+        made = make(*arguments, **keywords)
         listen = made.add_insecure_port
 
         def listen_here(address: str) -> Any:

@@ -1,11 +1,13 @@
-"""Ports of this machine: whether one is free, who has it, and whether something answers there."""
+"""Ports of this machine: whether one is free, which program has it, and whether it answers."""
 
 import contextlib
-import http.client
 import shlex
 import socket
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
+
+import httpx
 
 HOST = "127.0.0.1"
 _ANSWER_S = 5.0
@@ -13,7 +15,7 @@ _LISTENING = "0A"
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a program could listen there now."""
+    """Tell whether a program could listen at a port now."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -32,10 +34,10 @@ def free_port() -> int:
 
 
 def holder(port: int) -> str:
-    """Say who listens there, as far as this user may know: a program and its process id."""
+    """Return the program that listens at a port, and its process id, if this user may see them."""
     wanted = {f"socket:[{inode}]" for inode in _listening(port)}
     for process in Path("/proc").glob("[0-9]*") if wanted else ():
-        # Those of others cannot be looked into, and any may end meanwhile.
+        # Processes of other users cannot be read, and any process may end meanwhile.
         with contextlib.suppress(OSError):
             if any(str(link.readlink()) in wanted for link in (process / "fd").iterdir()):
                 words = (process / "cmdline").read_text(errors="replace").split("\0")
@@ -45,19 +47,17 @@ def holder(port: int) -> str:
 
 
 def answers(port: int, path: str) -> bool:
-    """Tell whether an HTTP server there answers to `path` with 200."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_S)
+    """Tell whether an HTTP server at a port answers a request for `path` with 200."""
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
+        # A proxy of the environment is for other machines, and would answer in place of this one.
+        answer = httpx.get(f"http://{HOST}:{port}{path}", timeout=_ANSWER_S, trust_env=False)
+    except httpx.HTTPError:
         return False
-    finally:
-        connection.close()
+    return answer.status_code == HTTPStatus.OK
 
 
 def _listening(port: int) -> Iterator[str]:
-    """Give the inodes of the sockets that listen on a port, as Linux tells them."""
+    """Yield the inodes of the sockets that listen at a port, from Linux's tables."""
     for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
             for line in Path("/proc/net", table).read_text().splitlines()[1:]:

@@ -1,1 +1,1 @@
-"""Forms built from schemas, and what people fill in at gates."""
+"""Forms: what people fill in and submit."""

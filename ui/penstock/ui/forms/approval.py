@@ -10,12 +10,12 @@ from penstock.contracts.errors import PenstockError
 from penstock.contracts.gate import BREAK_GLASS, Channel, Gate, GateStatus
 from penstock.contracts.inbox import ListedGate, Viewer
 from penstock.runs.authorization import Right
-from penstock.ui import front, places
-from penstock.ui.components import asked
-from penstock.ui.components.table import shown
-from penstock.ui.components.words import plain, sentence, spelled
-from penstock.ui.forms.fields import Form
-from penstock.ui.forms.sending import send
+from penstock.ui import navigation, session
+from penstock.ui.components import gate_card
+from penstock.ui.components.feedback import submit, submit_and_rerun
+from penstock.ui.components.markdown import as_text, escaped, sentence
+from penstock.ui.components.table import show_table
+from penstock.ui.forms.schema_form import Form
 
 APPROVE, REJECT, EDIT = "Approve", "Reject", "Edit"
 RESPOND, DELEGATE, BREAK = "Respond", "Delegate", "Break the glass"
@@ -24,7 +24,7 @@ _DAYS = {"1 day": 1, "3 days": 3, "1 week": 7, "2 weeks": 14}
 
 
 def decide(listed: ListedGate, viewer: Viewer, *, is_mine: bool) -> None:
-    """Show what this person may do at an open gate, and do it."""
+    """Show what this person may do at an open gate, and submit it."""
     gate = listed.gate
     options = _options(listed, viewer, is_mine=is_mine)
     if not options:
@@ -44,8 +44,8 @@ def decide(listed: ListedGate, viewer: Viewer, *, is_mine: bool) -> None:
 
 
 def not_as_admin() -> str:
-    """Return why an admin does not decide as one, to be said beside why they do not decide."""
-    if not front.may(Right.RULE):
+    """Return why the right of an admin does not let them decide; empty for others."""
+    if not session.may(Right.RULE):
         return ""
     return (
         " Admins change policies and steer runs, and for that reason answer nothing: nobody is to"
@@ -56,20 +56,20 @@ def not_as_admin() -> str:
 def _options(
     listed: ListedGate, viewer: Viewer, *, is_mine: bool
 ) -> Mapping[str, Callable[[ListedGate], None]]:
-    """Return what this person may do. Whoever has a part in the call may stop it, no more."""
+    """Return what this person may do. A person with a part in the call may only stop it."""
     has_seat = _has_seat(listed.gate, viewer)
     found: dict[str, Callable[[ListedGate], None]] = {}
     if is_mine:
         found[APPROVE] = _approve
     if has_seat:
         found[REJECT] = _reject
-        if listed.graph in front.desk().catalog:
+        if listed.graph in session.desk().catalog:
             found[EDIT] = _edit
     if is_mine:
         found[RESPOND] = _respond
     if has_seat:
         found[DELEGATE] = _delegate
-    people, person = front.desk().people, viewer.person
+    people, person = session.desk().people, viewer.person
     if people.groups is not None and people.has(BREAK_GLASS, person, viewer.tenant):
         found[BREAK] = _break_glass
     return found
@@ -109,10 +109,10 @@ def _respond(listed: ListedGate) -> None:
 
 
 def _vote(gate: Gate, kind: str, *, reason: str | None) -> None:
-    person, seen = front.person(), gate.binding or ""
+    person, seen = session.person(), gate.binding or ""
 
     def act() -> str:
-        with front.approvals() as approvals:
+        with session.approvals() as approvals:
             match kind:
                 case "approve":
                     left = approvals.approve(
@@ -126,30 +126,31 @@ def _vote(gate: Gate, kind: str, *, reason: str | None) -> None:
                     left = approvals.respond(
                         gate.id, reason or "", by=person, binding=seen, channel=Channel.UI
                     )
-        return _came_to(left, kind)
+        return _outcome(left, kind)
 
-    send(act, about=gate.id)
-    st.rerun()
+    submit_and_rerun(act, about=gate.id)
 
 
-def _came_to(gate: Gate, kind: str) -> str:
+def _outcome(gate: Gate, kind: str) -> str:
     if gate.status is GateStatus.OPEN:
         return "Your approval counts. More are wanted before the call happens."
-    told = {
+    sentences = {
         "approve": "Approved. The run goes on and makes the call.",
         "reject": "Rejected. The run goes on without the call, and is told why.",
     }
-    return told.get(kind, "Sent. The run goes on with your words in place of the call's result.")
+    return sentences.get(
+        kind, "Sent. The run goes on with your words in place of the call's result."
+    )
 
 
 def _edit(listed: ListedGate) -> None:
-    """Change arguments: first they are checked and shown against those before, then sent."""
+    """Edit arguments: they are checked and shown beside those before, then submitted."""
     gate = listed.gate
-    tool = asked.tool_of(gate, listed.graph, front.desk().catalog)
+    tool = gate_card.tool_of(gate, listed.graph, session.desk().catalog)
     if tool is None:
         st.info("The tool of this call is not among those of the project, so it cannot be edited.")
         return
-    before: Mapping[str, Any] = asked.question(gate)["arguments"]
+    before: Mapping[str, Any] = gate_card.question(gate)["arguments"]
     st.caption(
         "Other arguments are checked and decided about anew. Somebody else has to approve them."
     )
@@ -169,9 +170,9 @@ def _checked(gate: Gate, after: Any, problems: list[str]) -> Mapping[str, Any] |
     if problems:
         return f"Nothing was sent. {sentence('; '.join(problems))}."
     try:
-        with front.approvals() as approvals:
+        with session.approvals() as approvals:
             return approvals.check_edit(
-                gate.id, after, by=front.person(), binding=gate.binding or ""
+                gate.id, after, by=session.person(), binding=gate.binding or ""
             )
     except PenstockError as error:
         return f"Nothing was sent. {sentence(str(error))}."
@@ -180,9 +181,9 @@ def _checked(gate: Gate, after: Any, problems: list[str]) -> Mapping[str, Any] |
 def _send_edit(gate: Gate, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     st.markdown("**What changes**")
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    shown(
+    show_table(
         {
-            "argument": [plain(name) for name in names],
+            "argument": [escaped(name) for name in names],
             "before": [_cell(before, name) for name in names],
             "after": [_cell(after, name) for name in names],
         }
@@ -191,39 +192,39 @@ def _send_edit(gate: Gate, before: Mapping[str, Any], after: Mapping[str, Any]) 
         opened: list[Gate] = []
 
         def act() -> str:
-            with front.approvals() as approvals:
+            with session.approvals() as approvals:
                 opened.append(
-                    approvals.edit(gate.id, after, by=front.person(), binding=gate.binding or "")
+                    approvals.edit(gate.id, after, by=session.person(), binding=gate.binding or "")
                 )
             return "Edited. This gate asks about the new arguments; somebody else approves them."
 
         del st.session_state[f"edited-{gate.id}"]
-        if send(act, about=gate.id):
-            send(
+        if submit(act, about=gate.id):
+            submit(
                 lambda: (
                     "Edited. This gate asks about the new arguments; somebody else approves them."
                 ),
                 about=opened[0].id,
             )
-            places.go("gate", gate=opened[0].id)
+            navigation.go("gate", gate=opened[0].id)
         st.rerun()
 
 
 def _cell(arguments: Mapping[str, Any], name: str) -> str:
-    return plain(spelled(arguments[name])) if name in arguments else "*left out*"
+    return escaped(as_text(arguments[name])) if name in arguments else "*left out*"
 
 
 def _delegate(listed: ListedGate) -> None:
     gate = listed.gate
     with st.form(f"delegate-{gate.id}", border=False):
-        people = front.desk().people
+        people = session.desk().people
         known = sorted(
             {
                 name
                 for group in people.groups or ()
-                for name in people.members(group, front.tenant())
+                for name in people.members(group, session.tenant())
             }
-            - {front.person()}
+            - {session.person()}
         )
         to = st.selectbox(
             "Lend your seat to",
@@ -244,20 +245,19 @@ def _delegate(listed: ListedGate) -> None:
 
 def _lend(gate: Gate, to: str, *, days: int, everywhere: bool) -> None:
     def act() -> str:
-        with front.approvals() as approvals:
+        with session.approvals() as approvals:
             lent = approvals.delegate(
                 tenant=gate.tenant,
-                from_person=front.person(),
+                from_person=session.person(),
                 to_person=to,
-                ends_at=front.now() + timedelta(days=days),
+                ends_at=session.now() + timedelta(days=days),
                 gate_id=None if everywhere else gate.id,
-                by=front.person(),
+                by=session.person(),
             )
         where = "all gates" if everywhere else "this gate"
-        return f"{plain(lent.to_person)} may now vote for you at {where}."
+        return f"{escaped(lent.to_person)} may now vote for you at {where}."
 
-    send(act, about=gate.id)
-    st.rerun()
+    submit_and_rerun(act, about=gate.id)
 
 
 def _break_glass(listed: ListedGate) -> None:
@@ -268,14 +268,13 @@ def _break_glass(listed: ListedGate) -> None:
         if st.form_submit_button("Approve alone", icon=":material/emergency:"):
 
             def act() -> str:
-                with front.approvals() as approvals:
+                with session.approvals() as approvals:
                     approvals.break_glass(
-                        gate.id, by=front.person(), binding=gate.binding or "", reason=reason
+                        gate.id, by=session.person(), binding=gate.binding or "", reason=reason
                     )
                 return "Approved alone. The run goes on and makes the call."
 
-            send(act, about=gate.id)
-            st.rerun()
+            submit_and_rerun(act, about=gate.id)
 
 
 def _has_seat(gate: Gate, viewer: Viewer) -> bool:
@@ -292,7 +291,7 @@ def _has_seat(gate: Gate, viewer: Viewer) -> bool:
 def _why_not(gate: Gate, viewer: Viewer) -> str:
     person = viewer.person
     if not _has_seat(gate, viewer):
-        groups = " or ".join(f"**{plain(group)}**" for group in gate.approvals or {})
+        groups = " or ".join(f"**{escaped(group)}**" for group in gate.approvals or {})
         return f"You look on: whoever decides here is in {groups}, and you are not.{not_as_admin()}"
     if gate.requester == person and (gate.edit is not None or not gate.may_confirm_self):
         return "The run acts for you, so somebody else has to approve. You may still stop the call."

@@ -12,18 +12,18 @@ from penstock.contracts.errors import InvalidInput
 from penstock.contracts.run import Run, RunMode
 from penstock.graphs import Graph, input_schema
 from penstock.runs.authorization import Right
-from penstock.ui import front, places
-from penstock.ui.components.words import sentence
-from penstock.ui.forms import sending
-from penstock.ui.forms.fields import MISSING, Form, has_branches
+from penstock.ui import navigation, session
+from penstock.ui.components import feedback
+from penstock.ui.components.markdown import sentence
+from penstock.ui.forms.schema_form import MISSING, Form, has_branches
 
 ABOUT = "launch"
-"""What `sending` calls it."""
+"""The name under which feedback about a launch is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Terms:
-    """Under what a run is started, as it was typed."""
+    """The terms of a new run, as they were typed."""
 
     is_simulated: bool
     tags: str
@@ -32,7 +32,7 @@ class _Terms:
     deadline_s: float | None
 
     def budget(self, graph: Graph) -> Budget | None:
-        """Return what it may use; None for what the graph says."""
+        """Return the budget of the run; None for the graph's own."""
         typed = {"tokens": self.tokens.replace(",", "").strip(), "money": self.money.strip()}
         caps = [f"{name}={text}" for name, text in typed.items() if text]
         if not caps:
@@ -45,10 +45,10 @@ class _Terms:
         return budget
 
 
-def launch(graph: Graph) -> None:
-    """Show the form to whoever may start runs."""
+def launch_form(graph: Graph) -> None:
+    """Show the form to people who may start runs."""
     st.header("Start a run", anchor=False)
-    if not front.may(Right.START):
+    if not session.may(Right.START):
         st.info(
             "You may look, and start nothing: a run acts for whoever starts it, and you have no"
             " role here that it could act under.",
@@ -65,7 +65,7 @@ def launch(graph: Graph) -> None:
 
 def _fill(graph: Graph, schema: Mapping[str, Any], *, is_form: bool = False) -> None:
     form = Form(schema, key=f"launch-{graph.name}")
-    given = form.fill()
+    input_ = form.fill()
     terms = _terms(graph.name)
     press = st.form_submit_button if is_form else st.button
     if not press("Start", type="primary", icon=":material/rocket_launch:"):
@@ -76,12 +76,12 @@ def _fill(graph: Graph, schema: Mapping[str, Any], *, is_form: bool = False) -> 
     started: list[Run] = []
 
     def act() -> str:
-        with front.runtime() as runtime:
+        with session.runtime() as runtime:
             run = runtime.start(
                 graph.name,
-                {} if given is MISSING else given,
-                actor=front.person(),
-                tenant=front.tenant(),
+                {} if input_ is MISSING else input_,
+                actor=session.person(),
+                tenant=session.tenant(),
                 mode=RunMode.SIMULATE if terms.is_simulated else RunMode.LIVE,
                 tags=[tag for tag in terms.tags.split(",") if tag.strip()],
                 budget=terms.budget(graph),
@@ -90,8 +90,8 @@ def _fill(graph: Graph, schema: Mapping[str, Any], *, is_form: bool = False) -> 
         started.append(run)
         return "Started."
 
-    if sending.send(act, about=ABOUT):
-        places.go("run", run=started[0].id)
+    if feedback.submit(act, about=ABOUT):
+        navigation.go("run", run=started[0].id)
     st.rerun()
 
 
@@ -124,7 +124,7 @@ def _terms(name: str) -> _Terms:
 
 
 def _schema(graph: Graph) -> Mapping[str, Any]:
-    """Return the schema of a graph's input; one of JSON where it says nothing."""
+    """Return the schema of a graph's input; where it has none, one that takes any JSON."""
     found = input_schema(graph)
     if found.get("properties"):
         return cast("Mapping[str, Any]", found)

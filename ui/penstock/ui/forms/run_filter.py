@@ -1,8 +1,7 @@
-"""The filter of the list of runs. It stands in the URL: whoever bookmarks the page has saved it."""
+"""The filter of the list of runs. It stands in the URL: a bookmark of the page saves it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
 import streamlit as st
 
@@ -10,12 +9,27 @@ from penstock.contracts.amounts import read_budget
 from penstock.contracts.budget import Budget
 from penstock.contracts.inbox import RunFilter
 from penstock.contracts.run import RunStatus
-from penstock.ui import front, places
-from penstock.ui.components.states import MARKS
-from penstock.ui.components.words import plain
+from penstock.ui import navigation, session
+from penstock.ui.components.badges import RUN_STATES
+from penstock.ui.components.filters import Filters
+from penstock.ui.components.markdown import escaped
 
-NAMES = ("state", "graph", "time", "waits", "tags", "spent", "node", "shape", "redrive", "find")
-"""What of it stands in the URL."""
+FILTERS = Filters(
+    page="runs",
+    names=(
+        "state",
+        "graph",
+        "time",
+        "waits",
+        "tags",
+        "spent",
+        "node",
+        "shape",
+        "redrive",
+        "find",
+    ),
+    position="before",
+)
 
 _SPANS = {"1h": "Last hour", "24h": "Last day", "7d": "Last week", "30d": "Last month"}
 _HOURS = {"1h": 1, "24h": 24, "7d": 7 * 24, "30d": 30 * 24}
@@ -23,24 +37,26 @@ _STATES = {status.value for status in RunStatus}
 _AMOUNT = "Write an amount as `50000 tokens` or `0.50 USD`."
 
 
-def asked() -> RunFilter:
-    """Return what the URL asks for; what makes no sense there is not asked for."""
-    statuses = [each for each in (places.asked("state") or "").split(",") if each in _STATES]
-    span = _HOURS.get(places.asked("time") or "")
-    used = _used(places.asked("spent") or "")
+def from_url() -> RunFilter:
+    """Return the filter that the URL holds; parameters that make no sense are ignored."""
+    statuses = [
+        each for each in (navigation.parameter("state") or "").split(",") if each in _STATES
+    ]
+    span = _HOURS.get(navigation.parameter("time") or "")
+    used = _used(navigation.parameter("spent") or "")
     return RunFilter(
-        tenant=front.tenant(),
+        tenant=session.tenant(),
         statuses=tuple(RunStatus(each) for each in statuses),
-        graph=places.asked("graph"),
-        fingerprint=places.asked("shape"),
-        since=None if span is None else front.now() - timedelta(hours=span),
+        graph=navigation.parameter("graph"),
+        fingerprint=navigation.parameter("shape"),
+        since=None if span is None else session.now() - timedelta(hours=span),
         tags=tuple(_tags()),
-        is_redrivable=places.asked("redrive") is not None,
+        is_redrivable=navigation.parameter("redrive") is not None,
         tokens=None if used is None else used.tokens,
         money=None if used is None else used.money,
-        waits_for=places.asked("waits"),
-        node=places.asked("node"),
-        text=places.asked("find"),
+        waits_for=navigation.parameter("waits"),
+        node=navigation.parameter("node"),
+        text=navigation.parameter("find"),
     )
 
 
@@ -51,109 +67,79 @@ def show(
     graphs: Sequence[str],
     tags: Sequence[str],
 ) -> None:
-    """Show the filter; what is chosen is in the URL at the next look."""
+    """Show the filter; what is chosen is put into the URL."""
     st.pills(
         "State",
         list(RunStatus),
         default=list(wanted.statuses),
         selection_mode="multi",
-        format_func=lambda status: f"{MARKS[status].name} ({counts[status]:,})",
-        key="runs-state",
+        format_func=lambda status: f"{RUN_STATES[status].name} ({counts[status]:,})",
+        key=FILTERS.key("state"),
         label_visibility="collapsed",
-        on_change=_choose,
+        on_change=FILTERS.apply,
         args=("state",),
     )
-    groups = sorted(front.desk().people.groups or ())
+    groups = sorted(session.desk().people.groups or ())
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        _pick("Graph", graphs, wanted.graph, name="graph", empty="All graphs")
-        _pick("Time", list(_SPANS), places.asked("time"), name="time", empty="All times")
+        FILTERS.pick("graph", "Graph", graphs, chosen=wanted.graph, empty="All graphs", width=180)
+        FILTERS.pick(
+            "time",
+            "Time",
+            list(_SPANS),
+            chosen=navigation.parameter("time"),
+            empty="All times",
+            width=180,
+            format_func=lambda span: _SPANS.get(span, span),
+        )
         if groups:
-            _pick("Waits for", groups, wanted.waits_for, name="waits", empty="Waits for anybody")
+            FILTERS.pick(
+                "waits",
+                "Waits for",
+                groups,
+                chosen=wanted.waits_for,
+                empty="Waits for anybody",
+                width=180,
+            )
         st.multiselect(
             "Tags",
             sorted({*tags, *wanted.tags}),
             default=list(wanted.tags),
             placeholder="All tags",
             accept_new_options=True,
-            key="runs-tags",
+            key=FILTERS.key("tags"),
             label_visibility="collapsed",
             width=220,
-            on_change=_choose,
+            on_change=FILTERS.apply,
             args=("tags",),
         )
-        _type("Used at least", "spent", "Used at least 0.50 USD", icon="payments", width=230)
-        _type("Find", "find", "Run, key, thread or person", icon="search", width=260)
-    spent = places.asked("spent")
+        FILTERS.search(
+            "spent", "Used at least", hint="Used at least 0.50 USD", width=230, icon="payments"
+        )
+        FILTERS.search("find", "Find", hint="Run, key, thread or person", width=260, icon="search")
+    spent = navigation.parameter("spent")
     if spent is not None and _used(spent) is None:
-        st.warning(f"“{plain(spent)}” is not looked for. {_AMOUNT}", icon=":material/payments:")
+        st.warning(f"“{escaped(spent)}” is not looked for. {_AMOUNT}", icon=":material/payments:")
     _narrowings(wanted)
 
 
-def clear() -> None:
-    """Take all of it away."""
-    for name in NAMES:
-        st.session_state.pop(f"runs-{name}", None)
-    places.note(**dict.fromkeys(NAMES), before=None)
-
-
 def _narrowings(wanted: RunFilter) -> None:
-    """Show what a link from another page has narrowed the list to, and the way out of it."""
-    told = {
-        "node": None if wanted.node is None else f"Waits in {plain(wanted.node)}",
+    """Show the filters that a link from another page has set, each with a way to remove it."""
+    labels = {
+        "node": None if wanted.node is None else f"Waits in {escaped(wanted.node)}",
         "redrive": "Can be redriven" if wanted.is_redrivable else None,
         "shape": None if wanted.fingerprint is None else f"Fingerprint {wanted.fingerprint[:8]}",
     }
     with st.container(horizontal=True):
-        for name, label in told.items():
+        for name, label in labels.items():
             if label is not None and st.button(
-                label, key=f"runs-{name}", icon=":material/close:", help="Take this away"
+                label, key=FILTERS.key(name), icon=":material/close:", help="Take this away"
             ):
-                places.note(**{name: None, "before": None})
+                FILTERS.clear_one(name)
                 st.rerun()
 
 
-def _pick(label: str, options: Sequence[str], chosen: str | None, *, name: str, empty: str) -> None:
-    known = list(options) if chosen is None or chosen in options else [*options, chosen]
-    st.selectbox(
-        label,
-        known,
-        index=None if chosen is None else known.index(chosen),
-        format_func=_spelled,
-        placeholder=empty,
-        key=f"runs-{name}",
-        label_visibility="collapsed",
-        width=180,
-        on_change=_choose,
-        args=(name,),
-    )
-
-
-def _type(label: str, name: str, empty: str, *, icon: str, width: int) -> None:
-    st.text_input(
-        label,
-        places.asked(name) or "",
-        placeholder=empty,
-        key=f"runs-{name}",
-        label_visibility="collapsed",
-        icon=f":material/{icon}:",
-        width=width,
-        on_change=_choose,
-        args=(name,),
-    )
-
-
-def _spelled(option: str) -> str:
-    return _SPANS.get(option, option)
-
-
-def _choose(name: str) -> None:
-    chosen: Any = st.session_state.get(f"runs-{name}") or ()
-    told = chosen.strip() if isinstance(chosen, str) else ",".join(chosen)
-    places.note(**{name: told or None, "before": None})
-
-
 def _tags() -> Sequence[str]:
-    named = (places.asked("tags") or "").split(",")
+    named = (navigation.parameter("tags") or "").split(",")
     return [tag.strip() for tag in named if tag.strip()]
 
 

@@ -1,4 +1,4 @@
-"""The audit of a tenant: how its chain stands, and a search of its events."""
+"""The audit of a tenant: the state of its chain, and a search of its events."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,22 +9,27 @@ from typing import Any
 import streamlit as st
 from sqlalchemy import Connection
 
-from penstock.checkpoints.audit import queries
-from penstock.checkpoints.audit.chain import find_key
+from penstock.checkpoints.audit import chain, queries
 from penstock.contracts.audit import GENESIS, ChainedEvent, EventFilter, FoundEvents, expected_hash
 from penstock.contracts.ids import GateId, RunId
-from penstock.ui import front, places, text
+from penstock.ui import navigation, session, text
 from penstock.ui.cli.auditing import lines, of_event
-from penstock.ui.components.chain import chain
-from penstock.ui.components.table import opened
-from penstock.ui.components.values import values
-from penstock.ui.components.words import badge, instant, plain, short
+from penstock.ui.components.audit_chain import show_chain
+from penstock.ui.components.badges import badge
+from penstock.ui.components.filters import Filters
+from penstock.ui.components.markdown import escaped, short, short_id, utc_instant
+from penstock.ui.components.table import open_row, show_values
 
 PAGE = 50
 EXPORT_ROWS = 10_000
-"""So many events are taken out in one file; the command line has no limit."""
+"""At most so many events are exported in one file; the command line has no limit."""
 
-_FILTERS = ("action", "actor", "run", "gate", "tool", "since", "until")
+_FILTERS = Filters(
+    page="audit",
+    names=("action", "actor", "run", "gate", "tool", "since", "until"),
+    position="before",
+    shows_labels=True,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +37,7 @@ class _Asked:
     wanted: EventFilter
     before: int | None
     problem: str | None
-    """What of the filter leads nowhere."""
+    """Why the filter finds nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,52 +45,56 @@ class _Opened:
     event: ChainedEvent | None
     previous: ChainedEvent | None
     has_key: bool
-    """Whether there is a key still for the codes of its run."""
+    """Whether the key for the codes of its run still exists."""
 
 
 def show() -> None:
     """Show the chain and its events, or the one that the URL names."""
-    number = places.asked("event") or ""
+    number = navigation.parameter("event") or ""
     if number.isdecimal():
         _event(int(number))
         return
     st.title("Audit", anchor=False)
-    chain()
+    show_chain()
     _events()
 
 
 @st.fragment
 def _events() -> None:
     st.header("Events", anchor=False)
-    asked, actions = front.read(_ask)
+    asked, actions = session.read(_ask)
     _filters(actions)
     if asked.problem is not None:
         st.info(asked.problem, icon=":material/search_off:")
         return
-    found = front.read(
+    found = session.read(
         lambda connection: queries.page(connection, asked.wanted, before=asked.before, limit=PAGE)
     )
     if not found.events:
-        _empty(found, is_filtered=asked.wanted != EventFilter(tenant=front.tenant()))
+        _empty(found, is_filtered=asked.wanted != EventFilter(tenant=session.tenant()))
     else:
-        row = opened(_columns(found.events), key="audit-events", config=_CONFIG)
+        row = open_row(_columns(found.events), key="audit-events", config=_CONFIG)
         if row is not None:
-            places.go("audit", **_kept(), event=str(found.events[row].number))
+            navigation.go("audit", **_FILTERS.chosen(), event=str(found.events[row].number))
         st.caption("Times are of UTC. Tick an event to see it whole.")
-    _pager(found, asked.before)
+    navigation.pager_by_position(
+        is_newest=asked.before is None,
+        older=None if found.is_end else str(found.looked_to),
+        note=f"Looked at down to #{found.looked_to:,}",
+    )
     _export(asked.wanted)
 
 
 def _ask(connection: Connection) -> tuple[_Asked, Sequence[str]]:
-    """Return what the URL asks for, and by which actions there is to choose."""
-    tenant, problem = front.tenant(), None
+    """Return the filter that the URL holds, and the actions to choose from."""
+    tenant, problem = session.tenant(), None
     run_id: RunId | None = None
     gate_id: GateId | None = None
-    typed = places.asked("run")
+    typed = navigation.parameter("run")
     if typed is not None:
         run_id = queries.run_by_prefix(connection, tenant, typed)
         problem = None if run_id is not None else _not_one("run", typed)
-    typed = places.asked("gate")
+    typed = navigation.parameter("gate")
     if typed is not None and problem is None:
         gate = queries.gate_by_prefix(connection, tenant, typed)
         gate_id = None if gate is None else gate[0]
@@ -93,15 +102,15 @@ def _ask(connection: Connection) -> tuple[_Asked, Sequence[str]]:
     since, until = _day("since"), _day("until")
     wanted = EventFilter(
         tenant=tenant,
-        action=places.asked("action"),
-        actor=places.asked("actor"),
+        action=navigation.parameter("action"),
+        actor=navigation.parameter("actor"),
         run_id=run_id,
         gate_id=gate_id,
-        tool=places.asked("tool"),
+        tool=navigation.parameter("tool"),
         since=None if since is None else _midnight(since),
         until=None if until is None else _midnight(until) + timedelta(days=1),
     )
-    before = places.asked("before") or ""
+    before = navigation.parameter("before") or ""
     number = int(before) if before.isdecimal() else None
     asked = _Asked(wanted=wanted, before=number, problem=problem)
     return asked, queries.actions(connection, tenant)
@@ -109,14 +118,14 @@ def _ask(connection: Connection) -> tuple[_Asked, Sequence[str]]:
 
 def _not_one(what: str, typed: str) -> str:
     return (
-        f"No {what} of this tenant has an id that begins with **{plain(short(typed, 40))}**, or"
+        f"No {what} of this tenant has an id that begins with **{escaped(short(typed, 40))}**, or"
         " more than one has: type more of it."
     )
 
 
 def _day(name: str) -> date | None:
     try:
-        return date.fromisoformat(places.asked(name) or "")
+        return date.fromisoformat(navigation.parameter(name) or "")
     except ValueError:
         return None
 
@@ -126,57 +135,21 @@ def _midnight(day: date) -> datetime:
 
 
 def _filters(actions: Sequence[str]) -> None:
-    chosen = places.asked("action")
-    known = [*actions, *([chosen] if chosen is not None and chosen not in actions else [])]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(
+        _FILTERS.pick(
+            "action",
             "What",
-            known,
-            index=None if chosen is None else known.index(chosen),
-            placeholder="Anything",
-            key="audit-action",
+            actions,
+            chosen=navigation.parameter("action"),
+            empty="Anything",
             width=200,
-            on_change=_choose,
-            args=("action",),
         )
-        for name, label, placeholder in (
-            ("actor", "Who", "A person or a worker"),
-            ("run", "Run", "The beginning of its id"),
-            ("gate", "Gate", "The beginning of its id"),
-            ("tool", "Tool", "Its name"),
-        ):
-            st.text_input(
-                label,
-                places.asked(name) or "",
-                placeholder=placeholder,
-                key=f"audit-{name}",
-                width=180,
-                on_change=_choose,
-                args=(name,),
-            )
-        for name, label in (("since", "From (UTC)"), ("until", "To (UTC)")):
-            st.date_input(
-                label,
-                _day(name),
-                key=f"audit-{name}",
-                format="YYYY-MM-DD",
-                min_value=date(2000, 1, 1),
-                max_value=date(2999, 12, 31),
-                width=140,
-                on_change=_choose,
-                args=(name,),
-            )
-
-
-def _choose(name: str) -> None:
-    chosen: Any = st.session_state.get(f"audit-{name}")
-    places.note(**{name: str(chosen).strip() if chosen else None, "before": None})
-
-
-def _kept() -> Mapping[str, str]:
-    """Return the filter as the URL has it."""
-    asked = {name: places.asked(name) for name in (*_FILTERS, "before")}
-    return {name: value for name, value in asked.items() if value is not None}
+        _FILTERS.search("actor", "Who", hint="A person or a worker", width=180)
+        _FILTERS.search("run", "Run", hint="The beginning of its id", width=180)
+        _FILTERS.search("gate", "Gate", hint="The beginning of its id", width=180)
+        _FILTERS.search("tool", "Tool", hint="Its name", width=180)
+        _FILTERS.day("since", "From (UTC)", chosen=_day("since"), width=140)
+        _FILTERS.day("until", "To (UTC)", chosen=_day("until"), width=140)
 
 
 def _columns(events: Sequence[ChainedEvent]) -> Mapping[str, Sequence[Any]]:
@@ -185,16 +158,16 @@ def _columns(events: Sequence[ChainedEvent]) -> Mapping[str, Sequence[Any]]:
         "When": [text.instant(event.at) for event in events],
         "What": [event.action for event in events],
         "Who": [event.actor for event in events],
-        "Run": [(event.run_id or "")[:13] for event in events],
+        "Run": [short_id(event.run_id or "") for event in events],
         "Detail": [_line(event) for event in events],
     }
 
 
 def _line(event: ChainedEvent) -> str:
-    told = [f"{name} {value}" for name, value in event.told.items() if value is not None]
+    parts = [f"{name} {value}" for name, value in event.told.items() if value is not None]
     if event.reason is None and "reason" in event.codes:
-        told.append("reason erased")
-    return short(", ".join(told), 200)
+        parts.append("reason erased")
+    return short(", ".join(parts), 200)
 
 
 def _empty(found: FoundEvents, *, is_filtered: bool) -> None:
@@ -204,30 +177,15 @@ def _empty(found: FoundEvents, *, is_filtered: bool) -> None:
         elif is_filtered:
             st.markdown("**No event fits.** Take some of the filter away.")
             if st.button("Show all", icon=":material/filter_alt_off:"):
-                for name in _FILTERS:
-                    st.session_state.pop(f"audit-{name}", None)
-                places.note(**dict.fromkeys((*_FILTERS, "before")))
+                _FILTERS.clear()
                 st.rerun()
         else:
             st.markdown("**There is no event yet.** The first one comes with the first run.")
-            places.link("graphs", "Start a run", icon=":material/rocket_launch:")
-
-
-def _pager(found: FoundEvents, before: int | None) -> None:
-    if found.is_end and before is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Newest", disabled=before is None, icon=":material/first_page:"):
-            places.note(before=None)
-            st.rerun()
-        if st.button("Older", disabled=found.is_end, icon=":material/chevron_right:"):
-            places.note(before=str(found.looked_to))
-            st.rerun()
-        st.caption(f"Looked at down to #{found.looked_to:,}", width="content")
+            navigation.link("graphs", "Start a run", icon=":material/rocket_launch:")
 
 
 def _export(wanted: EventFilter) -> None:
-    store = front.desk().store
+    store = session.desk().store
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Take out as JSON lines",
@@ -249,8 +207,8 @@ def _export(wanted: EventFilter) -> None:
 
 
 def _event(number: int) -> None:
-    places.link("audit", "Audit", icon=":material/arrow_back:", **_kept())
-    opened_ = front.read(lambda connection: _open(connection, number))
+    navigation.link("audit", "Audit", icon=":material/arrow_back:", **_FILTERS.chosen())
+    opened_ = session.read(lambda connection: _open(connection, number))
     event = opened_.event
     if event is None:
         st.info(
@@ -259,20 +217,20 @@ def _event(number: int) -> None:
             icon=":material/search_off:",
         )
         return
-    st.title(f"#{event.number} · {plain(event.action)}", anchor=False)
+    st.title(f"#{event.number} · {escaped(event.action)}", anchor=False)
     st.markdown(_fits(opened_))
-    st.markdown(f"by **{plain(event.actor)}**, {instant(event.at)}")
+    st.markdown(f"by **{escaped(event.actor)}**, {utc_instant(event.at)}")
     with st.container(horizontal=True):
         if event.run_id is not None:
-            places.link("run", "Its run", icon=":material/route:", run=event.run_id)
+            navigation.link("run", "Its run", icon=":material/route:", run=event.run_id)
         gate_id = event.told.get("gate")
         if isinstance(gate_id, str):
-            places.link("gate", "Its gate", icon=":material/verified_user:", gate=gate_id)
+            navigation.link("gate", "Its gate", icon=":material/verified_user:", gate=gate_id)
         if event.number > 1:
             before = str(event.number - 1)
-            places.link("audit", f"#{before}", icon=":material/arrow_upward:", event=before)
+            navigation.link("audit", f"#{before}", icon=":material/arrow_upward:", event=before)
         after = str(event.number + 1)
-        places.link("audit", f"#{after}", icon=":material/arrow_downward:", event=after)
+        navigation.link("audit", f"#{after}", icon=":material/arrow_downward:", event=after)
     _detail(opened_)
     st.markdown("**In the chain**")
     st.caption("Its hash, over all of it but the reason, and the hash of the one before")
@@ -282,12 +240,12 @@ def _event(number: int) -> None:
 
 
 def _open(connection: Connection, number: int) -> _Opened:
-    event = queries.get(connection, front.tenant(), number)
+    event = queries.get(connection, session.tenant(), number)
     run_id = "" if event is None else event.run_id or ""
     return _Opened(
         event=event,
-        previous=queries.get(connection, front.tenant(), number - 1),
-        has_key=find_key(connection, run_id) is not None,
+        previous=queries.get(connection, session.tenant(), number - 1),
+        has_key=chain.find_key(connection, run_id) is not None,
     )
 
 
@@ -311,8 +269,8 @@ def _detail(opened_: _Opened) -> None:
     event = opened_.event
     if event is None:
         return
-    told = {name: value for name, value in event.told.items() if name != "reason"}
-    values(told, heading="detail")
+    detail = {name: value for name, value in event.told.items() if name != "reason"}
+    show_values(detail, heading="detail")
     hidden = dict(event.codes)
     if event.reason is not None:
         st.markdown("**Why**")
@@ -329,7 +287,7 @@ def _detail(opened_: _Opened) -> None:
             "The key of its run was erased with what it was told: the codes say nothing any more."
         )
     for name, code in hidden.items():
-        st.markdown(f"- {plain(name)} · {plain(code[:16])}…")
+        st.markdown(f"- {escaped(name)} · {escaped(code[:16])}…")
 
 
 def _as_stored(event: ChainedEvent) -> str:

@@ -14,15 +14,14 @@ from penstock.contracts.gate import Gate, GateStatus
 from penstock.contracts.ids import IdempotencyKey
 from penstock.contracts.inbox import ListedDoubt, ResolvedDoubt
 from penstock.contracts.run import Run
-from penstock.ui import front, places
-from penstock.ui.components import asked, context
-from penstock.ui.components.doubt import evidence, may_land, stands, title
-from penstock.ui.components.inspector import EFFECTS
-from penstock.ui.components.pages import asked_page, last_page, pager
-from penstock.ui.components.table import opened
-from penstock.ui.components.words import ago, badge, plain, sentence
-from penstock.ui.forms import sending
-from penstock.ui.forms.doubt import decide
+from penstock.ui import navigation, session
+from penstock.ui.components import decision_context, feedback, gate_card
+from penstock.ui.components.badges import CALL_STATES, badge
+from penstock.ui.components.doubt_evidence import may_still_happen, show_evidence, title, waits_for
+from penstock.ui.components.markdown import ago, escaped, sentence, short_id
+from penstock.ui.components.table import open_row
+from penstock.ui.forms.answers import answer_doubt
+from penstock.ui.navigation import last_page, page_number, pager
 
 PAGE = 20
 RESOLVED = 10
@@ -54,12 +53,12 @@ class _Found:
     run: Run
     is_mine: bool
     next: IdempotencyKey | None
-    """The oldest other one."""
+    """The oldest other call in doubt."""
 
 
 def show() -> None:
     """Show the call that the URL names, or all that are in doubt."""
-    key = places.asked("effect")
+    key = navigation.parameter("effect")
     if key is None:
         _list()
     else:
@@ -68,8 +67,8 @@ def show() -> None:
 
 @st.fragment(run_every=LOOK_S)
 def _list() -> None:
-    number = asked_page()
-    found = front.read(lambda connection: _all(connection, number))
+    number = page_number()
+    found = session.read(lambda connection: _all(connection, number))
     more = "+" if found.count >= ledger.COUNT_LIMIT else ""
     st.title(f"In doubt ({found.count:,}{more})", anchor=False)
     if found.doubts:
@@ -78,18 +77,18 @@ def _list() -> None:
             " again until that is known. The oldest comes first."
         )
     elif found.count:
-        places.note(page=None)
+        navigation.set_parameters(page=None)
         st.rerun()
     else:
         _empty()
     for each in found.doubts:
         _card(each)
-    pager(number, last=last_page(found.count, size=PAGE), told=f"{found.count:,} in all")
+    pager(number, last=last_page(found.count, size=PAGE), count=f"{found.count:,} in all")
     _resolved(found.resolved)
 
 
 def _all(connection: Connection, number: int) -> _Listed:
-    tenant = front.tenant()
+    tenant = session.tenant()
     return _Listed(
         doubts=ledger.doubts(connection, tenant=tenant, limit=PAGE, offset=(number - 1) * PAGE),
         count=ledger.doubt_count(connection, tenant=tenant),
@@ -105,22 +104,26 @@ def _empty() -> None:
             " may not simply be called again."
         )
         st.markdown("What a tool's class has to do with it, and which are declared how:")
-        places.link("graphs", "Look at the graphs and their tools", icon=":material/account_tree:")
+        navigation.link(
+            "graphs", "Look at the graphs and their tools", icon=":material/account_tree:"
+        )
 
 
 def _card(each: ListedDoubt) -> None:
-    effect, now = each.effect, front.now()
+    effect, now = each.effect, session.now()
     with st.container(border=True, key=f"doubt-{effect.key}"):
-        told = asked.arguments(json.loads(effect.arguments))
-        st.markdown(f"**{title(effect)}**  \n{told}")
-        st.markdown(stands(effect, each.gate, now))
+        arguments = gate_card.arguments(json.loads(effect.arguments))
+        st.markdown(f"**{title(effect)}**  \n{arguments}")
+        st.markdown(waits_for(effect, each.gate, now))
         why = f" · {sentence(effect.error_message)}" if effect.error_message else ""
         st.caption(
-            f"began {ago(effect.started_at, now)} · {plain(each.graph)} for"
-            f" {plain(each.principal or 'nobody')} · run {plain(effect.run_id[:13])}{why}"
+            f"began {ago(effect.started_at, now)} · {escaped(each.graph)} for"
+            f" {escaped(each.principal or 'nobody')} · run {escaped(short_id(effect.run_id))}{why}"
         )
         # A link, and no button: what refreshes itself could lead back from where one goes.
-        places.link("doubt", "**Look at it**", icon=":material/arrow_forward:", effect=effect.key)
+        navigation.link(
+            "doubt", "**Look at it**", icon=":material/arrow_forward:", effect=effect.key
+        )
 
 
 def _resolved(found: Sequence[ResolvedDoubt]) -> None:
@@ -128,8 +131,8 @@ def _resolved(found: Sequence[ResolvedDoubt]) -> None:
     if not found:
         st.caption("What people answered here, and what became known by itself, appears here.")
         return
-    now = front.now()
-    row = opened(
+    now = session.now()
+    row = open_row(
         {
             "Call": [each.tool for each in found],
             "Graph": [each.listed.graph for each in found],
@@ -141,7 +144,7 @@ def _resolved(found: Sequence[ResolvedDoubt]) -> None:
     )
     key = None if row is None else found[row].listed.gate.effect_key
     if key is not None:
-        places.go("doubt", effect=key)
+        navigation.go("doubt", effect=key)
     st.caption("Tick one to see its story.")
 
 
@@ -151,34 +154,34 @@ def _who(each: ResolvedDoubt) -> str:
 
 
 def _one(key: IdempotencyKey) -> None:
-    places.link("doubt", "In doubt", icon=":material/arrow_back:")
-    found = front.read(lambda connection: _find(connection, key))
+    navigation.link("doubt", "In doubt", icon=":material/arrow_back:")
+    found = session.read(lambda connection: _find(connection, key))
     effect, gate = found.effect, found.gate
     st.title(title(effect), anchor=False)
     if effect.status is EffectStatus.IN_DOUBT:
-        st.markdown(stands(effect, gate, front.now()))
+        st.markdown(waits_for(effect, gate, session.now()))
     else:
-        colour, said = EFFECTS[effect.status]
-        st.markdown(badge(colour, said))
+        colour, text = CALL_STATES[effect.status]
+        st.markdown(badge(colour, text))
     if gate is not None:
-        sending.tell(gate.id)
+        feedback.show_outcome(gate.id)
     is_open = gate is not None and gate.status is GateStatus.OPEN
     if not is_open:
         _closed(found)
     _watch(key, _seen(effect, found.story, gate))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        evidence(effect, gate, found.story, graph=found.run.graph)
+        show_evidence(effect, gate, found.story, graph=found.run.graph)
     with right:
         if gate is not None and is_open:
             with st.container(border=True):
-                decide(effect, gate, found.run, is_mine=found.is_mine)
-        context.beside(found.run)
+                answer_doubt(effect, gate, found.run, is_mine=found.is_mine)
+        decision_context.show_context(found.run)
 
 
 def _find(connection: Connection, key: IdempotencyKey) -> _Found:
     effect, story, gate = _known(connection, key)
-    viewer, tenant = front.viewer(connection), front.tenant()
+    viewer, tenant = session.viewer(connection), session.tenant()
     others = ledger.doubts(connection, tenant=tenant, limit=2)
     return _Found(
         effect=effect,
@@ -192,30 +195,30 @@ def _find(connection: Connection, key: IdempotencyKey) -> _Found:
 
 def _known(connection: Connection, key: IdempotencyKey) -> _Known:
     effect = ledger.find(connection, key)
-    if effect is None or effect.tenant != front.tenant():
-        raise UnknownEffect(f"no call of tenant `{front.tenant()}` has the key `{key}`")
+    if effect is None or effect.tenant != session.tenant():
+        raise UnknownEffect(f"no call of tenant `{session.tenant()}` has the key `{key}`")
     listed = gates.of_ids(connection, [ledger.gate_of(effect)])
     return effect, ledger.reports(connection, key), listed[0].gate if listed else None
 
 
 def _seen(effect: Effect, story: Sequence[Report], gate: Gate | None) -> tuple[object, ...]:
-    """Return what the page is loaded again for when it changes elsewhere."""
+    """Return the facts whose change reloads the page."""
     asks = None if gate is None else (gate.status, gate.wakes_at)
-    return effect.status, effect.attempt, len(story), asks, may_land(effect, front.now())
+    return effect.status, effect.attempt, len(story), asks, may_still_happen(effect, session.now())
 
 
 @st.fragment(run_every=LOOK_S)
 def _watch(key: IdempotencyKey, seen: tuple[object, ...]) -> None:
-    """Load the page again when more is known, here or elsewhere."""
-    if _seen(*front.read(lambda connection: _known(connection, key))) != seen:
+    """Reload the page when more is known, here or elsewhere."""
+    if _seen(*session.read(lambda connection: _known(connection, key))) != seen:
         st.rerun()
 
 
 def _closed(found: _Found) -> None:
-    """Say what is known by now, and from whom."""
+    """Show what became of the call, and who said so."""
     effect, gate = found.effect, found.gate
-    by = "" if gate is None or gate.decided_by is None else f" by **{plain(gate.decided_by)}**"
-    at = "" if gate is None or gate.closed_at is None else f" {ago(gate.closed_at, front.now())}"
+    by = "" if gate is None or gate.decided_by is None else f" by **{escaped(gate.decided_by)}**"
+    at = "" if gate is None or gate.closed_at is None else f" {ago(gate.closed_at, session.now())}"
     what = {
         EffectStatus.STARTED: "It is under way, in another attempt",
         EffectStatus.SUCCEEDED: "It happened",
@@ -223,12 +226,12 @@ def _closed(found: _Found) -> None:
         EffectStatus.IN_DOUBT: "It is to be undone",
         EffectStatus.COMPENSATED: "It was undone",
     }[effect.status]
-    said = f", as was said{by}{at}" if by else ""
-    st.info(f"**{what}{said}.** Nothing is to be answered any more.", icon=":material/lock:")
+    by_whom = f", as was said{by}{at}" if by else ""
+    st.info(f"**{what}{by_whom}.** Nothing is to be answered any more.", icon=":material/lock:")
     with st.container(horizontal=True):
         if found.next is not None and st.button(
             "Next in doubt", type="primary", icon=":material/arrow_forward:"
         ):
-            places.go("doubt", effect=found.next)
+            navigation.go("doubt", effect=found.next)
         if st.button("Open the run", icon=":material/route:"):
-            places.go("run", run=found.run.id)
+            navigation.go("run", run=found.run.id)

@@ -1,4 +1,4 @@
-"""One gate: what is asked, what there is to know, and the form to decide it with."""
+"""One gate: what it asks, what there is to know, and the form to decide it with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from penstock.contracts.gate import Gate, GateKind, GateStatus, Vote
 from penstock.contracts.ids import GateId
 from penstock.contracts.inbox import GateFilter, ListedGate, Shelf, Viewer
 from penstock.contracts.run import Run
-from penstock.ui import front, places
-from penstock.ui.components import asked, context, doubt
-from penstock.ui.components.values import values
-from penstock.ui.components.words import instant, plain, sentence
-from penstock.ui.forms import answer, approval, sending
-from penstock.ui.forms import doubt as forms_doubt
+from penstock.ui import navigation, session
+from penstock.ui.components import decision_context, doubt_evidence, feedback, gate_card
+from penstock.ui.components.markdown import escaped, sentence, utc_instant
+from penstock.ui.components.table import show_values
+from penstock.ui.forms import answers, approval
+from penstock.ui.forms import answers as forms_doubt
 
 LOOK_S = 3.0
-"""How often an open gate is looked at, to say at once what became of it elsewhere."""
+"""An open gate is read so often, to show at once what happened to it elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,53 +37,53 @@ class _Found:
     """The gate that asks in place of one that was superseded."""
     is_mine: bool
     next: GateId | None
-    """What comes next in the inbox."""
+    """The next gate in the inbox."""
 
 
 def show() -> None:
     """Show the gate that the URL names."""
-    places.link("inbox", "Inbox", icon=":material/arrow_back:")
-    gate_id = places.asked("gate")
+    navigation.link("inbox", "Inbox", icon=":material/arrow_back:")
+    gate_id = navigation.parameter("gate")
     if gate_id is None:
         st.title("Gate", anchor=False)
         st.info("No gate is named. Open one from the inbox.", icon=":material/inbox:")
         return
-    found = front.read(lambda connection: _find(connection, GateId(gate_id)))
-    gate, now = found.listed.gate, front.now()
-    st.title(asked.title(gate), anchor=False)
-    amount = asked.money(gate, found.listed.graph, front.desk().catalog)
-    st.markdown(asked.badges(gate, amount=amount))
-    sending.tell(gate.id)
-    if asked.is_over(gate, now):
+    found = session.read(lambda connection: _find(connection, GateId(gate_id)))
+    gate, now = found.listed.gate, session.now()
+    st.title(gate_card.title(gate), anchor=False)
+    amount = gate_card.spend(gate, found.listed.graph, session.desk().catalog)
+    st.markdown(gate_card.badges(gate, amount=amount))
+    feedback.show_outcome(gate.id)
+    if gate_card.is_over(gate, now):
         _closed(found)
     else:
         _watch(gate.id, gate.status)
-        whom = asked.of_whom(gate, found.listed.principal)
-        st.markdown(f"{whom[0].upper()}{whom[1:]} · {asked.time_left(gate, now)}")
+        whom = gate_card.deciders(gate, found.listed.principal)
+        st.markdown(f"{whom[0].upper()}{whom[1:]} · {gate_card.time_left(gate, now)}")
     left, right = st.columns([3, 2], gap="large")
     with left:
         _asks(found)
-        if not asked.is_over(gate, now):
+        if not gate_card.is_over(gate, now):
             st.header("Decide", anchor=False)
             _decide(found)
     with right:
-        context.beside(found.run)
+        decision_context.show_context(found.run)
 
 
 @st.fragment(run_every=LOOK_S)
 def _watch(gate_id: GateId, seen: GateStatus) -> None:
-    """Load the page again when the gate has closed, here or elsewhere, or its time is up."""
-    gate = front.read(lambda connection: gates.get(connection, gate_id))
-    if gate.status is not seen or asked.is_over(gate, front.now()):
+    """Reload the page when the gate has closed, here or elsewhere, or its time is up."""
+    gate = session.read(lambda connection: gates.get(connection, gate_id))
+    if gate.status is not seen or gate_card.is_over(gate, session.now()):
         st.rerun()
 
 
 def _find(connection: Connection, gate_id: GateId) -> _Found:
     listed = next(iter(gates.of_ids(connection, [gate_id])), None)
-    if listed is None or listed.gate.tenant != front.tenant():
-        msg = f"no gate of tenant `{front.tenant()}` has the id `{gate_id}`"
+    if listed is None or listed.gate.tenant != session.tenant():
+        msg = f"no gate of tenant `{session.tenant()}` has the id `{gate_id}`"
         raise UnknownGate(msg)
-    gate, viewer = listed.gate, front.viewer(connection)
+    gate, viewer = listed.gate, session.viewer(connection)
     effect, story = None, ()
     if gate.effect_key is not None:
         effect = ledger.find(connection, gate.effect_key)
@@ -115,48 +115,50 @@ def _instead(connection: Connection, gate: Gate) -> GateId | None:
 
 def _closed(found: _Found) -> None:
     gate = found.listed.gate
-    told = asked.outcome(gate, front.now())
-    st.info(f"Closed: {told}.", icon=":material/lock:")
+    outcome = gate_card.outcome(gate, session.now())
+    st.info(f"Closed: {outcome}.", icon=":material/lock:")
     with st.container(horizontal=True):
         if found.instead is not None:
             if st.button("Open the gate that asks now", type="primary"):
-                places.go("gate", gate=found.instead)
+                navigation.go("gate", gate=found.instead)
         elif found.next is not None and st.button(
             "Next that needs you", type="primary", icon=":material/arrow_forward:"
         ):
-            places.go("gate", gate=found.next)
+            navigation.go("gate", gate=found.next)
         if st.button("Open the run", icon=":material/route:"):
-            places.go("run", run=gate.run_id)
+            navigation.go("run", run=gate.run_id)
 
 
 def _asks(found: _Found) -> None:
     gate = found.listed.gate
-    told = asked.question(gate)
-    if asked.is_forgotten(gate):
+    question = gate_card.question(gate)
+    if gate_card.is_forgotten(gate):
         st.caption("It was erased with its run. That it was asked, and who decided, stays.")
         return
     match gate.kind:
         case GateKind.APPROVAL:
-            is_over = asked.is_over(gate, front.now())
+            is_over = gate_card.is_over(gate, session.now())
             st.header("What was asked" if is_over else "What will happen", anchor=False)
-            values(told["arguments"], heading="argument")
+            show_values(question["arguments"], heading="argument")
             st.markdown(
-                f"**Why you are asked.** {sentence(told['why'])}  \n"
-                f"Policy **{plain(found.policy or 'not kept')}**, tool version"
-                f" {plain(told['tool_version'])}, for **{plain(told['acts_for'])}** through"
-                f" **{plain(told['agent'])}**"
+                f"**Why you are asked.** {sentence(question['why'])}  \n"
+                f"Policy **{escaped(found.policy or 'not kept')}**, tool version"
+                f" {escaped(question['tool_version'])}, for **{escaped(question['acts_for'])}**"
+                f" through **{escaped(question['agent'])}**"
             )
             with st.expander("What the policy knew"):
-                values(told["facts"], heading="fact")
+                show_values(question["facts"], heading="fact")
         case GateKind.IN_DOUBT:
             if found.effect is not None:
-                doubt.evidence(found.effect, gate, found.story, graph=found.listed.graph)
+                doubt_evidence.show_evidence(
+                    found.effect, gate, found.story, graph=found.listed.graph
+                )
         case _:
             st.header("What is asked", anchor=False)
-            values(
+            show_values(
                 {
                     name: value
-                    for name, value in told.items()
+                    for name, value in question.items()
                     if name != "question" and value is not None
                 },
                 heading="asked with it",
@@ -164,10 +166,10 @@ def _asks(found: _Found) -> None:
     if found.votes:
         st.markdown("**Votes**")
         for vote in found.votes:
-            seat = "" if vote.seat == vote.person else f" for {plain(vote.seat)}"
-            reason = f": {plain(vote.reason)}" if vote.reason else ""
+            seat = "" if vote.seat == vote.person else f" for {escaped(vote.seat)}"
+            reason = f": {escaped(vote.reason)}" if vote.reason else ""
             st.markdown(
-                f"- **{plain(vote.person)}**{seat} · {vote.kind} · {instant(vote.at)}{reason}"
+                f"- **{escaped(vote.person)}**{seat} · {vote.kind} · {utc_instant(vote.at)}{reason}"
             )
 
 
@@ -176,9 +178,9 @@ def _decide(found: _Found) -> None:
     if gate.kind is GateKind.APPROVAL:
         approval.decide(found.listed, found.viewer, is_mine=found.is_mine)
     elif gate.kind is GateKind.IN_DOUBT and found.effect is not None:
-        forms_doubt.decide(found.effect, gate, found.run, is_mine=found.is_mine)
+        forms_doubt.answer_doubt(found.effect, gate, found.run, is_mine=found.is_mine)
     elif found.is_mine:
-        answer.answer(gate)
+        answers.answer_question(gate)
     else:
         st.info(_who_answers(gate), icon=":material/visibility:")
 

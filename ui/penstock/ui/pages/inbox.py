@@ -1,9 +1,8 @@
-"""The inbox: what waits for people, what needs whoever looks first."""
+"""The inbox: gates that wait for people, those that need the person who looks first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import streamlit as st
 from sqlalchemy import Connection
@@ -14,22 +13,25 @@ from penstock.contracts.gate import GateKind
 from penstock.contracts.ids import GateId
 from penstock.contracts.inbox import GateFilter, ListedGate, Shelf
 from penstock.runs.links import PARAMETER
-from penstock.ui import front, places
-from penstock.ui.components.cards import card
-from penstock.ui.components.pages import asked_page, last_page, pager
-from penstock.ui.components.words import sentence
-from penstock.ui.forms import batch, sending
+from penstock.ui import navigation, session
+from penstock.ui.components import feedback
+from penstock.ui.components.filters import Filters
+from penstock.ui.components.gate_card import card
+from penstock.ui.components.markdown import sentence
+from penstock.ui.forms import approval_batch
+from penstock.ui.navigation import last_page, page_number, pager
 
 PAGE = 20
 LOOK_S = 5.0
-"""So often is looked whether there is something else to show."""
+"""The list is read so often, to redraw it when it has changed."""
 NEW_S = 1.0
-"""What was drawn so recently is not looked at again."""
+"""A list that was drawn more recently is not read again."""
 OLD_S = 60.0
-"""What is shown is drawn again after so long, for what it says of the time."""
+"""A list that has not changed is redrawn after so long, for the times that it shows."""
 COUNT_S = 10.0
-"""So old may be the counts of the other shelves, and the names to filter by."""
+"""The counts of the other shelves, and the names to filter by, may be so old."""
 
+_FILTERS = Filters(page="inbox", names=("shelf", "kind", "graph"), position="page")
 _SHOWN = "inbox-shown"
 
 _NAMES = {
@@ -58,7 +60,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What the URL asks for."""
+    """The list that the URL asks for."""
 
     shelf: Shelf
     wanted: GateFilter
@@ -67,7 +69,7 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown:
-    """What a window shows, to tell when there is something else."""
+    """What a window shows, to tell when the list has changed."""
 
     asked: _Asked
     count: int
@@ -77,56 +79,56 @@ class _Shown:
 
 def show() -> None:
     """Show the gates of one shelf."""
-    if places.asked(PARAMETER) is not None:
-        _follow(places.asked(PARAMETER) or "")
+    if navigation.parameter(PARAMETER) is not None:
+        _follow(navigation.parameter(PARAMETER) or "")
     st.title("Inbox", anchor=False)
-    sending.tell("inbox")
-    if batch.is_under_way():
-        batch.review()
+    feedback.show_outcome("inbox")
+    if approval_batch.is_under_way():
+        approval_batch.review()
         return
     _list()
     _watch()
 
 
 def _follow(token: str) -> None:
-    """Go where a link of a message leads."""
-    links = front.desk().settings.links()
-    person = front.person()
+    """Go to the gate that a link of a message leads to."""
+    links = session.desk().settings.links()
+    person = session.person()
     if links is None:
         st.warning("Links of messages are not set up here. What waits for you is listed below.")
-        places.note(**{PARAMETER: None})
+        navigation.set_parameters(**{PARAMETER: None})
         return
     try:
-        gate_id = front.desk().store.write_blocking(
+        gate_id = session.desk().store.write_blocking(
             lambda connection: links.follow(connection, token, person=person)
         )
     except PenstockError as error:
         st.warning(f"{sentence(str(error))}.", icon=":material/link_off:")
-        places.note(**{PARAMETER: None})
+        navigation.set_parameters(**{PARAMETER: None})
         return
-    places.go("gate", gate=gate_id)
+    navigation.go("gate", gate=gate_id)
 
 
 @st.fragment(run_every=LOOK_S)
 def _watch() -> None:
-    """Draw the page anew when there is something else to show. Else it is left in peace."""
+    """Redraw the page when its list has changed, and only then."""
     shown: _Shown = st.session_state[_SHOWN]
-    age_s = (front.now() - shown.at).total_seconds()
+    age_s = (session.now() - shown.at).total_seconds()
     if age_s < NEW_S:
         return
     if age_s < OLD_S:
-        count, listed = front.read(lambda connection: _look(connection, shown.asked))
+        count, listed = session.read(lambda connection: _look(connection, shown.asked))
         if (shown.count, shown.ids) == (count, _ids(listed)):
             return
-        front.changed()
+        session.invalidate()
     st.rerun()
 
 
 @st.fragment
 def _list() -> None:
-    asked, now = _asked(), front.now()
+    asked, now = _asked(), session.now()
     shelf, wanted = asked.shelf, asked.wanted
-    count, listed = front.read(lambda connection: _look(connection, asked))
+    count, listed = session.read(lambda connection: _look(connection, asked))
     st.session_state[_SHOWN] = _Shown(asked=asked, count=count, ids=_ids(listed), at=now)
     counts = {**_counts(wanted), shelf: count} if count < gates.COUNT_LIMIT else _counts(wanted)
     _filters(counts, shelf, wanted)
@@ -146,26 +148,26 @@ def _list() -> None:
             picks=shelf is Shelf.MINE and each.gate.kind is GateKind.APPROVAL,
         )
     ]
-    batch.offer(picked)
+    approval_batch.offer(picked)
     total = counts[shelf]
     last = last_page(total, size=PAGE)
-    pager(asked.page, last=last, told=f"{_count(shelf, total)} in all")
+    pager(asked.page, last=last, count=f"{_count(shelf, total)} in all")
 
 
 def _asked() -> _Asked:
-    shelf, kind = places.asked("shelf"), places.asked("kind")
+    shelf, kind = navigation.parameter("shelf"), navigation.parameter("kind")
     return _Asked(
         shelf=Shelf(shelf) if shelf in list(Shelf) else Shelf.MINE,
         wanted=GateFilter(
             kinds=(GateKind(kind),) if kind in list(GateKind) else (),
-            graph=places.asked("graph"),
+            graph=navigation.parameter("graph"),
         ),
-        page=asked_page(),
+        page=page_number(),
     )
 
 
 def _look(connection: Connection, asked: _Asked) -> tuple[int, Sequence[ListedGate]]:
-    viewer = front.viewer(connection)
+    viewer = session.viewer(connection)
     offset = (asked.page - 1) * PAGE
     return (
         gates.count(connection, viewer, asked.shelf, asked.wanted),
@@ -178,17 +180,17 @@ def _ids(listed: Sequence[ListedGate]) -> Sequence[GateId]:
 
 
 def _counts(wanted: GateFilter) -> Mapping[Shelf, int]:
-    return front.lately(
-        ("counts", front.person(), wanted),
-        lambda connection: gates.counts(connection, front.viewer(connection), wanted),
+    return session.cached(
+        ("counts", session.person(), wanted),
+        lambda connection: gates.counts(connection, session.viewer(connection), wanted),
         for_s=COUNT_S,
     )
 
 
 def _graphs() -> Sequence[str]:
-    return front.lately(
+    return session.cached(
         "asking",
-        lambda connection: sorted(gates.graphs_asking(connection, tenant=front.tenant())),
+        lambda connection: sorted(gates.graphs_asking(connection, tenant=session.tenant())),
         for_s=COUNT_S,
     )
 
@@ -201,40 +203,23 @@ def _filters(counts: Mapping[Shelf, int], shelf: Shelf, wanted: GateFilter) -> N
             default=shelf,
             required=True,
             format_func=lambda each: f"{_NAMES[each]} ({_count(each, counts[each])})",
-            key="inbox-shelf",
+            key=_FILTERS.key("shelf"),
             label_visibility="collapsed",
-            on_change=_choose,
-            args=("shelf", "inbox-shelf"),
+            on_change=_FILTERS.apply,
+            args=("shelf",),
         )
-        st.selectbox(
+        _FILTERS.pick(
+            "kind",
             "Kind",
             list(_KINDS),
-            index=list(_KINDS).index(wanted.kinds[0]) if wanted.kinds else None,
-            format_func=lambda each: _KINDS[each],
-            placeholder="All kinds",
-            key="inbox-kind",
-            label_visibility="collapsed",
+            chosen=wanted.kinds[0] if wanted.kinds else None,
+            empty="All kinds",
             width=180,
-            on_change=_choose,
-            args=("kind", "inbox-kind"),
+            format_func=lambda each: _KINDS[each],
         )
-        names = sorted({*_graphs(), *([wanted.graph] if wanted.graph else [])})
-        st.selectbox(
-            "Graph",
-            names,
-            index=names.index(wanted.graph) if wanted.graph else None,
-            placeholder="All graphs",
-            key="inbox-graph",
-            label_visibility="collapsed",
-            width=200,
-            on_change=_choose,
-            args=("graph", "inbox-graph"),
+        _FILTERS.pick(
+            "graph", "Graph", _graphs(), chosen=wanted.graph, empty="All graphs", width=200
         )
-
-
-def _choose(name: str, key: str) -> None:
-    chosen: Any = st.session_state.get(key)
-    places.note(**{name: None if chosen is None else str(chosen), "page": None})
 
 
 def _empty(shelf: Shelf, *, is_filtered: bool) -> None:
@@ -245,8 +230,8 @@ def _empty(shelf: Shelf, *, is_filtered: bool) -> None:
         st.markdown(_EMPTY[shelf])
         if shelf is Shelf.MINE:
             st.markdown("What comes next:")
-            places.link("runs", "Look at the runs", icon=":material/list_alt:")
-            places.link("graphs", "Start a run", icon=":material/rocket_launch:")
+            navigation.link("runs", "Look at the runs", icon=":material/list_alt:")
+            navigation.link("graphs", "Start a run", icon=":material/rocket_launch:")
 
 
 def _count(shelf: Shelf, number: int) -> str:

@@ -1,4 +1,4 @@
-"""The policies of graphs: which decides, its rules, how often each did, and what would change."""
+"""The policies of graphs: the active version, its rules and their counts, and a candidate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,17 +10,19 @@ from penstock.checkpoints import decisions, policies
 from penstock.contracts.policy import Activation, DecisionTally, PolicyVersion
 from penstock.policies import Mode, builtin_policy, read_rules
 from penstock.runs.policies import ABOUT_BUILTIN
-from penstock.ui import front, places
-from penstock.ui.components import cedar, rules
-from penstock.ui.components.findings import findings
-from penstock.ui.components.rules import DAYS
-from penstock.ui.components.words import ago, badge, code, plain, sentence
-from penstock.ui.forms import candidate, sending, versions
+from penstock.ui import navigation, session
+from penstock.ui.components import feedback, policy_rules, policy_text
+from penstock.ui.components.badges import badge
+from penstock.ui.components.feedback import show_first_steps
+from penstock.ui.components.markdown import ago, code, escaped, sentence
+from penstock.ui.components.policy_rules import DAYS
+from penstock.ui.components.policy_text import show_findings
+from penstock.ui.forms import policy_candidate, policy_versions
 
 ACTIVATIONS = 50
 LOOK_S = 5.0
 COUNT_S = 15.0
-"""How old the numbers of decisions may be."""
+"""The counts of decisions may be so old."""
 
 _VIEWS = {"rules": "Rules", "text": "Text", "versions": "Versions", "try": "Try a change"}
 
@@ -38,22 +40,28 @@ class _Found:
 
 def show() -> None:
     """Show the policy of the graph that the URL names, or one of its rules."""
-    loaded = front.read(policies.graphs)
-    graphs = sorted({*loaded, *(graph.name for graph in front.desk().catalog)})
+    loaded = session.read(policies.graphs)
+    graphs = sorted({*loaded, *(graph.name for graph in session.desk().catalog)})
     if not graphs:
-        _none()
+        st.title("Policies", anchor=False)
+        show_first_steps(
+            "**No policy is known yet.** The policy of each graph appears here: its rules, how"
+            " often each decided, its versions, and what a change to it would have done.",
+            then="A worker that starts loads the policies of its graphs. So does this:",
+            code="penstock policy load GRAPH",
+        )
         return
-    asked = places.asked("graph")
+    asked = navigation.parameter("graph")
     graph = asked if asked in graphs else graphs[0]
-    rule_id = places.asked("rule")
+    rule_id = navigation.parameter("rule")
     found = _find(graph)
     if rule_id is not None:
-        places.link("policies", "Policies", icon=":material/arrow_back:", graph=graph)
-        rules.rule(graph, found.active, found.tallies, rule_id)
+        navigation.link("policies", "Policies", icon=":material/arrow_back:", graph=graph)
+        policy_rules.show_rule(graph, found.active, found.tallies, rule_id)
         return
     st.title("Policies", anchor=False)
     _pick(graphs, graph)
-    sending.tell(f"policy-{graph}")
+    feedback.show_outcome(f"policy-{graph}")
     _head(graph, found)
     _watch(graph, found.activations[0] if found.activations else None)
     view = _view(found)
@@ -61,24 +69,24 @@ def show() -> None:
         case "text":
             _text(found)
         case "versions":
-            versions.show(graph, found.versions, found.activations)
+            policy_versions.show(graph, found.versions, found.activations)
         case "try":
-            candidate.show(graph, found.active)
+            policy_candidate.show(graph, found.active)
         case _ if found.active is not None:
-            rules.rules(graph, found.active, found.tallies)
+            policy_rules.show_rules(graph, found.active, found.tallies)
         case _:
             pass
 
 
 def _find(graph: str) -> _Found:
-    tenant, since = front.tenant(), front.now() - timedelta(days=DAYS)
-    versions, activations = front.read(
+    tenant, since = session.tenant(), session.now() - timedelta(days=DAYS)
+    versions, activations = session.read(
         lambda connection: (
             policies.versions(connection, graph),
             policies.activations(connection, graph, limit=ACTIVATIONS),
         )
     )
-    tallies = front.lately(
+    tallies = session.cached(
         ("policies", graph),
         lambda connection: decisions.tallies(connection, graph, tenant=tenant, since=since),
         for_s=COUNT_S,
@@ -88,24 +96,10 @@ def _find(graph: str) -> _Found:
 
 @st.fragment(run_every=LOOK_S)
 def _watch(graph: str, seen: Activation | None) -> None:
-    """Load the page again when another version decides."""
-    found = front.read(lambda connection: policies.activations(connection, graph, limit=1))
+    """Reload the page when another version is active."""
+    found = session.read(lambda connection: policies.activations(connection, graph, limit=1))
     if (found[0] if found else None) != seen:
         st.rerun()
-
-
-def _none() -> None:
-    st.title("Policies", anchor=False)
-    with st.container(border=True):
-        st.markdown(
-            "**No policy is known yet.** The policy of each graph appears here: its rules, how"
-            " often each decided, its versions, and what a change to it would have done."
-        )
-        missing = front.front().graphs_missing
-        if missing is not None:
-            st.markdown(sentence(missing))
-        st.markdown("A worker that starts loads the policies of its graphs. So does this:")
-        st.code("penstock policy load GRAPH", language=None)
 
 
 def _pick(graphs: Sequence[str], graph: str) -> None:
@@ -118,7 +112,7 @@ def _pick(graphs: Sequence[str], graph: str) -> None:
         key="policies-graph",
         label_visibility="collapsed",
         width=280,
-        on_change=lambda: places.note(
+        on_change=lambda: navigation.set_parameters(
             graph=st.session_state.get("policies-graph"), page=None, before=None, after=None
         ),
     )
@@ -128,7 +122,7 @@ def _head(graph: str, found: _Found) -> None:
     active = found.active
     if active is None:
         st.info(
-            f"**No policy of {plain(graph)} was loaded yet.** A worker that starts loads the one"
+            f"**No policy of {escaped(graph)} was loaded yet.** A worker that starts loads the one"
             " that the graph names; until then every call of it is refused.",
             icon=":material/policy:",
         )
@@ -145,15 +139,15 @@ def _head(graph: str, found: _Found) -> None:
     since = ""
     if found.activations:
         newest = found.activations[0]
-        since = f"activated by **{plain(newest.by)}** {ago(newest.at, front.now())} · "
+        since = f"activated by **{escaped(newest.by)}** {ago(newest.at, session.now())} · "
     st.caption(f"{since}digest {active.source.digest[:12]}")
     if active.source.digest == builtin_policy().digest:
         st.info(f"It is {sentence(ABOUT_BUILTIN)}.", icon=":material/info:")
-    findings(graph, active.source)
+    show_findings(graph, active.source)
 
 
 def _view(found: _Found) -> str:
-    asked = places.asked("view")
+    asked = navigation.parameter("view")
     views = list(_VIEWS) if found.active is not None else ["try"]
     chosen = st.segmented_control(
         "What to see",
@@ -163,7 +157,9 @@ def _view(found: _Found) -> str:
         format_func=lambda view: _VIEWS[view],
         key="policies-view",
         label_visibility="collapsed",
-        on_change=lambda: places.note(view=st.session_state.get("policies-view"), page=None),
+        on_change=lambda: navigation.set_parameters(
+            view=st.session_state.get("policies-view"), page=None
+        ),
     )
     return chosen or views[0]
 
@@ -172,5 +168,5 @@ def _text(found: _Found) -> None:
     if found.active is None:
         return
     for file in found.active.source.files:
-        st.markdown(f"**{plain(file.set)}/{plain(file.name)}**")
-        cedar.code(file.text)
+        st.markdown(f"**{escaped(file.set)}/{escaped(file.name)}**")
+        policy_text.show_code(file.text)

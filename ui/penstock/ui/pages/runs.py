@@ -1,4 +1,4 @@
-"""The runs of a tenant: which there are, what each waits for, and what can be done to many."""
+"""The runs of a tenant: their list, what each waits for, and actions on many of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,24 +13,24 @@ from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import RunId
 from penstock.contracts.inbox import ListedRun, RunFilter
 from penstock.contracts.run import LIVE, Run, RunMode, RunStatus
-from penstock.ui import front, places, text
-from penstock.ui.components import asked, table
-from penstock.ui.components.bars import money
-from penstock.ui.components.states import MARKS
-from penstock.ui.components.words import short
-from penstock.ui.forms import bulk, run_filter
+from penstock.ui import navigation, session, text
+from penstock.ui.components import gate_card, table
+from penstock.ui.components.badges import RUN_STATES
+from penstock.ui.components.charts import money
+from penstock.ui.components.markdown import short, short_id
+from penstock.ui.forms import bulk_actions, run_filter
 
 PAGE = 50
 LOOK_S = 4.0
 TAG_ROWS = 200
-"""So many tags are offered to choose from; others can be typed."""
+"""At most so many tags are offered; others can be typed."""
 
 _TABLE, _SHOWN = "runs-table", "runs-shown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """What was shown, and where."""
+    """The list as it was shown, and the URL that it was shown for."""
 
     place: Mapping[str, str]
     at: datetime
@@ -41,18 +41,18 @@ class _Found:
 
 
 def show() -> None:
-    """Show a page of runs, or many that are about to be acted on."""
+    """Show a page of runs, or the review of an action on many."""
     st.title("Runs", anchor=False)
-    if bulk.is_under_way():
-        bulk.review()
+    if bulk_actions.is_under_way():
+        bulk_actions.review()
         return
     _list()
 
 
 @st.fragment(run_every=LOOK_S)
 def _list() -> None:
-    before = places.asked("before")
-    wanted = run_filter.asked()
+    before = navigation.parameter("before")
+    wanted = run_filter.from_url()
     found = _look(wanted, None if before is None else RunId(before))
     run_filter.show(wanted, counts=found.counts, graphs=found.graphs, tags=found.tags)
     listed = found.listed[:PAGE]
@@ -60,10 +60,10 @@ def _list() -> None:
     if not listed:
         _empty(is_filtered=is_filtered or before is not None)
         return
-    can_pick = bulk.is_possible()
+    can_pick = bulk_actions.is_possible()
     if can_pick:
-        bulk.offer(wanted, _picked(listed), is_filtered=is_filtered)
-    table.picked(
+        bulk_actions.offer(wanted, _picked(listed), is_filtered=is_filtered)
+    table.show_pickable(
         _columns(listed, found.at),
         key=_TABLE,
         opens="Run",
@@ -71,18 +71,21 @@ def _list() -> None:
         config=_CONFIG,
     )
     st.caption("Click the id of a run to open it.")
-    _pager(found, is_first=before is None)
+    navigation.pager_by_position(
+        is_newest=before is None,
+        older=listed[-1].run.id if len(found.listed) > PAGE else None,
+    )
 
 
 def _look(wanted: RunFilter, before: RunId | None) -> _Found:
-    """Return what to show. While rows are ticked it stands still: a tick is on a row, not a run."""
+    """Return the list to show. It stays while rows are ticked: a tick is on a row, not on a run."""
     shown: _Found | None = st.session_state.get(_SHOWN)
-    if shown is not None and (row := table.clicked(_TABLE)) is not None and row < PAGE:
-        places.go("run", run=shown.listed[row].run.id)
+    if shown is not None and (row := table.opened_row(_TABLE)) is not None and row < PAGE:
+        navigation.go("run", run=shown.listed[row].run.id)
     place = dict(st.query_params.to_dict())
-    if shown is not None and shown.place == place and table.ticked(_TABLE):
+    if shown is not None and shown.place == place and table.ticked_rows(_TABLE):
         return shown
-    found = front.read(lambda connection: _find(connection, place, wanted, before))
+    found = session.read(lambda connection: _find(connection, place, wanted, before))
     st.session_state[_SHOWN] = found
     return found
 
@@ -92,7 +95,7 @@ def _find(
 ) -> _Found:
     return _Found(
         place=place,
-        at=front.now(),
+        at=session.now(),
         listed=runs.page(connection, wanted, before=before, limit=PAGE + 1),
         counts=runs.counts(connection, replace(wanted, statuses=())),
         graphs=runs.graphs(connection, tenant=wanted.tenant),
@@ -101,13 +104,13 @@ def _find(
 
 
 def _picked(listed: Sequence[ListedRun]) -> Sequence[RunId]:
-    return [listed[row].run.id for row in table.ticked(_TABLE) if row < len(listed)]
+    return [listed[row].run.id for row in table.ticked_rows(_TABLE) if row < len(listed)]
 
 
 def _columns(listed: Sequence[ListedRun], now: datetime) -> Mapping[str, Sequence[Any]]:
     columns = {
-        "State": [MARKS[each.run.status].said(each.run) for each in listed],
-        "Run": [each.run.id[:13] for each in listed],
+        "State": [RUN_STATES[each.run.status].text(each.run) for each in listed],
+        "Run": [short_id(each.run.id) for each in listed],
         "Graph": [each.run.graph for each in listed],
         "For": [each.run.principal for each in listed],
         "What is up": [_what_is_up(each) for each in listed],
@@ -134,9 +137,9 @@ def _what_is_up(listed: ListedRun) -> str:
     if run.cancel_by is not None:
         return f"cancelled by {run.cancel_by}"
     if listed.open_gates:
-        told = _waits(listed.open_gates[0])
+        first = _waits(listed.open_gates[0])
         more = len(listed.open_gates) - 1
-        return f"{told} and {more} more" if more else told
+        return f"{first} and {more} more" if more else first
     return "simulated" if run.mode is RunMode.SIMULATE else ""
 
 
@@ -144,9 +147,9 @@ def _waits(gate: Gate) -> str:
     match gate.kind:
         case GateKind.APPROVAL:
             groups = ", ".join(gate.approvals or ())
-            return f"waits for {groups}: {asked.question(gate)['may_it_happen']}"
+            return f"waits for {groups}: {gate_card.question(gate)['may_it_happen']}"
         case GateKind.IN_DOUBT:
-            return f"in doubt: {asked.question(gate)['did_it_happen']}"
+            return f"in doubt: {gate_card.question(gate)['did_it_happen']}"
         case GateKind.BUDGET:
             return "waits for more budget"
         case GateKind.QUESTION:
@@ -154,8 +157,8 @@ def _waits(gate: Gate) -> str:
 
 
 def _used(listed: ListedRun) -> str:
-    told = [f"{listed.tokens:,} tokens"] if listed.tokens else []
-    return " · ".join([*told, *([money(listed.money)] if listed.money else [])])
+    parts = [f"{listed.tokens:,} tokens"] if listed.tokens else []
+    return " · ".join([*parts, *([money(listed.money)] if listed.money else [])])
 
 
 def _took(run: Run) -> str:
@@ -169,7 +172,7 @@ def _empty(*, is_filtered: bool) -> None:
         if is_filtered:
             st.markdown("**No run fits.** Take some of the filter away.")
             if st.button("Show all", icon=":material/filter_alt_off:"):
-                run_filter.clear()
+                run_filter.FILTERS.clear()
                 st.rerun()
             return
         st.markdown(
@@ -177,21 +180,8 @@ def _empty(*, is_filtered: bool) -> None:
             " and how it ended."
         )
         st.markdown("Start one:")
-        places.link("graphs", "Choose a graph", icon=":material/rocket_launch:")
+        navigation.link("graphs", "Choose a graph", icon=":material/rocket_launch:")
         st.code('penstock run hello \'{"name": "Ada"}\'', language=None)
-
-
-def _pager(found: _Found, *, is_first: bool) -> None:
-    has_more = len(found.listed) > PAGE
-    if not has_more and is_first:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Newest", disabled=is_first, icon=":material/first_page:"):
-            places.note(before=None)
-            st.rerun()
-        if st.button("Older", disabled=not has_more, icon=":material/chevron_right:"):
-            places.note(before=found.listed[PAGE - 1].run.id)
-            st.rerun()
 
 
 _CONFIG: Mapping[str, Any] = {

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import streamlit as st
 from sqlalchemy import Connection
@@ -20,17 +19,19 @@ from penstock.contracts.spend import (
     SpendFilter,
     read_measure,
 )
-from penstock.ui import front, measures, places, text
+from penstock.ui import measures, navigation, session, text, theme
 from penstock.ui.cli.spending import as_csv, first_day, measures_of, total
-from penstock.ui.components import bars, charts, spent
-from penstock.ui.components.table import figures, opened
-from penstock.ui.components.words import plain, short
+from penstock.ui.components import charts
+from penstock.ui.components.filters import Filters
+from penstock.ui.components.markdown import escaped, short, short_id
+from penstock.ui.components.table import open_row, show_figures
 
 LOOK_S = 15.0
 ROWS = 10
-"""So many of the dearest runs are shown, and of those that came to a cap."""
+"""At most so many of the dearest runs are shown, and of those that hit a cap."""
 HELD_ROWS = 50
 
+_FILTERS = Filters(page="spend", names=("days", "measure", "graph"))
 _SPANS = (7, 30, 90)
 _TOKENS = Measure(unit=Unit.TOKENS)
 
@@ -40,7 +41,7 @@ class _Found:
     used: Sequence[DailySpend]
     """In all measures."""
     measure: Measure
-    """The one that is looked at."""
+    """The measure that is shown."""
     dearest: Sequence[CostlyRun]
     capped: Sequence[CappedRun]
     reserved: Sequence[OpenHold]
@@ -50,7 +51,7 @@ class _Found:
 
 
 def show() -> None:
-    """Show what was used, and what is held now."""
+    """Show what was used, and what is reserved now."""
     st.title("Spend", anchor=False)
     st.caption(
         "Days are of UTC. A call counts on the day on which it was over, and time at work on the"
@@ -62,7 +63,7 @@ def show() -> None:
 @st.fragment(run_every=LOOK_S)
 def _spend() -> None:
     wanted, days, asked = _asked()
-    found = front.read(lambda connection: _find(connection, wanted, asked))
+    found = session.read(lambda connection: _find(connection, wanted, asked))
     measure = found.measure
     _today(found.today)
     _filters(found, days, measure, wanted)
@@ -81,15 +82,17 @@ def _spend() -> None:
 
 
 def _asked() -> tuple[SpendFilter, int, Measure | None]:
-    """Return what the URL asks for."""
-    asked = places.asked("days") or ""
+    """Return the filter, the span in days and the measure that the URL asks for."""
+    asked = navigation.parameter("days") or ""
     days = int(asked) if asked in {str(span) for span in _SPANS} else 30
-    wanted = SpendFilter(tenant=front.tenant(), since=first_day(days), graph=places.asked("graph"))
-    return wanted, days, read_measure(places.asked("measure") or "")
+    wanted = SpendFilter(
+        tenant=session.tenant(), since=first_day(days), graph=navigation.parameter("graph")
+    )
+    return wanted, days, read_measure(navigation.parameter("measure") or "")
 
 
 def _find(connection: Connection, wanted: SpendFilter, asked: Measure | None) -> _Found:
-    today = day_account(wanted.tenant, front.now().date().isoformat())
+    today = day_account(wanted.tenant, session.now().date().isoformat())
     used = spending.by_day(connection, wanted)
     measure = asked or next(iter(measures_of(used)), _TOKENS)
     return _Found(
@@ -105,14 +108,14 @@ def _find(connection: Connection, wanted: SpendFilter, asked: Measure | None) ->
 
 def _today(today: AccountStatement | None) -> None:
     with st.container(border=True):
-        st.markdown(f"**What tenant {plain(front.tenant())} may use today**")
+        st.markdown(f"**What tenant {escaped(session.tenant())} may use today**")
         if today is None:
             st.caption(
                 "No run has used a budget of the day today. `PENSTOCK_DAY_BUDGET` gives workers"
                 " one, such as `tokens=5000000, money=20 USD`; then its use stands here as bars."
             )
         else:
-            bars.budget(today)
+            charts.budget_bars(today)
 
 
 def _filters(found: _Found, days: int, measure: Measure, wanted: SpendFilter) -> None:
@@ -123,40 +126,22 @@ def _filters(found: _Found, days: int, measure: Measure, wanted: SpendFilter) ->
             default=days,
             required=True,
             format_func=lambda span: f"{span} days",
-            key="spend-days",
+            key=_FILTERS.key("days"),
             label_visibility="collapsed",
-            on_change=_choose,
+            on_change=_FILTERS.apply,
             args=("days",),
         )
-        known = [*dict.fromkeys([*measures_of(found.used), _TOKENS, measure])]
-        st.selectbox(
+        _FILTERS.pick(
+            "measure",
             "Measure",
-            known,
-            index=known.index(measure),
-            format_func=measures.measure_name,
-            key="spend-measure",
-            label_visibility="collapsed",
+            [*dict.fromkeys([*measures_of(found.used), _TOKENS])],
+            chosen=measure,
             width=240,
-            on_change=_choose,
-            args=("measure",),
+            format_func=measures.measure_name,
         )
-        graphs = [*dict.fromkeys([*found.graphs, *([wanted.graph] if wanted.graph else [])])]
-        st.selectbox(
-            "Graph",
-            graphs,
-            index=graphs.index(wanted.graph) if wanted.graph else None,
-            placeholder="All graphs",
-            key="spend-graph",
-            label_visibility="collapsed",
-            width=220,
-            on_change=_choose,
-            args=("graph",),
+        _FILTERS.pick(
+            "graph", "Graph", found.graphs, chosen=wanted.graph, empty="All graphs", width=220
         )
-
-
-def _choose(name: str) -> None:
-    chosen: Any = st.session_state.get(f"spend-{name}")
-    places.note(**{name: None if chosen is None else str(chosen)})
 
 
 def _sums(found: _Found) -> None:
@@ -175,33 +160,32 @@ def _picture(used: Sequence[DailySpend], measure: Measure, wanted: SpendFilter) 
     if not used:
         st.caption("Nothing was used in this measure; the sums above say in which something was.")
         return
-    is_dark = st.context.theme.type == "dark"
-    until = max(front.now().date(), *(each.day for each in used))
-    charts.vega(
-        spent.picture(used, measure, since=wanted.since, until=until, is_dark=is_dark),
+    until = max(session.now().date(), *(each.day for each in used))
+    charts.draw_vega(
+        charts.usage_chart(used, measure, since=wanted.since, until=until, is_dark=theme.is_dark()),
         key="spend-picture",
     )
-    figures(_table(used, measure), key="spend-table", row_count=12)
+    show_figures(_table(used, measure), key="spend-table", row_count=12)
 
 
 def _table(used: Sequence[DailySpend], measure: Measure) -> Mapping[str, Sequence[str]]:
-    """Return the numbers of the picture: a row for each day on which something was used."""
+    """Return the numbers of the chart: a row for each day on which something was used."""
     graphs = sorted({each.graph for each in used})
     by_day: dict[date, dict[str, int]] = {}
     for each in used:
         by_day.setdefault(each.day, {})[each.graph] = each.amount
     days = sorted(by_day, reverse=True)
 
-    def said(amount: int | None) -> str:
+    def spelled(amount: int | None) -> str:
         return "" if amount is None else measures.amount_text(measure, amount)
 
     columns = {"Day (UTC)": ["In all", *(day.isoformat() for day in days)]}
     in_all = [sum(by_day[day].values()) for day in days]
-    columns["All graphs"] = [said(amount) for amount in [sum(in_all), *in_all]]
+    columns["All graphs"] = [spelled(amount) for amount in [sum(in_all), *in_all]]
     for graph in graphs:
         amounts = [by_day[day].get(graph) for day in days]
         whole = sum(amount or 0 for amount in amounts)
-        columns[f"{graph} "] = [said(amount) for amount in [whole, *amounts]]
+        columns[f"{graph} "] = [spelled(amount) for amount in [whole, *amounts]]
     return columns
 
 
@@ -209,7 +193,7 @@ def _take_out(used: Sequence[DailySpend], days: int) -> None:
     st.download_button(
         "Take out as CSV",
         as_csv(used),
-        file_name=f"spend-{front.tenant()}-{front.now():%Y-%m-%d}-{days}-days.csv",
+        file_name=f"spend-{session.tenant()}-{session.now():%Y-%m-%d}-{days}-days.csv",
         mime="text/csv",
         icon=":material/download:",
         key="spend-csv",
@@ -227,7 +211,7 @@ def _empty(*, is_filtered: bool) -> None:
             "**Nothing was used in this span.** What models read and write, what they and tools"
             " cost, what tools spend, their calls and the time at work appear here, day by day."
         )
-        places.link("graphs", "Start a run", icon=":material/rocket_launch:")
+        navigation.link("graphs", "Start a run", icon=":material/rocket_launch:")
 
 
 def _dearest(found: Sequence[CostlyRun], measure: Measure) -> None:
@@ -235,9 +219,9 @@ def _dearest(found: Sequence[CostlyRun], measure: Measure) -> None:
     if not found:
         st.caption(f"No run has used any of this: {measures.measure_name(measure).lower()}.")
         return
-    row = opened(
+    row = open_row(
         {
-            "Run": [each.run_id[:13] for each in found],
+            "Run": [short_id(each.run_id) for each in found],
             "Graph": [each.graph for each in found],
             "For": [each.principal for each in found],
             measures.measure_name(measure): [
@@ -247,7 +231,7 @@ def _dearest(found: Sequence[CostlyRun], measure: Measure) -> None:
         key="spend-dearest",
     )
     if row is not None:
-        places.go("run", run=found[row].run_id)
+        navigation.go("run", run=found[row].run_id)
     st.caption("Tick a run to open it.")
 
 
@@ -259,24 +243,24 @@ def _capped(found: Sequence[CappedRun]) -> None:
             " for more, or as ended."
         )
         return
-    row = opened(
+    row = open_row(
         {
             "When": [f"{each.at:%m-%d %H:%M}" for each in found],
-            "Run": [each.run_id[:13] for each in found],
+            "Run": [short_id(each.run_id) for each in found],
             "Graph": [each.graph for each in found],
-            "What came of it": [_came_of(each) for each in found],
+            "What came of it": [_outcome(each) for each in found],
         },
         key="spend-capped",
     )
     if row is not None:
         gate_id = found[row].gate_id
         if gate_id is None:
-            places.go("run", run=found[row].run_id)
-        places.go("gate", gate=gate_id)
+            navigation.go("run", run=found[row].run_id)
+        navigation.go("gate", gate=gate_id)
     st.caption("Tick one to open its gate, or the run where nobody was asked.")
 
 
-def _came_of(capped: CappedRun) -> str:
+def _outcome(capped: CappedRun) -> str:
     if capped.gate_id is None:
         return short(f"ended: {capped.said}", 100)
     cap = (
@@ -295,11 +279,11 @@ def _reserved(found: Sequence[OpenHold]) -> None:
             " appears here."
         )
         return
-    shown, now = found[:HELD_ROWS], front.now()
-    row = opened(
+    shown, now = found[:HELD_ROWS], session.now()
+    row = open_row(
         {
             "Call": [f"{each.hold.kind} {each.hold.name}" for each in shown],
-            "Run": [each.hold.run_id[:13] for each in shown],
+            "Run": [short_id(each.hold.run_id) for each in shown],
             "Graph": [each.graph for each in shown],
             "Since": [f"{text.age(max((now - each.at).total_seconds(), 1))} ago" for each in shown],
             "At most": [_at_most(each.hold.worst) for each in shown],
@@ -307,7 +291,7 @@ def _reserved(found: Sequence[OpenHold]) -> None:
         key="spend-reserved",
     )
     if row is not None:
-        places.go("run", run=shown[row].hold.run_id)
+        navigation.go("run", run=shown[row].hold.run_id)
     more = f" There are more than these {HELD_ROWS}." if len(found) > HELD_ROWS else ""
     st.caption(f"Tick a call to open its run; those held longest come first.{more}")
 

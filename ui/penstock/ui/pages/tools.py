@@ -1,4 +1,4 @@
-"""The tools of the project's graphs: what each may do, and what its calls came to."""
+"""The tools of the project's graphs: their contracts, and what their calls came to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,22 @@ import streamlit as st
 from penstock.checkpoints import ledger
 from penstock.contracts.effect import UsedTool
 from penstock.contracts.tool import EffectClass, ToolContract
-from penstock.ui import front, places
-from penstock.ui.components import asked, contracts
-from penstock.ui.components.table import opened
-from penstock.ui.components.terms import terms
+from penstock.ui import navigation, session
+from penstock.ui.components import tool_contract
+from penstock.ui.components.badges import TOOL_CLASSES, badge
+from penstock.ui.components.feedback import show_first_steps
+from penstock.ui.components.filters import Filters
+from penstock.ui.components.markdown import ago, escaped, short
+from penstock.ui.components.table import open_row
 from penstock.ui.components.tool_calls import calls
-from penstock.ui.components.words import ago, badge, plain, sentence, short
+from penstock.ui.components.tool_contract import show_contract
 
-_FILTERS = ("graph", "class", "find")
+_FILTERS = Filters(page="tools", names=("graph", "class", "find"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """A tool: its contract where its graph is at hand, and what the ledger knows."""
+    """A tool: its contract where its graph is at hand, and its use by the ledger."""
 
     name: str
     graph: str | None
@@ -39,19 +42,19 @@ class _Entry:
 def show() -> None:
     """Show the tool that the URL names, or all of them."""
     entries = _entries(
-        front.read(lambda connection: ledger.used_tools(connection, tenant=front.tenant()))
+        session.read(lambda connection: ledger.used_tools(connection, tenant=session.tenant()))
     )
-    name, of = places.asked("tool"), places.asked("of")
+    name, of = navigation.parameter("tool"), navigation.parameter("of")
     if name is None:
         _list(entries)
         return
-    places.link("tools", "Tools", icon=":material/arrow_back:", **_kept())
+    navigation.link("tools", "Tools", icon=":material/arrow_back:", **_FILTERS.chosen())
     found = [each for each in entries if each.name == name and of in {None, each.graph}]
     if found:
         _tool(found[0])
     else:
         st.info(
-            f"No tool **{plain(name)}** is known here: no graph at hand has it, and no call of it"
+            f"No tool **{escaped(name)}** is known here: no graph at hand has it, and no call of it"
             " was ever begun.",
             icon=":material/build:",
         )
@@ -67,7 +70,7 @@ def _entries(used: Sequence[UsedTool]) -> Sequence[_Entry]:
             is_adopted=tool.is_adopted,
             used=known.get(name),
         )
-        for graph in front.desk().catalog
+        for graph in session.desk().catalog
         for name, tool in graph.tools.items()
     ]
     at_hand = {each.name for each in found}
@@ -79,32 +82,34 @@ def _entries(used: Sequence[UsedTool]) -> Sequence[_Entry]:
     return sorted(found, key=lambda each: (each.name, each.graph or ""))
 
 
-def _kept() -> dict[str, str]:
-    """Return the filters that stand in the URL."""
-    return {name: value for name in _FILTERS if (value := places.asked(name))}
-
-
 def _list(entries: Sequence[_Entry]) -> None:
     st.title("Tools", anchor=False)
-    if front.front().graphs_missing is not None and entries:
+    if session.control_room().graphs_missing is not None and entries:
         st.info(
             "The project's graphs are not at hand. So this is what the ledger knows of tools: their"
             " calls, and not their contracts.",
             icon=":material/link_off:",
         )
     if not entries:
-        _none()
+        show_first_steps(
+            "**No tool is known yet.** The tools of the project's graphs appear here, each with"
+            " what it may do to the world, who may call it, and what becomes of a call whose worker"
+            " dies.",
+            then="A graph's tools are those in its `ToolNode`s, and those that it names:",
+            code='declare(graph, name="desk", tools=[refund])',
+            language="python",
+        )
         return
     _filters(entries)
     found = [each for each in entries if _fits(each)]
     if not found:
         with st.container(border=True):
             st.markdown("**No tool fits.** Take some of the filter away.")
-            places.link("tools", "Show all", icon=":material/filter_alt_off:")
+            navigation.link("tools", "Show all", icon=":material/filter_alt_off:")
         return
-    row = opened(_columns(found), key="tools-table", config=_CONFIG)
+    row = open_row(_columns(found), key="tools-table", config=_CONFIG)
     if row is not None:
-        places.go("tools", tool=found[row].name, **_of(found[row].graph), **_kept())
+        navigation.go("tools", tool=found[row].name, **_of(found[row].graph), **_FILTERS.chosen())
     st.caption("Tick a tool to see its whole contract, and what its calls came to.")
 
 
@@ -112,76 +117,45 @@ def _of(graph: str | None) -> dict[str, str]:
     return {} if graph is None else {"of": graph}
 
 
-def _none() -> None:
-    with st.container(border=True):
-        st.markdown(
-            "**No tool is known yet.** The tools of the project's graphs appear here, each with"
-            " what it may do to the world, who may call it, and what becomes of a call whose worker"
-            " dies."
-        )
-        missing = front.front().graphs_missing
-        if missing is not None:
-            st.markdown(sentence(missing))
-        st.markdown("A graph's tools are those in its `ToolNode`s, and those that it names:")
-        st.code('declare(graph, name="desk", tools=[refund])', language="python")
-
-
 def _filters(entries: Sequence[_Entry]) -> None:
     graphs = sorted({each.graph for each in entries if each.graph is not None})
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        _pick("Graph", graphs, name="graph", empty="All graphs")
-        _pick("Effect", [str(each) for each in EffectClass], name="class", empty="All classes")
-        st.text_input(
-            "Find",
-            places.asked("find") or "",
-            placeholder="Name, words, scope or tag",
-            key="tools-find",
-            label_visibility="collapsed",
-            icon=":material/search:",
-            width=280,
-            on_change=_choose,
-            args=("find",),
+        _FILTERS.pick(
+            "graph",
+            "Graph",
+            graphs,
+            chosen=navigation.parameter("graph"),
+            empty="All graphs",
+            width=190,
         )
-
-
-def _pick(label: str, options: Sequence[str], *, name: str, empty: str) -> None:
-    chosen = places.asked(name)
-    known = list(options) if chosen is None or chosen in options else [*options, chosen]
-    st.selectbox(
-        label,
-        known,
-        index=None if chosen is None else known.index(chosen),
-        placeholder=empty,
-        key=f"tools-{name}",
-        label_visibility="collapsed",
-        width=190,
-        on_change=_choose,
-        args=(name,),
-    )
-
-
-def _choose(name: str) -> None:
-    chosen: Any = st.session_state.get(f"tools-{name}")
-    places.note(**{name: str(chosen).strip() if chosen else None})
+        _FILTERS.pick(
+            "class",
+            "Effect",
+            [str(each) for each in EffectClass],
+            chosen=navigation.parameter("class"),
+            empty="All classes",
+            width=190,
+        )
+        _FILTERS.search("find", "Find", hint="Name, words, scope or tag", width=280, icon="search")
 
 
 def _fits(entry: _Entry) -> bool:
-    graph, effect = places.asked("graph"), places.asked("class")
+    graph, effect = navigation.parameter("graph"), navigation.parameter("class")
     if graph not in {None, entry.graph} or effect not in {None, entry.effect}:
         return False
-    words = (places.asked("find") or "").lower().split()
-    told = [entry.name]
+    words = (navigation.parameter("find") or "").lower().split()
+    texts = [entry.name]
     if entry.contract is not None:
-        told += [entry.contract.description, *entry.contract.scopes, *entry.contract.tags]
-    return all(word in " ".join(told).lower() for word in words)
+        texts += [entry.contract.description, *entry.contract.scopes, *entry.contract.tags]
+    return all(word in " ".join(texts).lower() for word in words)
 
 
 def _columns(found: Sequence[_Entry]) -> Mapping[str, Sequence[Any]]:
-    now = front.now()
+    now = session.now()
     return {
         "Tool": [each.name for each in found],
         "Graph": [each.graph or "not at hand" for each in found],
-        "Effect": [f"{each.effect}: {asked.EFFECTS[each.effect][1]}" for each in found],
+        "Effect": [f"{each.effect}: {TOOL_CLASSES[each.effect][1]}" for each in found],
         "Does": [_does(each) for each in found],
         "Calls": [each.used.call_count if each.used else 0 for each in found],
         "Last": [ago(each.used.last_started_at, now) if each.used else "" for each in found],
@@ -191,22 +165,22 @@ def _columns(found: Sequence[_Entry]) -> Mapping[str, Sequence[Any]]:
 def _does(entry: _Entry) -> str:
     if entry.contract is None:
         return "known from its calls alone"
-    if contracts.is_worst_case(entry.contract, is_adopted=entry.is_adopted):
+    if tool_contract.is_worst_case(entry.contract, is_adopted=entry.is_adopted):
         return f"(nobody has said) {short(entry.contract.description, 90)}"
     return short(entry.contract.description.partition("\n")[0], 110)
 
 
 def _tool(entry: _Entry) -> None:
-    st.title(plain(entry.name), anchor=False)
-    colour, words = asked.EFFECTS[entry.effect]
+    st.title(escaped(entry.name), anchor=False)
+    colour, words = TOOL_CLASSES[entry.effect]
     badges = [badge(colour, str(entry.effect)), badge(colour, words)]
     contract = entry.contract
     if contract is not None:
-        if contracts.is_worst_case(contract, is_adopted=entry.is_adopted):
+        if tool_contract.is_worst_case(contract, is_adopted=entry.is_adopted):
             badges.append(badge("red", "nobody has said what it does", "help"))
         elif entry.is_adopted:
             badges.append(badge("gray", "somebody else's, adopted"))
-        badges += [badge("blue", plain(tag), "sell") for tag in sorted(contract.tags)]
+        badges += [badge("blue", escaped(tag), "sell") for tag in sorted(contract.tags)]
     st.markdown(" ".join(badges))
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -214,11 +188,11 @@ def _tool(entry: _Entry) -> None:
             st.info(
                 "No graph at hand has this tool, so its contract cannot be shown. What follows is"
                 " what the ledger knows: version"
-                f" {plain(entry.used.version if entry.used else '')}, as of its newest call.",
+                f" {escaped(entry.used.version if entry.used else '')}, as of its newest call.",
                 icon=":material/link_off:",
             )
         else:
-            terms(contract, is_adopted=entry.is_adopted)
+            show_contract(contract, is_adopted=entry.is_adopted)
     with right:
         calls(entry.name, entry.graph)
 

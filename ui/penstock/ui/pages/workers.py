@@ -1,8 +1,7 @@
-"""The workers: who drives what, who is not heard of, and what nobody takes."""
+"""The workers: what each drives, which are silent, and queued runs that none takes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import streamlit as st
 from sqlalchemy import Connection
@@ -11,20 +10,19 @@ from penstock.checkpoints import workers
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Run
 from penstock.contracts.worker import KnownWorker, LostRun, QueuedRuns, WorkerState
-from penstock.ui import front, places
-from penstock.ui.components.table import shown
-from penstock.ui.components.words import age, ago, plain, sentence, short
-from penstock.ui.components.worker import badges, card, left_of_lease
-from penstock.ui.forms import sending
-from penstock.ui.forms.draining import offer
+from penstock.ui import navigation, session
+from penstock.ui.components import feedback
+from penstock.ui.components.markdown import age, ago, escaped, sentence, short
+from penstock.ui.components.table import show_table
+from penstock.ui.components.worker_card import lease_left, run_line, worker_badges, worker_card
 
 LOOK_S = 2.0
 LISTED = 100
 DRIVEN = 1000
 SHOWN = 5
-"""So many runs are listed of what may be long."""
+"""At most so many runs are listed under one heading."""
 COUNTED = 1000
-"""Nobody reads whether there are more."""
+"""Failed runs are counted up to this number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,7 @@ class _Found:
     present: Sequence[KnownWorker]
     ended: Sequence[KnownWorker]
     driven: Sequence[Run]
-    """Of all tenants."""
+    """Runs of all tenants."""
     waiting: Sequence[QueuedRuns]
     lost: Sequence[LostRun]
     dead: Sequence[Run]
@@ -47,21 +45,21 @@ class _Found:
         return [each for each in self.present if each.state is WorkerState.GONE]
 
     def takers(self, graph: str, fingerprint: str) -> Sequence[KnownWorker]:
-        """Return the workers that may take queued runs of a form of a graph."""
+        """Return the workers that take queued runs of a fingerprint of a graph."""
         return [each for each in self.living if each.is_taking and each.serves(graph, fingerprint)]
 
 
 def show() -> None:
     """Show the workers."""
     st.title("Workers", anchor=False)
-    sending.tell("workers")
+    feedback.show_outcome("workers")
     _look()
 
 
 @st.fragment(run_every=LOOK_S)
 def _look() -> None:
-    found = front.read(_find)
-    st.markdown(badges(found.present) or "No worker is heard of.")
+    found = session.read(_find)
+    st.markdown(worker_badges(found.present) or "No worker is heard of.")
     for each in found.waiting:
         _stranded(each, found)
     if not found.present:
@@ -69,9 +67,9 @@ def _look() -> None:
     held = _by_worker(found)
     for worker in found.living:
         only = _only_taker_of(worker, found)
-        card(worker, held.get(worker.id, ()), action=partial(offer, worker, only_taker_of=only))
+        worker_card(worker, held.get(worker.id, ()), only_taker_of=only)
     for worker in found.gone:
-        card(worker, held.get(worker.id, ()))
+        worker_card(worker, held.get(worker.id, ()))
     _queue(found)
     _lost(found.lost)
     _unknown(found, held)
@@ -80,7 +78,7 @@ def _look() -> None:
 
 
 def _find(connection: Connection) -> _Found:
-    tenant = front.tenant()
+    tenant = session.tenant()
     return _Found(
         present=workers.present(connection, limit=LISTED),
         ended=workers.ended(connection, limit=LISTED),
@@ -101,7 +99,7 @@ def _by_worker(found: _Found) -> Mapping[WorkerId, Sequence[Run]]:
 
 
 def _only_taker_of(worker: KnownWorker, found: _Found) -> Sequence[str]:
-    """Return the graphs of which nobody would take a run if this worker did not."""
+    """Return the graphs whose runs no other worker takes."""
     return [
         graph
         for graph, fingerprint in worker.graphs
@@ -110,7 +108,7 @@ def _only_taker_of(worker: KnownWorker, found: _Found) -> Sequence[str]:
 
 
 def _stranded(waiting: QueuedRuns, found: _Found) -> None:
-    """Say of queued runs that nobody will take them, where that is so."""
+    """Show an error where no worker takes queued runs."""
     if found.takers(waiting.graph, waiting.fingerprint):
         return
     have_another = any(graph == waiting.graph for each in found.living for graph, _ in each.graphs)
@@ -123,12 +121,12 @@ def _stranded(waiting: QueuedRuns, found: _Found) -> None:
     runs = "1 queued run" if waiting.count == 1 else f"{waiting.count:,} queued runs"
     with st.container(gap="xsmall"):
         st.error(
-            f"**Nobody will take {runs} of {plain(waiting.graph)}**, version"
-            f" {plain(waiting.graph_version)}. The oldest has waited for"
-            f" {age(waiting.oldest_at, front.now())}. {why}",
+            f"**Nobody will take {runs} of {escaped(waiting.graph)}**, version"
+            f" {escaped(waiting.graph_version)}. The oldest has waited for"
+            f" {age(waiting.oldest_at, session.now())}. {why}",
             icon=":material/person_off:",
         )
-        places.link(
+        navigation.link(
             "runs", "See them", icon=":material/list_alt:", state="queued", graph=waiting.graph
         )
 
@@ -148,12 +146,12 @@ def _queue(found: _Found) -> None:
     if not found.waiting:
         st.caption("Nothing is queued. Runs that wait for a worker are counted here, by graph.")
         return
-    now = front.now()
+    now = session.now()
     takers = [len(found.takers(each.graph, each.fingerprint)) for each in found.waiting]
-    shown(
+    show_table(
         {
-            "graph": [plain(each.graph) for each in found.waiting],
-            "version": [plain(each.graph_version) for each in found.waiting],
+            "graph": [escaped(each.graph) for each in found.waiting],
+            "version": [escaped(each.graph_version) for each in found.waiting],
             "queued": [f"{each.count:,}" for each in found.waiting],
             "the oldest has waited for": [age(each.oldest_at, now) for each in found.waiting],
             "workers that take it": [str(each) if each else ":red[**nobody**]" for each in takers],
@@ -167,28 +165,18 @@ def _lost(found: Sequence[LostRun]) -> None:
     st.header("Taken from lost workers", anchor=False)
     st.caption("These were queued again, and have come to no gate or end since.")
     for lost in found:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            places.link("run", f"Run {lost.run_id[:13]}", icon=":material/route:", run=lost.run_id)
-            st.caption(
-                f"lost by {plain(lost.worker_id)}, noticed {ago(lost.at, front.now())} by"
-                f" {plain(lost.by)}",
-                width="content",
-            )
+        noticed = f"noticed {ago(lost.at, session.now())} by {escaped(lost.by)}"
+        run_line(lost.run_id, f"lost by {escaped(lost.worker_id)}, {noticed}")
 
 
 def _unknown(found: _Found, held: Mapping[WorkerId, Sequence[Run]]) -> None:
-    """Show runs whose worker has not shown itself: one of an older version, say."""
+    """Show runs whose worker has no row: one of an older version, say."""
     known = {each.id for each in [*found.present, *found.ended]}
     for worker_id in sorted(held.keys() - known):
-        own = [run for run in held[worker_id] if run.tenant == front.tenant()]
+        own = [run for run in held[worker_id] if run.tenant == session.tenant()]
         for run in own[:SHOWN]:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                places.link("run", f"Run {run.id[:13]}", icon=":material/route:", run=run.id)
-                st.caption(
-                    f"held by {plain(worker_id)}, which did not show itself;"
-                    f" {left_of_lease(run, front.now())}",
-                    width="content",
-                )
+            lease = lease_left(run, session.now())
+            run_line(run.id, f"held by {escaped(worker_id)}, which did not show itself; {lease}")
 
 
 def _dead(found: _Found) -> None:
@@ -197,30 +185,29 @@ def _dead(found: _Found) -> None:
     if not found.dead:
         st.caption("None. Failed runs that may go on from their last checkpoint appear here.")
         return
+    now = session.now()
     for run in found.dead:
         failure = run.failure
-        said = "" if failure is None else f"{failure.code}: {sentence(short(failure.message, 120))}"
-        with st.container(horizontal=True, vertical_alignment="center"):
-            places.link("run", f"Run {run.id[:13]}", icon=":material/route:", run=run.id)
-            st.caption(
-                f"{plain(run.graph)}, {ago(run.ended_at or run.changed_at, front.now())} · {said}",
-                width="content",
-            )
-    places.link("runs", "All of them", icon=":material/list_alt:", state="failed", redrive="1")
+        reason = (
+            "" if failure is None else f"{failure.code}: {sentence(short(failure.message, 120))}"
+        )
+        ended = ago(run.ended_at or run.changed_at, now)
+        run_line(run.id, f"{escaped(run.graph)}, {ended} · {reason}")
+    navigation.link("runs", "All of them", icon=":material/list_alt:", state="failed", redrive="1")
 
 
 def _ended(ended: Sequence[KnownWorker]) -> None:
     if not ended:
         return
-    now = front.now()
+    now = session.now()
     with st.expander(f"Ended in the last day ({len(ended)})"):
-        shown(
+        show_table(
             {
-                "worker": [plain(each.id) for each in ended],
+                "worker": [escaped(each.id) for each in ended],
                 "ended": [ago(each.ended_at or each.seen_at, now) for each in ended],
                 "started": [ago(each.started_at, now) for each in ended],
                 "why": [
-                    f"{plain(each.drain_by)} had it drain" if each.drain_by else "a signal"
+                    f"{escaped(each.drain_by)} had it drain" if each.drain_by else "a signal"
                     for each in ended
                 ],
             }
