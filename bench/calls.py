@@ -18,12 +18,11 @@ from penstock.contracts.ids import ThreadId, WorkerId, new_run_id
 from penstock.contracts.run import NewRun, Run, WhenBusy
 from penstock.contracts.trace import TraceContent
 from penstock.nodes import Tool, tool
-from penstock.nodes.calls.acting import Acting
-from penstock.nodes.calls.deciding import Deciding
-from penstock.nodes.calls.rulebook import Rulebook
+from penstock.nodes.calls.authorization import Authorizer, PolicyCache
+from penstock.nodes.calls.context import SegmentContext
 from penstock.nodes.isolation import Pool
-from penstock.nodes.run_calls import RunCalls
-from penstock.nodes.stragglers import Stragglers
+from penstock.nodes.late_attempts import LateAttempts
+from penstock.nodes.pipeline import CallPipeline
 from penstock.policies import OpenDirectory, read_source
 from penstock.traces import Tracing
 
@@ -133,7 +132,7 @@ async def _round(url: str, effect: str, concurrency: int, count: int) -> Sample:
     )
 
 
-async def make_call(calls: RunCalls, governed: Tool[int], number: int) -> None:
+async def make_call(calls: CallPipeline, governed: Tool[int], number: int) -> None:
     """Make a call, and make sure of what came of it."""
     origin = NodeCall(task_id="bench", index=number)
     outcome = await calls.call(governed, {"a": number, "b": 1}, origin, {})
@@ -141,7 +140,7 @@ async def make_call(calls: RunCalls, governed: Tool[int], number: int) -> None:
         raise RuntimeError(f"a call came to {outcome}")
 
 
-def calls_of_run(store: Store, tracing: Tracing | None = None) -> RunCalls:
+def calls_of_run(store: Store, tracing: Tracing | None = None) -> CallPipeline:
     """Return what carries out the calls of a run that was claimed."""
     clock, worker = SystemClock(), WorkerId("bench")
     at = clock.now()
@@ -173,8 +172,8 @@ def calls_of_run(store: Store, tracing: Tracing | None = None) -> RunCalls:
     trace = (tracing or Tracing()).segment(
         run, clock, content=TraceContent.REDACTED, sensitive={}, timeouts_s={}
     )
-    acting = Acting(
+    acting = SegmentContext(
         store=store, clock=clock, run=run, worker=worker, pool=Pool(), people=people, trace=trace
     )
-    deciding = Deciding(run, Rulebook("bench", [], people), people, clock)
-    return RunCalls(acting, deciding, Stragglers(store, clock, worker))
+    deciding = Authorizer(run, PolicyCache("bench", [], people), people, clock)
+    return CallPipeline(acting, deciding, LateAttempts(store, clock, worker))

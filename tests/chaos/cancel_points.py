@@ -25,7 +25,7 @@ from penstock.contracts.run import RunStatus
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog, Graph
 from penstock.nodes import tool
-from penstock.nodes.calls.halt import Halt
+from penstock.nodes.calls.context import Halt
 from penstock.runs import LocalEngine, Pace, Runtime, Worker
 from support import forks, moments
 from support.allowing import OPEN
@@ -54,11 +54,11 @@ def any_of(_: object) -> bool:
 def when_halted() -> None:
     """Die when the calls are to be told to stop."""
 
-    def ask(self: Halt, why: str) -> None:
-        del self, why
+    def request(self: Halt, reason: str) -> None:
+        del self, reason
         forks.kill_here()
 
-    Halt.ask = ask
+    Halt.request = request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

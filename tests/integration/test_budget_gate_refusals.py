@@ -34,9 +34,8 @@ from penstock.contracts.ids import GateId, WorkerId
 from penstock.contracts.run import Fence, RunStatus
 from penstock.contracts.signals import LeaseLost
 from penstock.graphs import Catalog
-from penstock.nodes.calls.acting import Acting
-from penstock.nodes.calls.halt import Halt
-from penstock.nodes.gates.exhaustion import judge
+from penstock.nodes.calls.context import Halt, SegmentContext
+from penstock.nodes.gates.exhaustion import resolve_exhaustion
 from penstock.nodes.isolation import Pool
 from penstock.runs import Approvals, Runtime
 from support.people import Staff
@@ -70,7 +69,7 @@ class Desk:
     def ask(self) -> Gate:
         """Ask for more, as a worker does whose call did not fit."""
         run = self.store.read_blocking(lambda tx: runs.get(tx, self.fence.run_id))
-        acting = Acting(
+        acting = SegmentContext(
             store=self.store,
             clock=SystemClock(),
             run=replace(run, epoch=self.fence.epoch),
@@ -91,7 +90,7 @@ class Desk:
         )
         worst = None if is_step else Amounts(tokens=WANTED)
         verdict = self.store.write_blocking(
-            lambda tx: judge(tx, acting, OverBudget(short, "gpt"), worst)
+            lambda tx: resolve_exhaustion(tx, acting, OverBudget(short, "gpt"), worst)
         )
         assert verdict.gate is not None
         return verdict.gate

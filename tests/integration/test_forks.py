@@ -24,7 +24,7 @@ from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.run import Run, RunMode, RunStatus
 from penstock.graphs import declare
 from penstock.nodes import tool
-from penstock.nodes.calls import claim, past
+from penstock.nodes.calls import claim
 from penstock.nodes.calls.call import ToolCall
 from penstock.runs import Auditor, Pace
 from support.helping import IBAN, NAME, Ticket, helping
@@ -216,7 +216,7 @@ async def test_run_asks_before_it_does_what_a_fork_of_it_has_done(store: Store) 
 async def test_of_two_forks_that_do_the_same_at_once_one_asks(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = claim.require_unasked
+    real = claim.require_not_done_elsewhere
     passed, stood_back = threading.Event(), threading.Event()
     passing = threading.Lock()
 
@@ -230,7 +230,7 @@ async def test_of_two_forks_that_do_the_same_at_once_one_asks(
         assert passed.wait(10)
         try:
             real(connection, call)
-        except past.Contended:
+        except claim.Contended:
             stood_back.set()
             raise
 
@@ -240,7 +240,7 @@ async def test_of_two_forks_that_do_the_same_at_once_one_asks(
         run = await at.shop.runtime.start(NAME, GIVEN, actor="ann", mode=RunMode.SIMULATE)
         run = await at.shop.go_on(run)
         forks = [await at.fork(run, "plan", mode=RunMode.LIVE) for _ in range(2)]
-        monkeypatch.setattr(claim, "require_unasked", held)
+        monkeypatch.setattr(claim, "require_not_done_elsewhere", held)
         one = Pace(beat_s=0.5, lease_s=30.0, poll_s=0.02, slots=1)
         async with at.shop.worker(one), beside.worker(one):
             ended = [await at.shop.until(fork, *RunStatus) for fork in forks]

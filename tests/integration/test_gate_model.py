@@ -39,9 +39,9 @@ from penstock.contracts.ids import IdempotencyKey, RunId, ThreadId, WorkerId
 from penstock.contracts.policy import PolicySource
 from penstock.contracts.run import Failure, FailureCode, NewRun, Run, RunStatus, WhenBusy
 from penstock.contracts.signals import GateExpired, LeaseLost
-from penstock.nodes.calls.call import ToolCall
+from penstock.nodes.calls.call import ApprovedCall
 from penstock.nodes.calls.claim import StaleDecision, claim
-from penstock.nodes.calls.known import outcome_of
+from penstock.nodes.calls.outcomes import outcome_of
 from penstock.policies import read_source
 from penstock.runs.sweep import sweep_once
 from support.allowing import COUNCIL
@@ -256,8 +256,8 @@ class GateMachine(RuleBasedStateMachine):
     def drive(self, driving: Driving) -> Driving:
         """Have a worker execute a call from its first stage."""
 
-        async def last(call: ToolCall) -> Outcome:
-            return await self.attempt(driving, call)
+        async def last(approved: ApprovedCall) -> Outcome:
+            return await self.attempt(driving, approved)
 
         driving.steps = self.council.through(driving.asked, last, store=self.slow)
         return driving
@@ -370,14 +370,15 @@ class GateMachine(RuleBasedStateMachine):
                 )
             )
 
-    async def attempt(self, driving: Driving, call: ToolCall) -> Outcome:
+    async def attempt(self, driving: Driving, approved: ApprovedCall) -> Outcome:
         """Begin a call, do what its tool does, and settle it."""
-        acting, at = self.council.acting(driving.asked.run), self.clock.now
+        context, at = self.council.context(driving.asked.run), self.clock.now
+        call = approved.call
 
         def begin(tx: Connection) -> tuple[Effect, bool]:
-            effect, is_begun = claim(tx, acting, call, at=at)
+            effect, is_begun = claim(tx, context, approved, at=at)
             if is_begun:
-                self.judge(tx, call, effect)
+                self.judge(tx, effect)
             return effect, is_begun
 
         effect, is_begun = await self.slow.write(begin)
@@ -585,7 +586,7 @@ class GateMachine(RuleBasedStateMachine):
 
     # ---- the judge ----
 
-    def judge(self, tx: Connection, call: ToolCall, effect: Effect) -> None:
+    def judge(self, tx: Connection, effect: Effect) -> None:
         """Hold a call that has just begun against what people have said, in its transaction."""
         arguments = json.loads(effect.arguments)
         assert self.policy != "none", "a call begins that is denied"
@@ -600,7 +601,7 @@ class GateMachine(RuleBasedStateMachine):
             assert not is_no, "a call begins that was refused"
             assert gate.status is not GateStatus.EXPIRED, "a call begins that nobody approved"
         used = [gate for gate in asked if gate.consumed_at is not None]
-        if not needed and call.edit is None:
+        if not needed and not any(gate.edit for gate in asked):
             assert all(gate.status is not GateStatus.OPEN for gate in asked)
             return
         active = policies.active_digest(tx, self.council.graph.name)

@@ -23,7 +23,7 @@ from penstock.contracts.ids import GateId, IdempotencyKey
 from penstock.contracts.policy import PolicySource
 from penstock.contracts.run import RunStatus
 from penstock.contracts.signals import LeaseLost
-from penstock.nodes.calls.claim import ConsentVoid, StaleDecision
+from penstock.nodes.calls.claim import ApprovalVoid, StaleDecision
 from penstock.policies import read_source
 from support.allowing import OPEN
 from support.council import Asked, Council, wire
@@ -711,34 +711,34 @@ async def _(at: Council) -> Attack:
 # ---- claims ----
 
 
-@refusal("a call begins without an approval", ConsentVoid, "is open")
+@refusal("a call begins without an approval", ApprovalVoid, "is open")
 async def _(at: Council) -> Attack:
     call, gate = await asked(at)
     return lambda: at.claim(call, gate)
 
 
-@refusal("a call begins with too few approvals", ConsentVoid, "is open")
+@refusal("a call begins with too few approvals", ApprovalVoid, "is open")
 async def _(at: Council) -> Attack:
     call, gate = await asked(at, "two")
     await approve(at, gate, "bob")()
     return lambda: at.claim(call, gate)
 
 
-@refusal("a call begins that was rejected", ConsentVoid, "not approved")
+@refusal("a call begins that was rejected", ApprovalVoid, "not approved")
 async def _(at: Council) -> Attack:
     call, gate = await asked(at)
     await reject(at, gate, "bob")()
     return lambda: at.claim(call, gate)
 
 
-@refusal("a call begins that was answered in its place", ConsentVoid, "not approved")
+@refusal("a call begins that was answered in its place", ApprovalVoid, "not approved")
 async def _(at: Council) -> Attack:
     call, gate = await asked(at)
     await respond(at, gate, "bob")()
     return lambda: at.claim(call, gate)
 
 
-@refusal("a call begins whose gate was closed by time", ConsentVoid, "is expired")
+@refusal("a call begins whose gate was closed by time", ApprovalVoid, "is expired")
 async def _(at: Council) -> Attack:
     call, gate = await asked(at)
     await expire(at, gate)
@@ -746,42 +746,42 @@ async def _(at: Council) -> Attack:
     return lambda: at.claim(call, gate)
 
 
-@refusal("a call begins after its approval is over", ConsentVoid, "expired at")
+@refusal("a call begins after its approval is over", ApprovalVoid, "expired at")
 async def _(at: Council) -> Attack:
     call, gate = await approved(at)
     await expire(at, gate)
     return lambda: at.claim(call, gate)
 
 
-@refusal("a call begins with the gate of what it was before an edit", ConsentVoid, "superseded")
+@refusal("a call begins with the gate of what it was before an edit", ApprovalVoid, "superseded")
 async def _(at: Council) -> Attack:
     call, gate = await asked(at)
     await edit(at, gate, by="bob")
     return lambda: at.claim(call, gate)
 
 
-@refusal("a call begins with the approval of another", ConsentVoid, "not what is called")
+@refusal("a call begins with the approval of another", ApprovalVoid, "not what is called")
 async def _(at: Council) -> Attack:
     _, other = await approved(at)
     call, _ = await asked(at)
     return lambda: at.claim(call, other)
 
 
-@refusal("a call begins with other arguments", ConsentVoid, "not what is called")
+@refusal("a call begins with other arguments", ApprovalVoid, "not what is called")
 async def _(at: Council) -> Attack:
     call, gate = await approved(at)
     changed = replace(call, arguments={"amount": 901, "note": "one"})
     return lambda: at.claim(changed, gate)
 
 
-@refusal("a call begins with the approval of its like", ConsentVoid, "not what is called")
+@refusal("a call begins with the approval of its like", ApprovalVoid, "not what is called")
 async def _(at: Council) -> Attack:
     call, gate = await approved(at)
     like = replace(call, key=IdempotencyKey("f" * 64))
     return lambda: at.claim(like, gate)
 
 
-@refusal("a call begins with an approval that another used up", ConsentVoid, "not what is called")
+@refusal("a call begins with an approval that another used up", ApprovalVoid, "not what is called")
 async def _(at: Council) -> Attack:
     first, other = await approved(at)
     await at.claim(first, other)
@@ -802,14 +802,14 @@ async def _(at: Council) -> Attack:
     return lambda: at.claim(call, gate)
 
 
-@refusal("a call begins though who approved has left", ConsentVoid, "not in their group")
+@refusal("a call begins though who approved has left", ApprovalVoid, "not in their group")
 async def _(at: Council) -> Attack:
     call, gate = await approved(at, "two")
     at.staff.in_group["finance"].remove("eve")
     return lambda: at.claim(call, gate)
 
 
-@refusal("a call begins though who broke the glass has left", ConsentVoid, "not in their group")
+@refusal("a call begins though who broke the glass has left", ApprovalVoid, "not in their group")
 async def _(at: Council) -> Attack:
     call, gate = await asked(at)
     await break_glass(at, gate)()

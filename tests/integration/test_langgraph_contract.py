@@ -16,7 +16,7 @@ from penstock.checkpoints.saver.records import _PLAIN_CHANNELS
 from penstock.checkpoints.saver.retention import DELTA_COUNTERS
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Fence
-from penstock.nodes.models.tries import Tries
+from penstock.nodes.models.callbacks import NodeAttempts
 from penstock.runs.interrupts import STRICT_RESUME_KEY
 from penstock.runs.segment import RUNTIME_KEY, STREAM_KEY
 from penstock.traces import SegmentTrace
@@ -84,5 +84,5 @@ async def test_only_a_node_has_the_tag_of_its_step_and_its_namespace_ends_with_i
     graph: Any = StateGraph(TypedDict("State", {"task": str}))
     graph.add_node("act", act)
     graph.add_edge(START, "act")
-    state = await graph.compile().ainvoke({}, {"callbacks": [Tries(Noting())]})
+    state = await graph.compile().ainvoke({}, {"callbacks": [NodeAttempts(Noting())]})
     assert begun == [state["task"]]

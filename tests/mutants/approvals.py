@@ -84,13 +84,13 @@ MUTANTS = [
         old="""
             if refused is not None:
                 return refused
-            if not (rules or call.edit):
+            if not (rules or edit):
                 ...
         """,
         new="""
             if refused is not None and rules:
                 return refused
-            if not (rules or call.edit):
+            if not (rules or edit):
                 ...
         """,
         killed_by=[
@@ -99,9 +99,9 @@ MUTANTS = [
     ),
     Mutant(
         "a rejection counts under its own policy alone",
-        at="Approve._refused_before",
+        at="Approve._earlier_refusal",
         old="gate.policy_digest or ''",
-        new="decided.policy_digest",
+        new="authorized.decided.policy_digest",
         killed_by=[
             f"{APPROVALS}::test_a_rejected_call_does_not_happen_under_a_policy_that_would_allow_it"
         ],
@@ -109,15 +109,15 @@ MUTANTS = [
     Mutant(
         "what asks about a call that happens goes on asking",
         at="Approve.__call__",
-        old="await self._withdraw(call, decided)",
+        old="await self._withdraw(authorized)",
         new="",
         killed_by=[f"{APPROVALS}::test_another_policy_that_allows_lets_the_call_happen"],
     ),
     Mutant(
         "an approval counts that asked too few",
-        at="Approve._holds",
-        old="covers(gate, terms_of(rules, self.acting.run.principal))",
-        new="bool(covers(gate, terms_of(rules, self.acting.run.principal))) or True",
+        at="Approve._covers",
+        old="covers(gate, terms_of(rules, self.context.run.principal))",
+        new="bool(covers(gate, terms_of(rules, self.context.run.principal))) or True",
         killed_by=[
             f"{APPROVALS}::test_more_are_asked_where_the_run_reads_strangers_words_after_an_approval"
         ],
@@ -134,13 +134,13 @@ MUTANTS = [
     Mutant(
         "people are asked under a policy that is not any more",
         at="Approve._require_unchanged",
-        old="not is_same or asked != call.asked",
-        new="asked != call.asked",
+        old="not is_same or asked != authorized.recalled.gates",
+        new="asked != authorized.recalled.gates",
         killed_by=[f"{APPROVALS}::test_nobody_is_asked_under_a_policy_that_is_not_any_more"],
     ),
     Mutant(
         "a response lets the call happen",
-        at="_said",
+        at="_decided_refusal",
         old="""
             match gate.decision:
                 case VoteKind.APPROVE:
@@ -175,7 +175,7 @@ MUTANTS = [
         at="Approve.__call__",
         old="""
             if call.undoes:
-                return await following(call)
+                return await following(approved)
         """,
         new="",
         killed_by=[f"{APPROVALS}::test_nobody_is_asked_once_more_before_a_call_is_undone"],
@@ -190,22 +190,22 @@ MUTANTS = [
     Mutant(
         "a call that began and is denied is said to be refused",
         at="Authorize.__call__",
-        old="isinstance(outcome, Refused) and call.begun is not None",
-        new="isinstance(outcome, Refused) and call.begun is None and call.doubted",
+        old="isinstance(outcome, Refused) and recalled.effect is not None and recalled.is_begun",
+        new="isinstance(outcome, Refused) and recalled.effect is None and recalled.is_begun",
         killed_by=[
             f"{APPROVALS}::test_a_call_that_began_and_is_denied_then_is_in_doubt_and_not_refused"
         ],
     ),
     Mutant(
         "an edit that was used up takes the place of the last",
-        at="amended",
-        old="reversed(asked)",
-        new="asked",
+        at="edit_of",
+        old="reversed(gates)",
+        new="gates",
         killed_by=[f"{APPROVALS}::test_the_last_edit_counts_where_one_before_was_used_up"],
     ),
     Mutant(
         "an edited call is made with what it was",
-        at="amended",
+        at="edit_of",
         old="call.effect.digest",
         new="call.effect.key",
         killed_by=[f"{APPROVALS}::test_an_edited_call_is_made_with_the_new_arguments"],

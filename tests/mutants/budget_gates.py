@@ -3,7 +3,7 @@
 from support.mutants import Mutant
 
 BUDGET_GATES = "tests/integration/nodes/test_budget_gates.py"
-METERING = "tests/integration/nodes/test_metering.py"
+METERING = "tests/integration/nodes/test_meter.py"
 BUDGET_REFUSALS = "tests/integration/test_budget_gate_refusals.py"
 
 MUTANTS = [
@@ -109,24 +109,24 @@ MUTANTS = [
     ),
     Mutant(
         "people are asked though the graph does not say so",
-        at="judge",
+        at="resolve_exhaustion",
         old="account.on_exhaustion is not OnExhaustion.GATE",
         new="",
         killed_by=[f"{METERING}::test_a_call_that_does_not_fit_is_not_made_and_ends_the_run"],
     ),
     Mutant(
         "people are asked about what no raise would help",
-        at="judge",
+        at="resolve_exhaustion",
         old="""
             if not short.is_raisable:
-                return Verdict(next=Next.UNASKED)
+                return ExhaustionOutcome(resolution=Resolution.UNASKED)
         """,
         new="",
         killed_by=[f"{BUDGET_GATES}::test_what_no_raise_would_help_is_not_asked_about"],
     ),
     Mutant(
         "a tool's call that waits for more is refused",
-        at="Afford._judge",
+        at="Afford._resolve",
         old="gate is not None",
         new="gate is None",
         killed_by=[
@@ -135,16 +135,16 @@ MUTANTS = [
     ),
     Mutant(
         "a graph may swallow that its model waits",
-        at="Meter._judge",
-        old="GateAwaited(verdict.gate.id)",
+        at="Meter._resolve",
+        old="GateAwaited(outcome.gate.id)",
         new="error",
         killed_by=[f"{BUDGET_GATES}::test_a_model_call_that_does_not_fit_waits_at_a_gate"],
     ),
     Mutant(
         "a graph that is to finish is ended",
-        at="Meter._judge",
+        at="Meter._resolve",
         old="""
-            case Next.REFUSE:
+            case Resolution.REFUSE:
                 ...
         """,
         new="",

@@ -2,7 +2,7 @@
 
 from support.mutants import Mutant
 
-METERING = "tests/integration/nodes/test_metering.py"
+METERING = "tests/integration/nodes/test_meter.py"
 BUDGETS = "tests/integration/test_budgets.py"
 
 MUTANTS = [
@@ -141,7 +141,7 @@ MUTANTS = [
     Mutant(
         "what a call holds that was never made stays held",
         at="Driver._advance",
-        old="meter.ended()",
+        old="meter.close()",
         new="pass",
         killed_by=[
             f"{METERING}::test_what_a_call_holds_that_was_never_made_is_settled_with_its_segment"

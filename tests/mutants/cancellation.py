@@ -2,7 +2,7 @@
 
 from support.mutants import Mutant
 
-CANCELLING = "tests/integration/nodes/test_cancelling.py"
+CANCELLING = "tests/integration/nodes/test_cancellation.py"
 PAUSING = "tests/integration/test_pausing.py"
 
 MUTANTS = [
@@ -22,9 +22,9 @@ MUTANTS = [
     ),
     Mutant(
         "a call begins after its run was cancelled",
-        at="RunCalls._begin",
-        old="halt.is_asked",
-        new="halt.is_asked and not halt.why",
+        at="CallPipeline._begin",
+        old="halt.is_requested",
+        new="halt.is_requested and not halt.reason",
         killed_by=[
             f"{CANCELLING}::test_a_call_that_comes_after_its_run_was_cancelled_is_not_begun"
         ],
@@ -32,8 +32,8 @@ MUTANTS = [
     Mutant(
         "a function is called that was to stop before it began",
         at="Execute.__call__",
-        old="halt.is_asked",
-        new="halt.is_asked and not halt.why",
+        old="halt.is_requested",
+        new="halt.is_requested and not halt.reason",
         killed_by=[f"{CANCELLING}::test_a_call_that_was_begun_and_not_started_has_failed"],
     ),
     Mutant(

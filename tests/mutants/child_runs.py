@@ -7,7 +7,7 @@ CHILDREN = "tests/integration/test_child_runs.py"
 MUTANTS = [
     Mutant(
         "a child does not use up what its parent may",
-        at="Acting.accounts",
+        at="SegmentContext.accounts",
         old="self.parents",
         new="self.parents[:0]",
         killed_by=[f"{CHILDREN}::test_children_together_do_not_use_more_than_their_parent_may"],
@@ -56,7 +56,7 @@ MUTANTS = [
     ),
     Mutant(
         "a cap of a parent is asked about at its child",
-        at="judge",
+        at="resolve_exhaustion",
         old="error.shortfall.account != run_account(run.id)",
         new="error.shortfall.account == ''",
         killed_by=[

@@ -47,7 +47,7 @@ MUTANTS = [
     Mutant(
         "a call begins under a policy that is not any more",
         at="claim",
-        old="policies.active_digest(connection, run.graph) != decided.policy_digest",
+        old="policies.active_digest(connection, run.graph) != approved.decided.policy_digest",
         new="policies.active_digest(connection, run.graph) is None",
         killed_by=[
             f"{GATE_REFUSALS}::test_nothing_comes_of_it_when[sqlite-a_call_begins_under_a_policy_that_is_not_any_more]"
@@ -56,8 +56,8 @@ MUTANTS = [
     Mutant(
         "an approval is not used up",
         at="claim",
-        old="why is not None",
-        new="why is not None and not call.consent.gate_id",
+        old="void is not None",
+        new="void is not None and not approved.approval",
         killed_by=[
             f"{GATE_REFUSALS}::test_nothing_comes_of_it_when[sqlite-a_call_begins_without_an_approval]"
         ],

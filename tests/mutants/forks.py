@@ -18,7 +18,7 @@ MUTANTS = [
     Mutant(
         "what was done meanwhile is done again",
         at="claim",
-        old="require_unasked(connection, call)",
+        old="require_not_done_elsewhere(connection, call)",
         new="",
         killed_by=[f"{FORKS}::test_what_was_done_while_a_fork_made_up_its_mind_is_not_done_again"],
     ),
@@ -31,23 +31,25 @@ MUTANTS = [
     ),
     Mutant(
         "a run does again what a fork of it has done",
-        at="require_unasked",
+        at="require_not_done_elsewhere",
         old="""
-            DONE_BEFORE not in call.rules and ledger.elsewhere(
+            not call.is_done_elsewhere and ledger.elsewhere(
                 connection, call.effect
             ) is not None
         """,
         new="""
-            DONE_BEFORE not in call.rules and may_have_past(call) and ledger.elsewhere(
-                connection, call.effect
-            ) is not None
+            (
+                not call.is_done_elsewhere
+                and call.effect.lineage != call.effect.thread_id
+                and ledger.elsewhere(connection, call.effect) is not None
+            )
         """,
         killed_by=[f"{FORKS}::test_run_asks_before_it_does_what_a_fork_of_it_has_done"],
     ),
     Mutant(
         "the gate of a call that a fork has made is another each time",
-        at="may_have_past",
-        old="is_copy or bool(call.asked)",
+        at="may_be_done_elsewhere",
+        old="is_copy or bool(recalled.gates)",
         new="is_copy",
         killed_by=[f"{FORKS}::test_run_asks_before_it_does_what_a_fork_of_it_has_done"],
     ),

@@ -67,7 +67,7 @@ MUTANTS = [
     ),
     Mutant(
         "a copy asks one after another about what was done",
-        at="Lineage.__call__",
+        at="FindDoneElsewhere.__call__",
         old="done is None",
         new="done is None or done.key",
         killed_by=[f"{APPROVALS}::test_a_copy_that_does_the_same_asks_everybody_at_one_gate"],

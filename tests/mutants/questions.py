@@ -3,19 +3,19 @@
 from support.mutants import Mutant
 
 QUESTIONS = "tests/integration/nodes/test_questions.py"
-FORMS = "tests/unit/nodes/test_forms.py"
+FORMS = "tests/unit/nodes/test_answer_schema.py"
 
 MUTANTS = [
     Mutant(
         "the calls of a message race for each other's answers",
-        at="Asking.config",
+        at="InterruptScope.config",
         old="self._count",
         new="shared.interrupt_counter",
         killed_by=[f"{QUESTIONS}::test_what_is_answered_before_anybody_goes_on_is_not_crossed"],
     ),
     Mutant(
         "a node gets the answers of its calls",
-        at="_Sending.__call__",
+        at="_SendWithoutResume.__call__",
         old="each[0] != RESUME",
         new="each[0] != NAMESPACE",
         killed_by=[
@@ -24,7 +24,7 @@ MUTANTS = [
     ),
     Mutant(
         "a call goes on with the graph of its sibling",
-        at="Asking.config",
+        at="InterruptScope.config",
         old="self._subgraphs",
         new="shared.subgraph_counter",
         killed_by=[
@@ -33,21 +33,21 @@ MUTANTS = [
     ),
     Mutant(
         "an answer counts for other arguments",
-        at="gate_id",
+        at="question_gate_id",
         old="f'{run_id}|{call.effect.key}|{call.effect.digest}|{number}'",
         new="f'{run_id}|{call.effect.key}|{number}'",
         killed_by=[f"{QUESTIONS}::test_an_answer_is_for_the_arguments_that_were_asked_about"],
     ),
     Mutant(
         "an answer counts for a copy of the thread",
-        at="gate_id",
+        at="question_gate_id",
         old="f'{run_id}|{call.effect.key}|{call.effect.digest}|{number}'",
         new="f'{run_id[:0]}|{call.effect.key}|{call.effect.digest}|{number}'",
         killed_by=[f"{QUESTIONS}::test_a_copy_of_a_thread_asks_for_itself"],
     ),
     Mutant(
         "a worker without its lease asks",
-        at="Questions.ask",
+        at="QuestionGates.ask",
         old="require_lease(connection, run.fence)",
         new="_ = (require_lease, run.fence)",
         killed_by=[f"{QUESTIONS}::test_a_worker_without_its_lease_asks_nobody"],

@@ -2,7 +2,7 @@
 
 from support.mutants import Mutant
 
-CANCELLING = "tests/integration/nodes/test_cancelling.py"
+CANCELLING = "tests/integration/nodes/test_cancellation.py"
 SEGMENTS = "tests/integration/test_segments.py"
 STEP_BUDGETS = "tests/integration/test_step_budgets.py"
 

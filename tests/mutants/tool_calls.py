@@ -2,55 +2,55 @@
 
 from support.mutants import Mutant
 
-CANCELLING = "tests/integration/nodes/test_cancelling.py"
+CANCELLING = "tests/integration/nodes/test_cancellation.py"
 EFFECTS = "tests/integration/nodes/test_effects.py"
 
 MUTANTS = [
     Mutant(
         "a read that was recorded is not recalled",
         at="Recall.__call__",
-        old="effect is None or now is None",
-        new="effect is None or now is None or effect.effect == 'read'",
+        old="effect is not None and not _may_go_on(call, effect)",
+        new="effect is not None and effect.effect != 'read' and not _may_go_on(call, effect)",
         killed_by=[f"{EFFECTS}::test_a_read_that_was_recorded_is_not_done_again"],
     ),
     Mutant(
         "an effect in doubt is not recalled",
         at="Recall.__call__",
-        old="effect is None or now is None",
-        new="effect is None or now is None or effect.status is EffectStatus.IN_DOUBT",
+        old="effect=effect",
+        new="effect=effect if may_land else None",
         killed_by=[f"{EFFECTS}::test_a_look_up_that_finds_it_settles_the_doubt"],
     ),
     Mutant(
         "an effect in doubt that can be looked up is not",
-        at="ClearUp.__call__",
-        old="call.tool.probe is None or call.doubted.may_land",
-        new="call.doubted.may_land or not call.doubted.may_land",
+        at="Reconcile.__call__",
+        old="call.tool.probe is None or recalled.may_land",
+        new="recalled.may_land or not recalled.may_land",
         killed_by=[f"{EFFECTS}::test_a_look_up_that_finds_it_settles_the_doubt"],
     ),
     Mutant(
         "an effect is looked up while it may still land",
-        at="ClearUp.__call__",
-        old="call.tool.probe is None or call.doubted.may_land",
+        at="Reconcile.__call__",
+        old="call.tool.probe is None or recalled.may_land",
         new="call.tool.probe is None",
         killed_by=[f"{EFFECTS}::test_nothing_is_looked_up_while_it_may_still_land"],
     ),
     Mutant(
         "a call that is under way is started again",
-        at="RunCalls._joined",
+        at="CallPipeline._joined",
         old="under_way is None",
         new="under_way is None or under_way.call.effect.digest",
         killed_by=[f"{EFFECTS}::test_a_call_that_is_under_way_is_joined"],
     ),
     Mutant(
         "whoever gives up a call cancels it for all",
-        at="RunCalls._joined",
+        at="CallPipeline._joined",
         old="asyncio.shield(under_way.task)",
         new="under_way.task",
         killed_by=[f"{CANCELLING}::test_what_ends_in_its_own_way_when_it_is_stopped_is_settled"],
     ),
     Mutant(
         "a segment ends before its calls are settled",
-        at="RunCalls.ended",
+        at="CallPipeline.drain",
         old="""
             while self._in_flight:
                 ...
@@ -80,7 +80,7 @@ MUTANTS = [
     Mutant(
         "a call that blocks counts as over at its deadline",
         at="Execute.__call__",
-        old="self.late(underway, late.running, self)",
+        old="self.late(running, late.running, self)",
         new="pass",
         killed_by=[
             f"{EFFECTS}::test_a_blocking_call_without_a_margin_may_land_as_long_as_it_goes_on"
@@ -109,7 +109,7 @@ MUTANTS = [
     ),
     Mutant(
         "the mark of a transaction is written after its commit",
-        at="once",
+        at="run_once",
         old="""
             with engine.begin() as connection:
                 done = connection.execute(
@@ -149,7 +149,7 @@ MUTANTS = [
     ),
     Mutant(
         "a transaction that was committed is made again",
-        at="once",
+        at="run_once",
         old="return done",
         new="connection.execute(_marks.delete().where(_marks.c.key == key))",
         killed_by=[f"{EFFECTS}::test_a_transaction_that_was_committed_is_not_made_again"],
@@ -165,8 +165,8 @@ MUTANTS = [
     ),
     Mutant(
         "a call that goes on is not prolonged",
-        at="Stragglers._watch",
-        old="max(effect.margin_s, LEAST_S)",
+        at="LateAttempts._watch",
+        old="max(effect.margin_s, MIN_PROLONG_S)",
         new="effect.margin_s",
         killed_by=[
             f"{EFFECTS}::test_a_blocking_call_without_a_margin_may_land_as_long_as_it_goes_on"

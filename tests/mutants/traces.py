@@ -154,7 +154,7 @@ MUTANTS = [
     ),
     Mutant(
         "whatever runs in a node counts as an attempt of it",
-        at="Tries.on_chain_start",
+        at="NodeAttempts.on_chain_start",
         old="any(tag.startswith(NODE_TAG) for tag in tags or ())",
         new="metadata",
         killed_by=[f"{TREES}::test_a_step_says_how_often_langgraph_tried_its_node_again"],

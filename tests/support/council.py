@@ -20,14 +20,12 @@ from penstock.contracts.ids import IdempotencyKey, WorkerId
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, Graph
 from penstock.nodes import Tool, tool
-from penstock.nodes.calls.acting import Acting
-from penstock.nodes.calls.admit import admit
-from penstock.nodes.calls.call import Consent, Next, ToolCall, chain
+from penstock.nodes.calls.admission import admit
+from penstock.nodes.calls.authorization import Authorizer, PolicyCache
+from penstock.nodes.calls.call import ApprovedCall, Next, ToolCall, starting_with
 from penstock.nodes.calls.claim import claim
-from penstock.nodes.calls.deciding import Deciding
-from penstock.nodes.calls.halt import Halt
-from penstock.nodes.calls.rulebook import Rulebook
-from penstock.nodes.gates.parking import gates_of
+from penstock.nodes.calls.context import Halt, SegmentContext
+from penstock.nodes.calls.outcomes import parked_gates
 from penstock.nodes.isolation import Pool
 from penstock.nodes.stages.approve import Approve
 from penstock.nodes.stages.authorize import Authorize
@@ -96,7 +94,7 @@ class Council:
         self.runtime = Runtime(
             store, Checkpointer(store), catalog, people=self.staff, clock=self.clock
         )
-        self.rulebook: Rulebook = policies.rulebook_of(self.graph, self.staff)
+        self.policies: PolicyCache = policies.rulebook_of(self.graph, self.staff)
         source = read_source(COUNCIL)
         store.write_blocking(
             lambda tx: policies.load(
@@ -132,9 +130,9 @@ class Council:
         assert found is not None
         return found
 
-    def acting(self, run: Run, store: Store | None = None) -> Acting:
-        """Return who makes the calls of a run."""
-        return Acting(
+    def context(self, run: Run, store: Store | None = None) -> SegmentContext:
+        """Return the context of a run's calls."""
+        return SegmentContext(
             store=store or self.store,
             clock=self.clock,
             run=run,
@@ -144,14 +142,14 @@ class Council:
             halt=Halt(self.loop),
         )
 
-    def deciding(self, run: Run) -> Deciding:
+    def authorizer(self, run: Run) -> Authorizer:
         """Return what decides about the calls of a run."""
-        return Deciding(run, self.rulebook, self.staff, self.clock)
+        return Authorizer(run, self.policies, self.staff, self.clock)
 
     def admitted(self, asked: Asked, store: Store | None = None) -> ToolCall:
         """Return a call as it comes in."""
         call = admit(
-            self.acting(asked.run, store),
+            self.context(asked.run, store),
             asked.tool,
             asked.arguments,
             key=asked.key,
@@ -161,23 +159,28 @@ class Council:
         assert not isinstance(call, Refused), call
         return call
 
-    async def through(self, asked: Asked, last: Next, *, store: Store | None = None) -> Outcome:
+    async def through(
+        self, asked: Asked, last: Next[ApprovedCall], *, store: Store | None = None
+    ) -> Outcome:
         """Take a call through the stages that decide whether it may be made."""
-        acting, deciding = self.acting(asked.run, store), self.deciding(asked.run)
-        recall = Recall(acting, deciding.decide_call)
-        stages = [recall, Authorize(acting, deciding), Approve(acting)]
-        return await chain(stages, last)(self.admitted(asked, store))
+        context, authorizer = self.context(asked.run, store), self.authorizer(asked.run)
+        stages = (
+            starting_with(Recall(context, authorizer.decide_call))
+            .then(Authorize(context, authorizer))
+            .then(Approve(context))
+        )
+        return await stages.finally_(last)(self.admitted(asked, store))
 
     async def gate(self, asked: Asked) -> Gate:
         """Have people asked about a call; return the gate at which it waits."""
 
-        async def last(_: ToolCall) -> Outcome:
+        async def last(_: ApprovedCall) -> Outcome:
             raise AssertionError("nobody was asked")
 
         try:
             outcome = await self.through(asked, last)
         except GraphInterrupt as waits:
-            (gate_id,) = gates_of(waits)
+            (gate_id,) = parked_gates(waits)
             return await self.store.read(lambda tx: gates.get(tx, gate_id))
         raise AssertionError(f"nobody was asked: {outcome}")
 
@@ -190,16 +193,15 @@ class Council:
         """
         call = self.admitted(asked)
         decided = await self.store.read(
-            lambda tx: self.deciding(asked.run).decide(
+            lambda tx: self.authorizer(asked.run).decide(
                 tx, call.tool, call.checked, key=asked.key, lineage=asked.run.thread_id
             )
         )
         assert not isinstance(decided, Refused), decided
-        consent = Consent(gate_id=gate.id)
         decided = replace(decided, policy_digest=under or decided.policy_digest)
-        ready = replace(call, decided=decided, consent=consent)
-        acting, at = self.acting(asked.run), self.clock.now()
-        return await self.store.write(lambda tx: claim(tx, acting, ready, at=at))
+        approved = ApprovedCall(call=call, decided=decided, approval=gate.id)
+        context, at = self.context(asked.run), self.clock.now()
+        return await self.store.write(lambda tx: claim(tx, context, approved, at=at))
 
     async def failed(self, effect: Effect) -> None:
         """Report that nothing happened in an attempt, and that it may be tried again."""

@@ -29,7 +29,7 @@ from penstock.nodes import (
     SecretRef,
     tool,
 )
-from penstock.nodes.isolation import wire
+from penstock.nodes.isolation import protocol
 
 FOREVER_S = 600.0
 
@@ -285,12 +285,12 @@ def meddle(how: str) -> str:
         if (_target(each) or "").startswith("socket:")
     ]
     answers = {
-        "nonsense": wire.frame(b"nonsense"),
+        "nonsense": protocol.frame(b"nonsense"),
         "short": b"\x00\x00\x00\x09abc",
         "long": b"\xff\xff\xff\xff",
-        "no JSON": wire.frame(wire.write(wire.Returned(result="{"))),
-        "not asked": wire.frame(wire.write(wire.Calling())),
-        "other": wire.frame(b'{"kind":"returned","result":"1","more":1}'),
+        "no JSON": protocol.frame(protocol.encode(protocol.Returned(result="{"))),
+        "not asked": protocol.frame(protocol.encode(protocol.Calling())),
+        "other": protocol.frame(b'{"kind":"returned","result":"1","more":1}'),
         "closed": b"",
     }
     os.write(channel, answers[how])

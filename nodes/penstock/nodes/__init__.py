@@ -1,6 +1,6 @@
 """Nodes: what a tool is, and how a call of one reaches the run that carries it out.
 
-Importing this does not import LangGraph. What carries calls out is `penstock.nodes.run_calls`.
+Importing this does not import LangGraph. `penstock.nodes.pipeline` carries out the calls.
 """
 
 from penstock.contracts.call import Attempt, DidNot, Happened, Unknown
@@ -10,15 +10,14 @@ from penstock.contracts.policy import FactType, Taint
 from penstock.contracts.tool import Cost, EffectClass, IsolationTier, RetryAfter, RetryPlan
 from penstock.nodes.secrets import SecretRef, SecretValues, resolve
 from penstock.nodes.tools.adopt import adopt
-from penstock.nodes.tools.arguments import Checked
-from penstock.nodes.tools.asides import Aside
-from penstock.nodes.tools.context import Calls, calls_of, with_calls
-from penstock.nodes.tools.declare import tool
-from penstock.nodes.tools.messages import Carried
+from penstock.nodes.tools.arguments import CheckedArguments
+from penstock.nodes.tools.hooks import Hook
+from penstock.nodes.tools.messages import AdoptedResult
+from penstock.nodes.tools.request import Calls, calls_of, with_calls
 from penstock.nodes.tools.results import ResultCodec
 from penstock.nodes.tools.supplies import Supplies
 from penstock.nodes.tools.terms import Terms
-from penstock.nodes.tools.tool import Tool
+from penstock.nodes.tools.tool import Tool, tool
 from penstock.policies.facts import (
     Extractor,
     FactError,
@@ -31,11 +30,10 @@ from penstock.policies.facts import (
 )
 
 __all__ = [
-    "Aside",
+    "AdoptedResult",
     "Attempt",
     "Calls",
-    "Carried",
-    "Checked",
+    "CheckedArguments",
     "Cost",
     "DidNot",
     "EffectClass",
@@ -43,6 +41,7 @@ __all__ = [
     "FactError",
     "FactType",
     "Happened",
+    "Hook",
     "IdempotencyKey",
     "IsolationTier",
     "Permanent",

@@ -15,8 +15,8 @@ from penstock.contracts.ids import GateId
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, Graph
 from penstock.nodes import Tool
-from penstock.nodes.calls.deciding import Deciding
-from penstock.nodes.gates.editing import check_edit, edit
+from penstock.nodes.calls.authorization import Authorizer
+from penstock.nodes.gates.edits import check_edit, edit
 from penstock.policies import OpenDirectory, People
 from penstock.runs.engine import Engine, LocalEngine
 from penstock.runs.policies import rulebook_of
@@ -152,7 +152,7 @@ class Approvals:
             gates.seat_of(connection, gate, by, has=self._has(gate), now=at)
             tool = _tool_of(graph, gate)
             _, checked, _ = check_edit(
-                connection, gate, arguments, run=run, tool=tool, deciding=deciding
+                connection, gate, arguments, run=run, tool=tool, authorizer=deciding
             )
             return checked.canonical
 
@@ -187,7 +187,7 @@ class Approvals:
                 arguments,
                 run=run,
                 tool=_tool_of(graph, gate),
-                deciding=deciding,
+                authorizer=deciding,
                 by=by,
                 at=at,
             )
@@ -279,10 +279,10 @@ class Approvals:
         self._engine.wake()
         return gate
 
-    def _deciding(self, run: Run) -> tuple[Graph, Deciding]:
+    def _deciding(self, run: Run) -> tuple[Graph, Authorizer]:
         graph = self._catalog.get(run.graph)
         rulebook = rulebook_of(graph, self._people)
-        return graph, Deciding(run, rulebook, self._people, self._clock, taints=graph.taints)
+        return graph, Authorizer(run, rulebook, self._people, self._clock, taints=graph.taints)
 
     def _has(self, gate: Gate) -> gates.IsMember:
         return lambda group, person: self._people.has(group, person, gate.tenant)

@@ -29,17 +29,15 @@ from penstock.contracts.signals import BudgetExhausted, GateAwaited, GateExpired
 from penstock.contracts.step import Step
 from penstock.graphs import Graph
 from penstock.nodes import with_calls
-from penstock.nodes.calls.acting import Acting
-from penstock.nodes.calls.deciding import Deciding
-from penstock.nodes.calls.halt import Halt
-from penstock.nodes.calls.rulebook import Rulebook
-from penstock.nodes.gates.exhaustion import Next, Verdict, judge
+from penstock.nodes.calls.authorization import Authorizer, PolicyCache
+from penstock.nodes.calls.context import Halt, SegmentContext
+from penstock.nodes.gates.exhaustion import ExhaustionOutcome, Resolution, resolve_exhaustion
 from penstock.nodes.isolation import Pool
-from penstock.nodes.models.metering import Meter, meter_all
+from penstock.nodes.late_attempts import LateAttempts
+from penstock.nodes.models.callbacks import NodeAttempts
+from penstock.nodes.models.meter import Meter, install_meter
 from penstock.nodes.models.spans import Retrievals
-from penstock.nodes.models.tries import Tries
-from penstock.nodes.run_calls import RunCalls
-from penstock.nodes.stragglers import Stragglers
+from penstock.nodes.pipeline import CallPipeline
 from penstock.policies import People
 from penstock.runs import failures
 from penstock.runs.interrupts import STRICT_RESUME_KEY, interrupts, questions, resume_command, waits
@@ -79,9 +77,9 @@ class Driver:
         self._pool = pool
         self._people = people
         self._day_budget = day_budget
-        self._stragglers = Stragglers(store, clock, worker)
+        self._stragglers = LateAttempts(store, clock, worker)
         self._graphs: dict[str, Any] = {}
-        self._rulebooks: dict[str, Rulebook] = {}
+        self._rulebooks: dict[str, PolicyCache] = {}
 
     async def drive(self, graph: Graph, run: Run, segment: Segment, halt: Halt) -> Run:
         """Drive `run`, as it was claimed, until it waits or ends; return it as it is then.
@@ -95,7 +93,7 @@ class Driver:
         """
         is_child = run.parent_id is not None
         parents = await self._store.read(lambda tx: runs.ancestors(tx, run)) if is_child else ()
-        acting = Acting(
+        acting = SegmentContext(
             store=self._store,
             clock=self._clock,
             run=run,
@@ -146,22 +144,22 @@ class Driver:
         segment.trace.result(state.values)
         return await self._leave(run, RunStatus.SUCCEEDED)
 
-    async def _advance(self, graph: Graph, acting: Acting, segment: Segment) -> "_Came":
+    async def _advance(self, graph: Graph, acting: SegmentContext, segment: Segment) -> "_Came":
         """Run the graph as far as it goes; return where it stands."""
         run, compiled = acting.run, self._compiled(graph)
         if run.epoch > 1:
             self._store.post(lambda connection: budgets.take_over(connection, run.fence))
         await trace_past(self._store, run, segment.trace)
         meter, retrievals = Meter(acting), Retrievals(segment.trace)
-        deciding = Deciding(
+        deciding = Authorizer(
             run, self._rulebook(graph), self._people, self._clock, taints=graph.taints
         )
-        calls = RunCalls(acting, deciding, self._stragglers, heard=segment.heard)
+        calls = CallPipeline(acting, deciding, self._stragglers, on_progress=segment.heard)
         config = with_calls(_config(run), calls)
-        meter_all(meter)
+        install_meter(meter)
         config["callbacks"] = [meter]
         if segment.trace.is_on:
-            config["callbacks"] += [retrievals, Tries(segment.trace)]
+            config["callbacks"] += [retrievals, NodeAttempts(segment.trace)]
         given: Any = None
         # Nobody has driven a run that is claimed for the first time.
         state = None if run.epoch == 1 else await compiled.aget_state(config)
@@ -175,7 +173,7 @@ class Driver:
             given = resume_command(run.id, state, theirs)
         listening = with_events(config, compiled, segment)
         waits_for: set[GateId] = set()
-        asked: Verdict | None = None
+        asked: ExhaustionOutcome | None = None
         try:
             async with segment.allowance.kept():
                 try:
@@ -191,13 +189,13 @@ class Driver:
             waits_for.update(gate.id for gate in (asked.gate,) if gate is not None)
         except NodeTimeoutError:
             # The calls of a step have no more time than the step has.
-            acting.halt.ask("the time of its step was over")
+            acting.halt.request("the time of its step was over")
             raise
         finally:
             # LangGraph leaves calls behind when their node has raised, and what has left the
             # process must be settled. Each has its deadline.
-            await calls.ended()
-            meter.ended()
+            await calls.drain()
+            meter.close()
             retrievals.cut_off()
         segment.write_running()
         is_through = segment.is_through and not waits_for and not calls.waits_for
@@ -208,10 +206,10 @@ class Driver:
             state=await compiled.aget_state(config),
             waits_for={*calls.waits_for, *waits_for},
             is_awaited=bool(waits_for),
-            is_again=asked is not None and asked.next is Next.FITS,
+            is_again=asked is not None and asked.resolution is Resolution.FITS,
         )
 
-    async def _ask(self, acting: Acting, signal: BudgetExhausted) -> Verdict:
+    async def _ask(self, acting: SegmentContext, signal: BudgetExhausted) -> ExhaustionOutcome:
         """Return what people say, or are asked, where a run has no step, or no time, left.
 
         Raises:
@@ -221,12 +219,12 @@ class Driver:
         if signal.error.shortfall.unit in CALL_UNITS:
             raise signal
         verdict = await self._store.write(
-            lambda connection: judge(connection, acting, signal.error, None)
+            lambda connection: resolve_exhaustion(connection, acting, signal.error, None)
         )
-        if verdict.next in {Next.FITS, Next.WAIT}:
+        if verdict.resolution in {Resolution.FITS, Resolution.WAIT}:
             return verdict
         # Else its calls would be waited for.
-        acting.halt.ask("the budget of its run was used up")
+        acting.halt.request("the budget of its run was used up")
         raise signal
 
     async def _park(
@@ -262,7 +260,7 @@ class Driver:
             self._graphs[graph.name] = graph.compile(self._checkpointer)
         return self._graphs[graph.name]
 
-    def _rulebook(self, graph: Graph) -> Rulebook:
+    def _rulebook(self, graph: Graph) -> PolicyCache:
         if graph.name not in self._rulebooks:
             self._rulebooks[graph.name] = rulebook_of(graph, self._people)
         return self._rulebooks[graph.name]

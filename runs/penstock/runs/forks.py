@@ -2,11 +2,11 @@
 
 The two threads share a lineage. A call that the other run had begun at the checkpoint is the same
 call in the fork, and its recorded result is given; any other call that the lineage has made with
-the same arguments needs an approval first (`nodes/stages/lineage.py`).
+the same arguments needs an approval first (`nodes/stages/redecide.py`).
 
 What a fork would come to: which calls stay, which are replayed, which people are asked about.
 
-It says what the rules of the ledger come to (`nodes/stages/recall.py`, `simulate.py`, `lineage.py`)
+It says what the rules of the ledger come to (`nodes/stages/recall.py`, `redecide.py`)
 for the calls that the run has made. Calls that a fork makes beside those are decided about as any.
 """
 
@@ -30,7 +30,7 @@ from penstock.contracts.tool import EffectClass
 from penstock.graphs import Graph
 from penstock.graphs.inputs import read_edits
 from penstock.graphs.messages import is_message
-from penstock.nodes.calls.keys import key_of
+from penstock.nodes.calls.admission import key_of
 
 FORK_INPUT = "null"
 """The input of a fork."""

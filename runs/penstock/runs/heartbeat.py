@@ -20,7 +20,7 @@ from penstock.contracts.errors import StoreError
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Failure, FailureCode, Fence
 from penstock.contracts.worker import NewWorker
-from penstock.nodes.calls.halt import Halt
+from penstock.nodes.calls.context import Halt
 from penstock.runs.pace import Pace
 from penstock.runs.segment import Segment
 
@@ -77,7 +77,7 @@ class DrivenRun:
         A run that is cancelled, or late, does not wait for its calls either, whatever came first.
         """
         if why in _HALTING:
-            self.halt.ask(_HALTING[why])
+            self.halt.request(_HALTING[why])
             self._halted_s = self._halted_s or time.monotonic()
         if self.why is None:
             self.why = why

@@ -18,7 +18,7 @@ from penstock.contracts.errors import InvalidAnswer, VoteRefused
 from penstock.contracts.gate import OPERATORS, Gate, GateKind, GateStatus, Question
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import Run
-from penstock.nodes.gates.forms import answer_schema, as_json, question_json
+from penstock.nodes.gates.answer_schema import answer_schema, as_json, question_json
 from penstock.policies import People
 from penstock.runs.answers import first_mismatch
 

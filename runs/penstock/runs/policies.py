@@ -17,7 +17,7 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.policy import Decision, PolicySource, PolicyVersion, RecordedDecision
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog, Graph
-from penstock.nodes.calls.rulebook import Rulebook
+from penstock.nodes.calls.authorization import PolicyCache
 from penstock.policies import (
     CompiledPolicy,
     DenialReason,
@@ -242,9 +242,9 @@ def redecide(
     return found
 
 
-def rulebook_of(graph: Graph, people: People) -> Rulebook:
+def rulebook_of(graph: Graph, people: People) -> PolicyCache:
     """Return the rules for calls of a graph's tools."""
-    return Rulebook(graph.name, (tool.contract for tool in graph.tools.values()), people)
+    return PolicyCache(graph.name, (tool.contract for tool in graph.tools.values()), people)
 
 
 def source_of(graph: Graph, default: Path | None) -> PolicySource:

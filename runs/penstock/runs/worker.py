@@ -19,7 +19,7 @@ from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import IsolationTier
 from penstock.contracts.trace import TraceContent
 from penstock.graphs import Catalog
-from penstock.nodes.calls.halt import Halt
+from penstock.nodes.calls.context import Halt
 from penstock.nodes.isolation import NotStarted, Pool
 from penstock.policies import OpenDirectory, People
 from penstock.runs import policies

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.nodes.isolation import available
+from penstock.nodes.isolation import available_tiers
 from penstock.ui.cli.beginning import COMMAND
 from support.command_line import CommandLine
 
@@ -256,7 +256,7 @@ def test_doctor_finds_nothing_wrong_in_a_project_that_is_well(cli: CommandLine) 
 
 def test_doctor_tells_which_isolation_tiers_work(cli: CommandLine) -> None:
     found = {check["name"]: check["found"] for check in cli.json("doctor")["checks"]}
-    for tier, reason in available().items():
+    for tier, reason in available_tiers().items():
         said = "works" if reason is None else f"does not: {reason}"
         assert f"{tier} {said}" in found["isolation"]
 

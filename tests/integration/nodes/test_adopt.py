@@ -14,7 +14,7 @@ from penstock.contracts.call import MessageCall, Refused
 from penstock.contracts.errors import InvalidContract
 from penstock.contracts.policy import Taint
 from penstock.contracts.tool import EffectClass, RetryAfter, RetryPlan
-from penstock.nodes import Carried, adopt, tool
+from penstock.nodes import AdoptedResult, adopt, tool
 from support.calls import DirectCalls
 
 
@@ -159,5 +159,5 @@ async def test_a_command_that_it_answers_with_is_followed() -> None:
 
 def test_what_it_made_comes_back_from_the_record() -> None:
     codec = adopt(search).results
-    carried = Carried(content=["a", {"type": "text"}], artifact=None, status="success")
+    carried = AdoptedResult(content=["a", {"type": "text"}], artifact=None, status="success")
     assert codec.load(codec.dump(carried)) == carried

@@ -30,7 +30,7 @@ from penstock.contracts.policy import GateRule, Principal
 from penstock.contracts.run import FailureCode, Run, RunMode, RunStatus
 from penstock.graphs import Graph, declare
 from penstock.nodes import fact, tool
-from penstock.nodes.calls.call import ToolCall
+from penstock.nodes.calls.call import ApprovedCall
 from penstock.nodes.gates.approvals import covers, terms_of
 from penstock.policies import read_source
 from support.allowing import DESK, OPEN
@@ -812,9 +812,9 @@ async def test_a_call_that_began_and_is_denied_then_is_in_doubt_and_not_refused(
     assert "may not be repeated" in outcome.message
 
 
-async def nothing(call: ToolCall) -> Outcome:
+async def nothing(approved: ApprovedCall) -> Outcome:
     """Fail where a call gets through that should not."""
-    raise AssertionError(f"`{call.tool.name}` got through")
+    raise AssertionError(f"`{approved.call.tool.name}` got through")
 
 
 async def test_an_approval_counts_for_every_attempt_of_its_call(store: Store) -> None:

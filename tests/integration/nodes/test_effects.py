@@ -35,7 +35,7 @@ from penstock.nodes import (
     tool,
 )
 from penstock.nodes.calls.call import ToolCall
-from penstock.nodes.stages.clear_up import ClearUp
+from penstock.nodes.stages.reconcile import Reconcile
 from support.ledgers import lands_no_more
 from support.shops import QUICK, Shop, chain_of
 
@@ -1099,13 +1099,13 @@ async def test_a_look_up_that_a_person_was_quicker_than_counts_for_nothing(
     (gate,) = await shop.runtime.gates(run.id)
     await asyncio.sleep(1.2)
 
-    async def decide_first(self: ClearUp, call: ToolCall, effect: Effect) -> Happened | DidNot:
+    async def decide_first(self: Reconcile, call: ToolCall, effect: Effect) -> Happened | DidNot:
         del self, call, effect
         await shop.runtime.decide(gate.id, {"answer": "happened", "result": "by phone"}, by="bob")
         return finding
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ClearUp, "_find_out", decide_first)
+        patch.setattr(Reconcile, "_probe", decide_first)
         run = await shop.go_on(run)
         async with shop.worker():
             run = await shop.until(run, RunStatus.SUCCEEDED)

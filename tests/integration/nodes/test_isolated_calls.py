@@ -10,7 +10,7 @@ from penstock.checkpoints import Store
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.run import RunStatus
 from penstock.nodes import SecretRef, Tool, tool
-from penstock.nodes.isolation import tiers
+from penstock.nodes.isolation import sandbox
 from support import isolated
 from support.shops import Shop, chain_of
 
@@ -73,7 +73,7 @@ async def test_what_does_not_end_is_killed_and_in_doubt(store: Store) -> None:
 async def test_a_tier_that_is_missing_refuses(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiers, "_subprocess", lambda: "there is no kernel")
+    monkeypatch.setattr(sandbox, "_why_no_subprocess", lambda: "there is no kernel")
     shop = Shop(store, chain_of(State, calling(isolated.add, a=2, b=3)))
     run = await shop.run()
     assert run.failure is not None

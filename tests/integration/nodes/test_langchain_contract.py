@@ -16,9 +16,15 @@ from langgraph.prebuilt import tool_node as nodes
 from langgraph.types import interrupt
 
 from penstock.nodes import IdempotencyKey, tool
-from penstock.nodes.gates.asking import NAMESPACE, RESUME, SCRATCHPAD, SEND, Asking, subgraphs_of
-from penstock.nodes.tools.context import CALLS
-from penstock.nodes.tools.origin import RUNTIME
+from penstock.nodes.gates.questions import (
+    NAMESPACE,
+    RESUME,
+    SCRATCHPAD,
+    SEND,
+    InterruptScope,
+    subgraph_counter,
+)
+from penstock.nodes.tools.request import CALLS, RUNTIME
 from penstock.nodes.tools.signature import RESERVED
 from support.calls import DirectCalls
 
@@ -117,12 +123,12 @@ def test_the_keys_at_which_an_interrupt_looks_are_langgraphs() -> None:
 
 
 def test_an_interrupt_finds_its_answers_in_a_scratchpad_of_its_own_and_leaves_no_trace() -> None:
-    """If this fails, `Asking` has to take what a tool asks in by another way."""
+    """If this fails, `InterruptScope` has to take what a tool asks in by another way."""
     heard: list[Any] = []
-    subgraphs = subgraphs_of(IdempotencyKey("k1"))
+    subgraphs = subgraph_counter(IdempotencyKey("k1"))
 
     def node(_: MessagesState) -> dict[str, Any]:
-        asking = Asking(["one", None], subgraphs=subgraphs)
+        asking = InterruptScope(["one", None], subgraphs=subgraphs)
         with asking.here():
             heard.extend([interrupt("first"), interrupt("second")])
             with pytest.raises(GraphInterrupt) as raised:
@@ -130,7 +136,7 @@ def test_an_interrupt_finds_its_answers_in_a_scratchpad_of_its_own_and_leaves_no
         own = asking.question(raised.value)
         assert own is not None
         heard.append((own.value, own.response_schema, asking.number))
-        other = Asking([], subgraphs=subgraphs)
+        other = InterruptScope([], subgraphs=subgraphs)
         with other.here():
             assert other.question(raised.value) is None
         heard.append(interrupt("the node's own"))

@@ -24,7 +24,7 @@ from penstock.nodes.isolation import (
     Raised,
     TimedOut,
     Unfit,
-    available,
+    available_tiers,
 )
 from support import isolated
 from support.checkout import import_path
@@ -40,8 +40,8 @@ from support.pools import (
 )
 
 pytestmark = pytest.mark.skipif(
-    available()[IsolationTier.SUBPROCESS] is not None,
-    reason=f"no subprocess tier: {available()[IsolationTier.SUBPROCESS]}",
+    available_tiers()[IsolationTier.SUBPROCESS] is not None,
+    reason=f"no subprocess tier: {available_tiers()[IsolationTier.SUBPROCESS]}",
 )
 
 CANARY = "canary/7 \"é\n'"

@@ -15,7 +15,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, Field
 
 from penstock.contracts.call import Refused, Stage
-from penstock.nodes import Checked, IdempotencyKey, tool
+from penstock.nodes import CheckedArguments, IdempotencyKey, tool
 from support.checkout import import_path
 
 
@@ -60,9 +60,9 @@ async def ship(  # noqa: D417  (names say enough of the others)
 GIVEN = {"order": "A1", "to": {"town": "Ulm"}, "money": {"cents": 5}}
 
 
-def check(**given: Any) -> Checked:
+def check(**given: Any) -> CheckedArguments:
     checked = ship.check({**GIVEN, **given})
-    assert isinstance(checked, Checked), checked
+    assert isinstance(checked, CheckedArguments), checked
     return checked
 
 
@@ -154,11 +154,13 @@ def test_the_digest_is_of_the_tool_its_major_version_and_the_arguments() -> None
             tool(look, version="2"),
             tool(look, name="peek"),
         )
-        if isinstance(checked := made.check({"word": "a"}), Checked)
+        if isinstance(checked := made.check({"word": "a"}), CheckedArguments)
     ]
     assert digests[0] == digests[1]
     assert len({*digests}) == 3
-    assert digests[0] != tool(look).digest(Checked(values={"word": "b"}, canonical='{"word":"b"}'))
+    assert digests[0] != tool(look).digest(
+        CheckedArguments(values={"word": "b"}, canonical='{"word":"b"}')
+    )
 
 
 def test_a_model_is_shown_only_what_it_may_give() -> None:
@@ -183,7 +185,7 @@ def test_an_argument_may_be_named_like_a_method_of_pydantics() -> None:
         return f"{copy}{json}{schema}"
 
     checked = keep.check({"copy": "a", "json": "b"})
-    assert isinstance(checked, Checked)
+    assert isinstance(checked, CheckedArguments)
     assert checked.values == {"copy": "a", "json": "b", "schema": 1}
 
 
@@ -194,7 +196,7 @@ def test_a_template_makes_the_business_key() -> None:
 
     made = tool(pay, key="pay:{order}")
     checked = made.check({"order": "A1", "cents": 5})
-    assert isinstance(checked, Checked)
+    assert isinstance(checked, CheckedArguments)
     assert made.business_key(checked) == "pay:A1"
 
 
@@ -208,8 +210,8 @@ def test_no_two_calls_come_to_one_business_key_by_their_punctuation() -> None:
         made.check({"shop": "a:b", "order": "c"}),
         made.check({"shop": "a", "order": "b:c"}),
     )
-    assert isinstance(one, Checked)
-    assert isinstance(other, Checked)
+    assert isinstance(one, CheckedArguments)
+    assert isinstance(other, CheckedArguments)
     assert made.business_key(one) != made.business_key(other)
 
 
@@ -223,7 +225,7 @@ def test_a_function_makes_the_business_key_of_the_arguments_it_takes() -> None:
 
     made = tool(pay, key=rounded)
     checked = made.check({"order": "A1", "amount": "2.50"})
-    assert isinstance(checked, Checked)
+    assert isinstance(checked, CheckedArguments)
     assert made.business_key(checked) == "pay-2.5"
 
 

@@ -8,7 +8,7 @@ from langchain_core.messages import ToolMessage
 
 from penstock.contracts.call import Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.contracts.errors import PenstockError, ToolFailed, ToolInDoubt, ToolRefused
-from penstock.nodes import Carried, ResultCodec
+from penstock.nodes import AdoptedResult, ResultCodec
 from penstock.nodes.tools.messages import WHAT_NEXT, message, value
 
 
@@ -41,8 +41,8 @@ def test_another_result_is_json_with_the_value_as_artifact() -> None:
 
 
 def test_an_adopted_tools_message_is_made_again() -> None:
-    carried = Carried(content="no such file", artifact={"code": 2}, status="error")
-    made = told(Done(result=carried, recorded=True), Carried)
+    carried = AdoptedResult(content="no such file", artifact={"code": 2}, status="error")
+    made = told(Done(result=carried, recorded=True), AdoptedResult)
     assert (made.content, made.artifact, made.status) == ("no such file", {"code": 2}, "error")
 
 

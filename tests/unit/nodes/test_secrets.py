@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 
 from penstock.contracts.call import Refused, Stage
-from penstock.nodes import Checked, SecretRef, SecretValues, Supplies, resolve, tool
+from penstock.nodes import CheckedArguments, SecretRef, SecretValues, Supplies, resolve, tool
 from support.calls import ATTEMPT
 
 
@@ -47,7 +47,7 @@ def test_no_representation_shows_a_value() -> None:
 
 def test_a_function_is_given_the_value() -> None:
     checked = post.check({"text": "hello"})
-    assert isinstance(checked, Checked)
+    assert isinstance(checked, CheckedArguments)
     supplies = Supplies(attempt=ATTEMPT, secrets=SecretValues({"POST_TOKEN": "canary-7"}))
     assert post.keywords(checked, supplies) == {"text": "hello", "token": "canary-7"}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from penstock.nodes.gates.forms import review_schema
+from penstock.nodes.gates.answer_schema import review_schema
 
 PATIENCE_S = 60
 

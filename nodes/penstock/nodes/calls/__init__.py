@@ -1,1 +1,1 @@
-"""One call of a tool: where it comes from, what it is bound to, and who carries it out."""
+"""One tool call: its admission, authorization, claim, invocation and outcome."""

@@ -1,72 +1,98 @@
-"""One tool call on its way through the stages."""
+"""A tool call, as it is known at each stage: admitted, recalled, authorized, approved, attempted.
+
+Each stage of the pipeline takes one of these values and hands the next one on. So a value has no
+fields that are only filled in later.
+"""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from penstock.contracts.call import Attempt, Failed, InDoubt, Outcome, Refused
-from penstock.contracts.effect import Effect, NewEffect
+from penstock.contracts.effect import Effect, EffectStatus, NewEffect
 from penstock.contracts.gate import Edit, Gate
 from penstock.contracts.ids import GateId
-from penstock.contracts.policy import GateRule, RecordedDecision
-from penstock.nodes.tools.arguments import Checked
+from penstock.contracts.policy import RecordedDecision
+from penstock.nodes.tools.arguments import CheckedArguments
 from penstock.nodes.tools.tool import Tool
 from penstock.traces import OpenSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubted:
-    """An effect of which nobody knows whether it happened."""
-
-    effect: Effect
-    may_land: bool
-    """Whether its attempt may still be under way."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
-    """An approval; whether it was given for this call is asked when the call begins."""
-
-    gate_id: GateId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """A call whose arguments fit the contract."""
+    """A call that was admitted: its arguments fit the contract."""
 
     tool: Tool[Any]
-    checked: Checked
+    checked: CheckedArguments
     effect: NewEffect
-    """What the ledger is told of it."""
+    """What the ledger records of it when it begins."""
     injected: Mapping[str, object]
-    """What LangChain gives the function, by its parameters."""
-    doubted: Doubted | None = None
-    """What the ledger has of it, where that is in doubt."""
-    begun: Effect | None = None
-    """What the ledger has of it, where an attempt was begun and nobody knows what came of it."""
-    asked: Sequence[Gate] = ()
-    """The gates that have asked people whether it may happen."""
-    edit: Edit | None = None
-    """What a person has made of its arguments, where one has."""
+    """The values that LangChain injects, by the function's parameters."""
+    provider_id: str | None = None
+    """The provider's id of the call; only a call that a model asked for has one."""
     undoes: bool = False
     """Whether it undoes another call, because a person decided so."""
-    rules: tuple[GateRule, ...] = ()
-    """What it needs gates for, whatever its policy says."""
-    ahead: RecordedDecision | Refused | None = None
-    """What its policy says of it, where that was asked with what the ledger has of it."""
-    decided: RecordedDecision | None = None
-    """What its policy says of it."""
-    consent: Consent | None = None
-    """What people have said of it; it is used up when the call begins."""
-    provider_id: str | None = None
-    """What a provider calls it, where a model asked for it."""
+    is_done_elsewhere: bool = False
+    """Whether another thread of its lineage has made it, so that people have to approve it."""
     span: OpenSpan = field(default_factory=OpenSpan)
-    """Its span."""
+    """The span that is open around it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempted:
-    """A call and the attempt in which it is made."""
+class RecalledCall:
+    """A call, and what the store has recorded of it."""
+
+    call: ToolCall
+    """With the arguments that a person has put in place of its own, where one has."""
+    edit: Edit | None
+    """That person's edit."""
+    gates: Sequence[Gate]
+    """The gates at which people were asked whether it may happen."""
+    effect: Effect | None
+    """The ledger's row; None where the call has never begun."""
+    may_land: bool
+    """Whether the last attempt may still be under way somewhere."""
+    decision: RecordedDecision | Refused | None
+    """What its policy decides, where that was read together with the rest."""
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether an attempt was begun whose outcome is not recorded."""
+        return self.effect is not None and self.effect.status is EffectStatus.STARTED
+
+    @property
+    def effect_in_doubt(self) -> Effect | None:
+        """The ledger's row, where nobody knows whether the call happened."""
+        is_in_doubt = self.effect is not None and self.effect.status is EffectStatus.IN_DOUBT
+        return self.effect if is_in_doubt else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizedCall:
+    """A call that its policy allows, or asks people about."""
+
+    recalled: RecalledCall
+    decided: RecordedDecision
+
+    @property
+    def call(self) -> ToolCall:
+        """The call itself."""
+        return self.recalled.call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedCall:
+    """A call that may begin, once its claim has made sure that this still holds."""
+
+    call: ToolCall
+    decided: RecordedDecision
+    approval: GateId | None
+    """The gate whose approval is used up when it begins; None where nobody had to be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptedCall:
+    """A call, and the attempt in which it is made."""
 
     call: ToolCall
     attempt: Attempt
@@ -74,45 +100,62 @@ class Attempted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Produced:
-    """An attempt came to a result."""
+    """An attempt produced a result."""
 
     text: str
-    """As it is recorded."""
+    """The result, as it is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asks:
-    """The function of a call asks people something: nothing has happened yet."""
+class AsksQuestion:
+    """The function of a call asks people a question: nothing has happened yet."""
 
     number: int
-    """Which of its questions it is, from 0."""
+    """The question's number in the call, from 0."""
     question: str
     """As JSON."""
     answer_schema: str | None
     """JSON Schema of the answer, as JSON, where there is one."""
 
 
-Ending = Produced | Failed | InDoubt
-"""What an attempt comes to, before it is settled."""
+AttemptOutcome = Produced | Failed | InDoubt
+"""The outcome of an attempt, before it is settled in the ledger."""
 
-Next = Callable[[ToolCall], Coroutine[Any, Any, Outcome]]
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+A_contra = TypeVar("A_contra", contravariant=True)
+B_co = TypeVar("B_co", covariant=True)
+
+Next = Callable[[A], Coroutine[Any, Any, Outcome]]
+"""Takes a call through the stages that follow."""
 
 
-class Stage(Protocol):
-    """One concern of every call. It ends the call by returning, or lets it go on by `following`."""
+class Stage(Protocol[A_contra, B_co]):
+    """One concern of every call. It ends the call by returning, or hands it on to `following`."""
 
-    async def __call__(self, call: ToolCall, following: Next) -> Outcome:
+    async def __call__(self, call: A_contra, following: Next[B_co], /) -> Outcome:
         """Do what is to be done before, after, or instead of the stages that follow."""
         ...
 
 
-def chain(stages: Sequence[Stage], last: Next) -> Next:
-    """Fold stages into one function: the first is the outermost."""
-    following = last
-    for stage in reversed(stages):
-        following = _bound(stage, following)
-    return following
+class Stages(Generic[A, B]):
+    """Stages in their order, the outermost first: they take an `A`, and hand on a `B`."""
+
+    def __init__(self, fold: Callable[[Next[B]], Next[A]]) -> None:
+        """Make stages of what puts them around the function that follows them."""
+        self._fold = fold
+
+    def then(self, stage: Stage[B, C]) -> "Stages[A, C]":
+        """Add a stage within those that are there."""
+        fold = self._fold
+        return Stages(lambda following: fold(lambda call: stage(call, following)))
+
+    def finally_(self, last: Next[B]) -> Next[A]:
+        """Return the function that takes a call through all stages, and then to `last`."""
+        return self._fold(last)
 
 
-def _bound(stage: Stage, following: Next) -> Next:
-    return lambda call: stage(call, following)
+def starting_with(stage: Stage[A, B]) -> Stages[A, B]:
+    """Return the stages that begin with this one."""
+    return Stages(lambda following: lambda call: stage(call, following))

@@ -1,7 +1,7 @@
-"""The claim of a call: all that has to hold when it begins, in the transaction that says it does.
+"""The claim of a call: one transaction that begins it, if all that it rests on still holds.
 
-Its approval is used up, its decision written down, what it may use at most is held on its budgets,
-and its effect begun, or none of it.
+In it the approval is used up, the decision recorded, the budget reserved and the effect begun, or
+none of these.
 """
 
 from datetime import datetime
@@ -9,67 +9,113 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from penstock.checkpoints import budgets, decisions, gates, ledger, policies
-from penstock.contracts.budget import HoldKind
+from penstock.contracts.budget import Amounts, HoldKind, Money
 from penstock.contracts.effect import Effect
-from penstock.nodes.calls.acting import Acting
-from penstock.nodes.calls.binding import binding_of
-from penstock.nodes.calls.call import ToolCall
-from penstock.nodes.calls.costs import worst_of
-from penstock.nodes.calls.past import require_unasked
+from penstock.contracts.gate import OPERATORS
+from penstock.contracts.policy import GateRule
+from penstock.contracts.tool import EffectClass
+from penstock.nodes.calls.authorization import binding_of
+from penstock.nodes.calls.call import ApprovedCall, RecalledCall, ToolCall
+from penstock.nodes.calls.context import SegmentContext
+
+DONE_BEFORE = GateRule(id="done-before-the-copy", group=OPERATORS, may_confirm_self=True)
+"""The gate that a call needs which another thread of its lineage has made."""
+
+
+class Contended(Exception):
+    """Another thread of the lineage is about to begin the same call; nothing was begun here."""
+
+
+class DoneElsewhere(Exception):
+    """Another thread of the lineage has made the same call, and nobody was asked about it."""
 
 
 class StaleDecision(Exception):
-    """The policy that a call was decided on is not the one that decides now."""
+    """The policy that decided about a call is not the one that decides now."""
 
 
-class ConsentVoid(Exception):
+class ApprovalVoid(Exception):
     """The approval of a call does not count any more; nothing was begun."""
 
 
 def claim(
-    connection: Connection, acting: Acting, call: ToolCall, *, at: datetime
+    connection: Connection, context: SegmentContext, approved: ApprovedCall, *, at: datetime
 ) -> tuple[Effect, bool]:
     """Begin an attempt of a call; return its effect, and whether one was begun.
 
     Raises:
-        StaleDecision: It has to be decided about anew.
-        DoneElsewhere: It needs an approval, for another thread of its lineage has done the same.
-        Contended: Another thread of its lineage is about to do the same.
-        ConsentVoid: It needs another approval.
-        OverBudget: What it may use at most is more than is left.
-        LeaseLost: Somebody else drives the run now.
+        StaleDecision: The call has to be decided again.
+        DoneElsewhere: It needs an approval: another thread of its lineage has made the same call.
+        Contended: Another thread of its lineage is about to make the same call.
+        ApprovalVoid: It needs another approval.
+        OverBudget: It may use more than is left.
+        LeaseLost: Another worker drives the run now.
     """
-    run, worker = acting.run, acting.worker
+    run, worker, call = context.run, context.worker, approved.call
     effect, is_begun = ledger.begin(connection, call.effect, fence=run.fence, at=at, actor=worker)
     if not is_begun:
         return effect, False
-    require_unasked(connection, call)
-    decided = call.decided
-    if decided is not None:
-        if policies.active_digest(connection, run.graph) != decided.policy_digest:
-            raise StaleDecision(decided.policy_digest)
-        decisions.record(connection, decided, actor=worker)
-    if call.consent is not None and decided is not None:
-        # Of what begins here, and not of what somebody before has taken it for.
-        why = gates.consume(
+    require_not_done_elsewhere(connection, call)
+    if policies.active_digest(connection, run.graph) != approved.decided.policy_digest:
+        raise StaleDecision(approved.decided.policy_digest)
+    decisions.record(connection, approved.decided, actor=worker)
+    if approved.approval is not None:
+        # The binding is of the call that begins here, not of what the stages took it for.
+        void = gates.consume(
             connection,
-            call.consent.gate_id,
-            binding_of(run, call.effect.digest, decided),
-            has=lambda group, person: acting.people.has(group, person, run.tenant),
+            approved.approval,
+            binding_of(run, call.effect.digest, approved.decided),
+            has=lambda group, person: context.people.has(group, person, run.tenant),
             at=at,
             actor=worker,
         )
-        if why is not None:
-            raise ConsentVoid(why)
+        if void is not None:
+            raise ApprovalVoid(void)
     if not call.undoes:
-        # A person has decided that it be undone: no budget stands in the way of that.
+        # A person has decided that the other call be undone: no budget may prevent that.
         budgets.reserve(
             connection,
             effect.key,
-            acting.accounts(),
-            worst_of(call),
+            context.accounts(),
+            worst_cost(call),
             fence=run.fence,
             kind=HoldKind.TOOL,
             name=call.tool.name,
         )
     return effect, True
+
+
+def worst_cost(call: ToolCall) -> Amounts:
+    """Return what a call costs and spends at most, with all its attempts."""
+    cost = call.tool.contract.cost
+    return Amounts(
+        money=None if cost is None else Money(micros=cost.amount_micros, currency=cost.currency),
+        tool_calls=1,
+        tool_spend=call.effect.spend,
+    )
+
+
+def may_be_done_elsewhere(recalled: RecalledCall) -> bool:
+    """Tell whether to look, before a call begins, for the same call of another thread.
+
+    A thread that is a copy looks, and so does a call that people were asked about before. All
+    others find out in the claim.
+    """
+    new = recalled.call.effect
+    is_copy = new.lineage != new.thread_id
+    return new.effect is not EffectClass.READ and (is_copy or bool(recalled.gates))
+
+
+def require_not_done_elsewhere(connection: Connection, call: ToolCall) -> None:
+    """Let a call begin that no other thread of the lineage makes, or that people are asked about.
+
+    Raises:
+        Contended: It has to be tried again when the other thread's call has ended.
+        DoneElsewhere: It needs an approval.
+    """
+    if call.undoes or call.effect.effect is EffectClass.READ:
+        return
+    if not ledger.try_lock_lineage(connection, call.effect):
+        raise Contended(call.effect.key)
+    if not call.is_done_elsewhere and ledger.find_in_lineage(connection, call.effect) is not None:
+        raise DoneElsewhere(call.effect.key)

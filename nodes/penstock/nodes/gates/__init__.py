@@ -1,1 +1,1 @@
-"""What people are asked on behalf of calls, and what becomes of their answers."""
+"""The gates of calls: approvals, edits, questions, and budgets that are used up."""

@@ -1,4 +1,4 @@
-"""What people are asked about a call: who of them, by when, and what they are shown."""
+"""The approval of a call: the gate at which people are asked, its terms, and what they see."""
 
 import json
 from collections.abc import Sequence
@@ -14,58 +14,63 @@ from penstock.contracts.policy import GateRule, OnExpiry, RecordedDecision
 from penstock.contracts.redaction.fields import hide_fields
 from penstock.contracts.run import Run
 from penstock.contracts.tool import ToolContract
-from penstock.nodes.calls.binding import gate_id_of
-from penstock.nodes.tools.arguments import Checked
+from penstock.nodes.calls.authorization import gate_id_of
+from penstock.nodes.tools.arguments import CheckedArguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """A call that people are asked about."""
+class ApprovalRequest:
+    """A call that needs an approval."""
 
     run: Run
     contract: ToolContract
-    checked: Checked
+    checked: CheckedArguments
     binding: str
     decided: RecordedDecision
     rules: Sequence[GateRule]
-    """All that it needs gates for."""
+    """All rules that ask people about it."""
     edit: Edit | None
-    """Only where a person has changed its arguments."""
+    """The edit by which a person has changed its arguments, where one has."""
 
 
 def open_gate(
-    connection: Connection, asking: Asking, before: Gate | None, *, at: datetime, actor: str
+    connection: Connection,
+    request: ApprovalRequest,
+    before: Gate | None,
+    *,
+    at: datetime,
+    actor: str,
 ) -> Gate:
     """Open the gate that asks about a call, in place of all others about it.
 
-    What the gate before asked for is asked for again.
+    It asks again for whatever the gate before asked for.
     """
     if before is not None:
         gates.supersede(connection, [before.id], at=at, actor=actor)
-    key = asking.decided.effect_key
-    rules = [*asking.rules, *([] if before is None else rules_of(before))]
+    key = request.decided.effect_key
+    rules = [*request.rules, *([] if before is None else rules_of(before))]
     new = NewApproval(
-        id=gate_id_of(key, asking.binding, gates.count_of(connection, key, asking.binding)),
-        tenant=asking.run.tenant,
-        run_id=asking.run.id,
+        id=gate_id_of(key, request.binding, gates.count_of(connection, key, request.binding)),
+        tenant=request.run.tenant,
+        run_id=request.run.id,
         effect_key=key,
-        binding=asking.binding,
-        policy_digest=asking.decided.policy_digest,
-        question=json.dumps(_shown(asking), sort_keys=True, ensure_ascii=False),
-        terms=terms_of(rules, asking.run.principal),
-        edit=asking.edit,
+        binding=request.binding,
+        policy_digest=request.decided.policy_digest,
+        question=json.dumps(_question(request), sort_keys=True, ensure_ascii=False),
+        terms=terms_of(rules, request.run.principal),
+        edit=request.edit,
     )
-    decisions.record(connection, asking.decided, actor=actor)
+    decisions.record(connection, request.decided, actor=actor)
     return gates.open_approval(connection, new, at=at, actor=actor)
 
 
 def terms_of(rules: Sequence[GateRule], requester: str) -> Terms:
-    """Return the terms under which all of these rules are kept: of each, the strictest."""
+    """Return the terms that satisfy all of these rules: of each term, the strictest."""
     approvals: dict[str, int] = {}
     for rule in rules:
         approvals[rule.group] = max(rule.approval_count, approvals.get(rule.group, 0))
     fails = any(rule.on_expiry is OnExpiry.FAIL for rule in rules)
-    # Whoever it is escalated to counts for every group: each of the rules has to mean the same.
+    # The group it is escalated to counts for every group: all rules have to name the same.
     targets = {rule.escalates_to for rule in rules}
     is_escalated = len(targets) == 1 and None not in targets
     return Terms(
@@ -80,7 +85,7 @@ def terms_of(rules: Sequence[GateRule], requester: str) -> Terms:
 
 
 def covers(gate: Gate, terms: Terms) -> bool:
-    """Tell whether a gate asks for all the approvals that the terms want, and is as strict."""
+    """Tell whether a gate asks for all approvals that the terms want, and is as strict."""
     approvals = gate.approvals or {}
     asks_enough = all(approvals.get(group, 0) >= n for group, n in terms.approvals.items())
     asks_nobody_else = gate.escalates_to in {None, terms.escalates_to}
@@ -89,7 +94,7 @@ def covers(gate: Gate, terms: Terms) -> bool:
 
 
 def rules_of(gate: Gate) -> list[GateRule]:
-    """Return what a gate asks for, as the rules that would ask for it."""
+    """Return the rules that would ask for what a gate asks for."""
     escalates = gate.escalates_at is not None and gate.escalates_to is not None
     return [
         GateRule(
@@ -107,19 +112,19 @@ def rules_of(gate: Gate) -> list[GateRule]:
     ]
 
 
-def _shown(asking: Asking) -> dict[str, Any]:
-    """Return what people are shown: the call as it would be made, and why they are asked."""
-    contract, request = asking.contract, asking.decided.request
+def _question(request: ApprovalRequest) -> dict[str, Any]:
+    """Return the question that people see: the call as it would be made, and why they are asked."""
+    contract, decided = request.contract, request.decided
     return {
         "may_it_happen": contract.name,
         "does": contract.description.strip().partition("\n")[0],
         "tool_version": contract.version,
         "effect": contract.effect,
-        "arguments": json.loads(hide_fields(asking.checked.canonical, contract.sensitive)),
-        "acts_for": request.principal.user,
-        "agent": request.principal.agent,
-        "facts": dict(request.facts),
-        "rules": [rule.id for rule in asking.rules],
-        "why": asking.decided.decision.message,
-        "edited_by": None if asking.edit is None else asking.edit.by,
+        "arguments": json.loads(hide_fields(request.checked.canonical, contract.sensitive)),
+        "acts_for": decided.request.principal.user,
+        "agent": decided.request.principal.agent,
+        "facts": dict(decided.request.facts),
+        "rules": [rule.id for rule in request.rules],
+        "why": decided.decision.message,
+        "edited_by": None if request.edit is None else request.edit.by,
     }

@@ -1,4 +1,4 @@
-"""A cap was reached: what people have said about it, or a gate at which they are asked."""
+"""Exhaustion of a budget: people raise its cap at a gate, or decide how the run goes on."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -17,73 +17,77 @@ from penstock.contracts.budget import (
 from penstock.contracts.errors import OverBudget
 from penstock.contracts.gate import BudgetAnswer, Gate, GateStatus
 from penstock.contracts.signals import GateExpired
-from penstock.nodes.calls.acting import Acting
+from penstock.nodes.calls.context import SegmentContext
 
 
-class Next(Enum):
-    """What becomes of what did not fit."""
+class Resolution(Enum):
+    """How a run goes on whose budget does not hold what it wants to use."""
 
     UNASKED = auto()
-    """Nobody is asked: the graph does not say so, or no higher cap would help."""
+    """Nobody is asked: the graph does not ask people, or no higher cap would help."""
     FITS = auto()
-    """It fits now: it is to be tried again."""
+    """It fits now, and is to be tried again."""
     WAIT = auto()
-    """Its run is to wait at the gate."""
+    """The run is to wait at the gate."""
     REFUSE = auto()
-    """It is refused, and the graph goes on without it."""
+    """The call is refused, and the graph goes on without it."""
     STOP = auto()
-    """Its run is over."""
+    """The run is to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What becomes of what did not fit, and the gate at which that was said, or is asked."""
+class ExhaustionOutcome:
+    """How a run goes on, and the gate at which people have decided it, or are asked."""
 
-    next: Next
+    resolution: Resolution
     gate: Gate | None = None
 
 
-def judge(
-    connection: Connection, acting: Acting, error: OverBudget, worst: Amounts | None
-) -> Verdict:
-    """Return what becomes of a call that may take `worst`, or of a run that reached a cap (None).
+def resolve_exhaustion(
+    connection: Connection, context: SegmentContext, error: OverBudget, worst: Amounts | None
+) -> ExhaustionOutcome:
+    """Return how a run goes on whose call may use `worst`, or that reached a cap itself (None).
 
-    Where people are asked and nobody has said anything, the gate is opened.
+    Where people are to be asked and nobody has been, the gate is opened.
 
     Raises:
-        GateExpired: nobody has said anything in time.
-        LeaseLost: somebody else drives the run now.
+        GateExpired: Nobody has decided in time.
+        LeaseLost: Another worker drives the run now.
     """
-    run = acting.run
+    run = context.run
     require_lease(connection, run.fence)
     if error.shortfall.account != run_account(run.id):
-        # Of a run above it, or of a day: nobody raises those at a gate of this run.
-        return Verdict(next=Next.UNASKED)
+        # The account of a run above it, or of a day: no gate of this run raises its cap.
+        return ExhaustionOutcome(resolution=Resolution.UNASKED)
     account = budgets.statement(connection, error.shortfall.account)
     if account is None or account.on_exhaustion is not OnExhaustion.GATE:
-        return Verdict(next=Next.UNASKED)
+        return ExhaustionOutcome(resolution=Resolution.UNASKED)
     short = _short(account, error.shortfall, worst)
     if short is None:
-        return Verdict(next=Next.FITS)
+        return ExhaustionOutcome(resolution=Resolution.FITS)
     if not short.is_raisable:
-        return Verdict(next=Next.UNASKED)
+        return ExhaustionOutcome(resolution=Resolution.UNASKED)
     gate = gates.open_budget_gate(
         connection,
         run,
         account,
         short,
         name=error.name,
-        at=acting.clock.now(),
-        actor=acting.worker,
+        at=context.clock.now(),
+        actor=context.worker,
     )
     if gate.status is GateStatus.EXPIRED:
         raise GateExpired(f"nobody decided in time at gate `{gate.id}`; redrive to ask again")
-    said = {None: Next.WAIT, BudgetAnswer.FINISH: Next.REFUSE, BudgetAnswer.STOP: Next.STOP}
-    return Verdict(next=said[gates.exhaustion_answer(gate)], gate=gate)
+    answers = {
+        None: Resolution.WAIT,
+        BudgetAnswer.FINISH: Resolution.REFUSE,
+        BudgetAnswer.STOP: Resolution.STOP,
+    }
+    return ExhaustionOutcome(resolution=answers[gates.exhaustion_answer(gate)], gate=gate)
 
 
 def _short(account: AccountStatement, found: Shortfall, worst: Amounts | None) -> Shortfall | None:
-    """Return what an account lacks now, in which things may have changed since it was found."""
+    """Return what an account lacks now; it may have changed since the shortfall was found."""
     if worst is not None:
         return budgets.shortfall(account, worst)
     cap = account.standing(found.unit).cap

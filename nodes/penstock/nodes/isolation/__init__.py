@@ -1,6 +1,6 @@
-"""Isolation: tools that run in processes of their own, which are killed at their deadlines."""
+"""Isolation: tools run in processes of their own, which are killed at their deadlines."""
 
-from penstock.nodes.isolation.ends import (
+from penstock.nodes.isolation.errors import (
     Died,
     Interrupted,
     IsolationError,
@@ -10,10 +10,9 @@ from penstock.nodes.isolation.ends import (
     TimedOut,
     Unfit,
 )
-from penstock.nodes.isolation.job import Job
-from penstock.nodes.isolation.limits import Limits
 from penstock.nodes.isolation.pool import Pool
-from penstock.nodes.isolation.tiers import available
+from penstock.nodes.isolation.protocol import Job
+from penstock.nodes.isolation.sandbox import Limits, available_tiers
 
 __all__ = [
     "Died",
@@ -27,5 +26,5 @@ __all__ = [
     "Raised",
     "TimedOut",
     "Unfit",
-    "available",
+    "available_tiers",
 ]

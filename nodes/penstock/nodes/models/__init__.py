@@ -1,1 +1,1 @@
-"""Calls of models: what they may use, what they cost, and how they are seen from outside."""
+"""Calls of models: their budget, their costs, and their spans."""

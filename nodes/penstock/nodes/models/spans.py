@@ -1,4 +1,4 @@
-"""Calls of models and retrievers, as they are seen from outside."""
+"""The spans of calls of models and retrievers."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,45 +12,45 @@ from langchain_core.outputs import LLMResult
 
 from penstock.contracts.budget import MICROS, Money
 from penstock.contracts.ids import GateId
-from penstock.nodes.models.callbacks import Handler, Heard
-from penstock.nodes.models.prices import Used
-from penstock.nodes.tools.origin import task_here
+from penstock.nodes.models.callbacks import EventKind, Handler
+from penstock.nodes.models.costs import TokenUsage
+from penstock.nodes.tools.request import current_task_id
 from penstock.traces import OpenSpan, SegmentTrace, SpanName, names
 from penstock.traces.segment import Value, input_attributes, output_attributes, span_text
 
 MESSAGES = 50
-"""So many messages of a conversation are on a span: the first, and the last ones."""
+"""The number of messages of a conversation on a span: the first, and the last ones."""
 
 _TIMEOUTS = ("timeout", "request_timeout", "default_request_timeout")
-"""Under which integrations of LangChain have the time that a request may take."""
+"""The parameters by which integrations of LangChain limit the time of a request."""
 
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 
 
 class Spans:
-    """The spans of calls that LangChain has told the beginning of, by its ids for them."""
+    """The open spans of calls, by LangChain's ids of the calls."""
 
     def __init__(self, trace: SegmentTrace) -> None:
         """Write to the trace of a segment."""
         self.trace = trace
         self._open: dict[UUID, OpenSpan] = {}
-        self._opening = threading.Lock()
+        self._lock = threading.Lock()
 
     def begin(self, call: UUID, name: SpanName, about: Mapping[str, Value]) -> None:
         """Begin the span of a call."""
-        span = self.trace.begin(name, about, step_id=task_here())
-        with self._opening:
+        span = self.trace.begin(name, about, step_id=current_task_id())
+        with self._lock:
             self._open[call] = span
 
     def end(self, call: UUID, about: Mapping[str, Value] | None = None, *, error: str = "") -> None:
         """End the span of a call, if it is open."""
-        with self._opening:
+        with self._lock:
             span = self._open.pop(call, None)
         if span is not None:
             span.end(about, error=error)
 
     def cut_off(self) -> None:
-        """End the spans of calls of which nothing more was heard."""
+        """End the spans of calls that have not ended."""
         for call in list(self._open):
             self.end(call, error="it was cut off: nothing more was heard of it")
 
@@ -63,14 +63,14 @@ class ModelSpans:
         self._spans = Spans(trace)
         self._trace = trace
 
-    def began(
+    def begin(
         self,
         call: UUID,
-        asked: Sequence[Sequence[BaseMessage] | Sequence[str]],
+        prompts: Sequence[Sequence[BaseMessage] | Sequence[str]],
         params: Mapping[str, Any],
         metadata: Mapping[str, Any],
     ) -> None:
-        """Begin the span of a call with the messages, or the texts, that it is given."""
+        """Begin the span of a call with its messages or texts."""
         if not self._trace.is_on:
             return
         about: dict[str, Value] = {names.PARAMETERS: span_text(self._trace.plain(dict(params)))}
@@ -79,20 +79,20 @@ class ModelSpans:
             about |= {names.MODEL: model, names.MODEL_NAME: model}
         if isinstance(provider, str) and provider:
             about[names.PROVIDER] = provider
-        given = [message for messages in asked for message in messages]
-        about |= self._messages(names.INPUT_MESSAGES, given, "user")
-        if given:
-            last = given[-1]
+        sent = [message for messages in prompts for message in messages]
+        about |= self._messages(names.INPUT_MESSAGES, sent, "user")
+        if sent:
+            last = sent[-1]
             shown = last if isinstance(last, str) else self._trace.plain(last.content)
             about |= input_attributes(shown)
         if (timeout_s := _timeout_s(params)) is not None:
             about[names.TIMEOUT_MS] = round(timeout_s * 1000)
         self._spans.begin(call, SpanName.MODEL, about)
 
-    def ended(
-        self, call: UUID, response: LLMResult, used: Used | None, money: Money | None
+    def end(
+        self, call: UUID, response: LLMResult, used: TokenUsage | None, money: Money | None
     ) -> None:
-        """End the span of a call with its answers, and what it has used and cost."""
+        """End the span of a call with its answers, its tokens and its price."""
         if not self._trace.is_on:
             return
         answers = [answer for each in response.generations for answer in each]
@@ -111,17 +111,17 @@ class ModelSpans:
             about[names.COST_TOTAL] = money.micros / MICROS
         self._spans.end(call, about)
 
-    def waits(self, call: UUID, gate_id: GateId) -> None:
-        """End the span of a call that is made when a gate has been decided."""
+    def end_waiting(self, call: UUID, gate_id: GateId) -> None:
+        """End the span of a call that waits until a gate is decided."""
         about: dict[str, Value] = {names.HUMAN_GATE: gate_id}
         self._spans.end(call, {**about, **output_attributes("interrupted: it waits at a gate")})
 
-    def failed(self, call: UUID, error: str) -> None:
+    def fail(self, call: UUID, error: str) -> None:
         """End the span of a call that failed, or that was not made."""
         self._spans.end(call, error=error)
 
     def cut_off(self) -> None:
-        """End the spans of calls of which nothing more was heard."""
+        """End the spans of calls that have not ended."""
         self._spans.cut_off()
 
     def _messages(
@@ -134,19 +134,19 @@ class ModelSpans:
         left_out = max(len(messages) - MESSAGES, 0)
         shown = list(messages) if not left_out else [messages[0], *messages[1 - MESSAGES :]]
         about: dict[str, Value] = {names.LEFT_OUT: left_out} if left_out else {}
-        # What a later message asks for may be sensitive in an earlier one too: all are read first.
+        # The arguments of a later call may be sensitive in an earlier message too: read all first.
         plain = [each if isinstance(each, str) else _plain(each, self._trace) for each in shown]
-        for number, (message, said) in enumerate(zip(shown, plain, strict=True)):
-            about |= _message(f"{prefix}.{number}.message", message, said, role)
+        for number, (message, content) in enumerate(zip(shown, plain, strict=True)):
+            about |= _message(f"{prefix}.{number}.message", message, content, role)
         return about
 
 
 class Retrievals(Handler):
     """Writes the spans `retrieval.query` of a segment, in any graph."""
 
-    hears = Heard.RETRIEVERS
+    kind = EventKind.RETRIEVERS
     run_inline = True
-    """It waits for nothing, and a thread would cost more."""
+    """It does not block, and a thread would cost more."""
 
     def __init__(self, trace: SegmentTrace) -> None:
         """Write to the trace of a segment."""
@@ -191,14 +191,14 @@ class Retrievals(Handler):
         self._spans.end(run_id, error=f"{type(error).__name__}: {error}")
 
     def cut_off(self) -> None:
-        """End the spans of queries of which nothing more was heard."""
+        """End the spans of queries that have not ended."""
         self._spans.cut_off()
 
 
 def _plain(message: BaseMessage, trace: SegmentTrace) -> Mapping[str, Any]:
     calls = message.tool_calls if isinstance(message, AIMessage) else []
-    told: object = {"content": cast("object", message.content), "tool_calls": calls}
-    return cast("Mapping[str, Any]", trace.plain(told))
+    shown: object = {"content": cast("object", message.content), "tool_calls": calls}
+    return cast("Mapping[str, Any]", trace.plain(shown))
 
 
 def _message(
@@ -225,19 +225,19 @@ def _message(
 
 
 def _timeout_s(params: Mapping[str, Any]) -> float | None:
-    """Return how long a request may take, where its parameters say so in seconds."""
+    """Return the time that a request may take, where its parameters name it in seconds."""
     for name in _TIMEOUTS:
         match params.get(name):
             case bool():
                 pass
-            case int() | float() as given if 0 < given < inf:
-                return given
+            case int() | float() as seconds if 0 < seconds < inf:
+                return seconds
             case _:
                 pass
     return None
 
 
 def _role(message: BaseMessage) -> str:
-    # What is streamed is of another type than the same at once.
+    # A streamed message has another type than a whole one.
     name = message.type.removesuffix("MessageChunk").lower()
     return _ROLES.get(name, name)

@@ -1,1 +1,1 @@
-"""The stages of a tool call, each a concern of its own; none knows another."""
+"""The stages of a tool call, each one concern of every call; no stage knows another."""

@@ -1,4 +1,4 @@
-"""Attempt: a call is begun in the ledger, carried out and settled, as often as its class allows."""
+"""Attempt: a call begins in the ledger, is executed and settled, as often as its class allows."""
 
 import asyncio
 import contextlib
@@ -16,186 +16,190 @@ from penstock.contracts.call import Attempt, Done, Failed, InDoubt, Outcome
 from penstock.contracts.effect import Effect, EffectStatus
 from penstock.contracts.signals import LeaseLost
 from penstock.contracts.tool import REPEATABLE, EffectClass, RetryAfter, RetryPlan
-from penstock.nodes.calls.acting import Acting
-from penstock.nodes.calls.call import Asks, Attempted, Ending, Produced, ToolCall
+from penstock.nodes.calls.call import (
+    ApprovedCall,
+    AsksQuestion,
+    AttemptedCall,
+    AttemptOutcome,
+    Produced,
+    ToolCall,
+)
 from penstock.nodes.calls.claim import claim
-from penstock.nodes.calls.known import outcome_of
-from penstock.nodes.gates.questions import Questions
-from penstock.nodes.stages.trace import told_of
+from penstock.nodes.calls.context import SegmentContext
+from penstock.nodes.calls.outcomes import outcome_of
+from penstock.nodes.gates.questions import QuestionGates
+from penstock.nodes.stages.trace import outcome_attributes
 from penstock.traces import EventName, names
 
-Carry = Callable[[Attempted], Awaitable[Ending | Asks]]
-"""Carries out one attempt."""
+Executor = Callable[[AttemptedCall], Awaitable[AttemptOutcome | AsksQuestion]]
+"""Executes one attempt."""
 
 _WAITS = Failed(code="asks", message="it waits for an answer", retryable=True)
-"""What an attempt comes to that asks: it starts from its first line when that is answered."""
-
+"""The outcome of an attempt that asks: when it is answered, it starts from its first line."""
 
 _DOUBLINGS = 32
-"""Beyond so many a wait is the longest in any plan."""
+"""After so many doublings a wait is the longest of any retry plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tried:
     outcome: Outcome
-    effect: Effect | None = None
-    """What is not settled yet: an attempt that left open whether it happened."""
-    again: bool = False
+    unsettled: Effect | None = None
+    """The effect of an attempt that left open whether the call happened."""
+    may_retry: bool = False
     """Whether another attempt may follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
-    """Makes the attempts of a call, the innermost of its stages."""
+    """Makes the attempts of a call, within all its stages."""
 
-    acting: Acting
-    carry: Carry
-    questions: Questions
+    context: SegmentContext
+    execute: Executor
+    questions: QuestionGates
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when no further attempt is to be made here."""
+    """Set when no further attempt is to be made in the segment."""
 
-    async def __call__(self, call: ToolCall) -> Outcome:
+    async def __call__(self, approved: ApprovedCall) -> Outcome:
         """Make attempts until one settles the call, or no more may be made."""
+        call = approved.call
         plan = call.tool.contract.retry
-        tried, count = await self._try(call), 1
-        while tried.again and count < plan.attempt_limit and not self.closing.is_set():
-            _trace_failed(call, tried.outcome, count)
+        tried, count = await self._try(approved), 1
+        while tried.may_retry and count < plan.attempt_limit and not self.closing.is_set():
+            _trace_failure(call, tried.outcome, count)
             await self._pause(_wait_s(plan, count))
-            tried, count = await self._try(call), count + 1
-        if tried.effect is None:
+            tried, count = await self._try(approved), count + 1
+        if tried.unsettled is None:
             return tried.outcome
-        return await self._doubt(call, tried.effect, tried.outcome)
+        return await self._doubt(call, tried.unsettled, tried.outcome)
 
-    async def _try(self, call: ToolCall) -> _Tried:
+    async def _try(self, approved: ApprovedCall) -> _Tried:
+        call = approved.call
         is_free = call.tool.contract.cost is None and call.effect.spend is None
-        if call.effect.effect is EffectClass.READ and call.consent is None and is_free:
-            return await self._read(call)
-        asked_s, at = time.monotonic(), self.acting.clock.now()
-        self.acting.note_steps()
-        effect, is_begun = await self.acting.store.write(
-            lambda connection: claim(connection, self.acting, call, at=at)
+        if call.effect.effect is EffectClass.READ and approved.approval is None and is_free:
+            return await self._read(approved)
+        began_s, at = time.monotonic(), self.context.clock.now()
+        self.context.note_steps()
+        effect, is_begun = await self.context.store.write(
+            lambda connection: claim(connection, self.context, approved, at=at)
         )
         if not is_begun:
             return _Tried(outcome=outcome_of(call, effect))
         call.span.set({names.RETRY_COUNT: effect.attempt - 1})
-        if time.monotonic() - asked_s > call.effect.timeout_s:
+        if time.monotonic() - began_s > call.effect.timeout_s:
             # This process stood still meanwhile: for others, the attempt is over already.
             late = Failed(code="too_late", message="it was never started", retryable=True)
             return await self._settle(call, effect, late)
         try:
-            ending = await self.carry(self._attempted(call, effect.attempt))
+            outcome = await self.execute(self._attempted(call, effect.attempt))
         except GraphBubbleUp:
             await self._settle(call, effect, _WAITS)
             raise
-        if isinstance(ending, Asks):
+        if isinstance(outcome, AsksQuestion):
             await self._settle(call, effect, _WAITS)
-            raise await self.questions.ask(call, ending)
-        if isinstance(ending, InDoubt):
+            raise await self.questions.ask(call, outcome)
+        if isinstance(outcome, InDoubt):
             plan = call.tool.contract.retry
-            again = plan.after is RetryAfter.ANY and call.effect.effect in REPEATABLE
-            return _Tried(outcome=ending, effect=effect, again=again)
-        return await self._settle(call, effect, ending)
+            may_retry = plan.after is RetryAfter.ANY and call.effect.effect in REPEATABLE
+            return _Tried(outcome=outcome, unsettled=effect, may_retry=may_retry)
+        return await self._settle(call, effect, outcome)
 
-    async def _settle(self, call: ToolCall, effect: Effect, ending: Produced | Failed) -> _Tried:
-        settled = await self.acting.store.write(
-            lambda connection: self.record(connection, effect, ending)
+    async def _settle(self, call: ToolCall, effect: Effect, outcome: Produced | Failed) -> _Tried:
+        settled = await self.context.store.write(
+            lambda connection: self.record(connection, effect, outcome)
         )
         if settled is None:
             raise LeaseLost(
                 f"attempt {effect.attempt} of `{effect.tool}` has been followed by another"
             )
-        if isinstance(ending, Failed):
+        if isinstance(outcome, Failed):
             if settled.status is EffectStatus.FAILED:
-                return _Tried(outcome=ending, again=ending.retryable)
-            why = f"{ending.message}; an attempt before may have happened all the same"
-            open_still = InDoubt(effect_key=settled.key, message=why)
-            return _Tried(outcome=open_still, effect=settled, again=ending.retryable)
-        return _Tried(outcome=Done(result=call.tool.results.load(ending.text), recorded=False))
+                return _Tried(outcome=outcome, may_retry=outcome.retryable)
+            why = f"{outcome.message}; an attempt before may have happened all the same"
+            still_open = InDoubt(effect_key=settled.key, message=why)
+            return _Tried(outcome=still_open, unsettled=settled, may_retry=outcome.retryable)
+        return _Tried(outcome=Done(result=call.tool.results.load(outcome.text), recorded=False))
 
-    async def _read(self, call: ToolCall) -> _Tried:
+    async def _read(self, approved: ApprovedCall) -> _Tried:
         """Make an attempt that changes nothing: it is recorded, and nobody waits for that."""
-        ending = await self.carry(self._attempted(call, 1))
-        self.acting.note_steps()
-        match ending:
-            case Asks():
-                # So that whoever is asked finds the call that asks.
-                self.acting.store.post(
-                    lambda connection: self._record_read(connection, call, _WAITS)
-                )
-                raise await self.questions.ask(call, ending)
+        call = approved.call
+        outcome = await self.execute(self._attempted(call, 1))
+        self.context.note_steps()
+        match outcome:
+            case AsksQuestion():
+                # Recorded, so that the people who are asked find the call that asks.
+                self._post_read(approved, _WAITS)
+                raise await self.questions.ask(call, outcome)
             case Produced():
-                self.acting.store.post(
-                    lambda connection: self._record_read(connection, call, ending)
-                )
-                result = call.tool.results.load(ending.text)
+                self._post_read(approved, outcome)
+                result = call.tool.results.load(outcome.text)
                 return _Tried(outcome=Done(result=result, recorded=False))
             case Failed():
                 if call.effect.taints:
-                    # What it says of itself may be what somebody outside wrote.
-                    passing = replace(ending, retryable=True)
-                    self.acting.store.post(
-                        lambda connection: self._record_read(connection, call, passing)
-                    )
-                return _Tried(outcome=ending, again=ending.retryable)
+                    # Its message may contain what somebody outside wrote.
+                    self._post_read(approved, replace(outcome, retryable=True))
+                return _Tried(outcome=outcome, may_retry=outcome.retryable)
             case InDoubt():
-                return _Tried(outcome=ending)
+                return _Tried(outcome=outcome)
 
     def record(
-        self, connection: Connection, effect: Effect, ending: Produced | Failed
+        self, connection: Connection, effect: Effect, outcome: Produced | Failed
     ) -> Effect | None:
-        """Write down what an attempt came to; nothing if a later one has begun.
+        """Record the outcome of an attempt; return None if a later attempt has begun.
 
-        An effect of which an attempt before was left open is not said to have failed.
+        An effect whose earlier attempt was left open is not recorded as failed.
         """
-        at, actor = self.acting.clock.now(), self.acting.worker
+        at, actor = self.context.clock.now(), self.context.worker
         key, attempt = effect.key, effect.attempt
-        if isinstance(ending, Produced):
-            return ledger.succeed(connection, key, attempt, ending.text, at=at, actor=actor)
-        return ledger.fail(connection, key, attempt, ending, at=at, actor=actor)
+        if isinstance(outcome, Produced):
+            return ledger.succeed(connection, key, attempt, outcome.text, at=at, actor=actor)
+        return ledger.fail(connection, key, attempt, outcome, at=at, actor=actor)
+
+    def _post_read(self, approved: ApprovedCall, outcome: Produced | Failed) -> None:
+        self.context.store.post(lambda tx: self._record_read(tx, approved, outcome))
 
     def _record_read(
-        self, connection: Connection, call: ToolCall, ending: Produced | Failed
+        self, connection: Connection, approved: ApprovedCall, outcome: Produced | Failed
     ) -> None:
-        at, run, worker = self.acting.clock.now(), self.acting.run, self.acting.worker
+        at, run, worker = self.context.clock.now(), self.context.run, self.context.worker
         effect, is_begun = ledger.begin(
-            connection, call.effect, fence=run.fence, at=at, actor=worker
+            connection, approved.call.effect, fence=run.fence, at=at, actor=worker
         )
-        if is_begun and call.decided is not None:
-            decisions.record(connection, call.decided, actor=worker)
         if is_begun:
-            self.record(connection, effect, ending)
+            decisions.record(connection, approved.decided, actor=worker)
+            self.record(connection, effect, outcome)
 
     async def _doubt(self, call: ToolCall, effect: Effect, outcome: Outcome) -> Outcome:
         if self.closing.is_set() and call.effect.effect in REPEATABLE:
-            # It may be repeated, and will be by whoever drives the run next.
+            # The call may be repeated, and will be by the worker that drives the run next.
             return outcome
-        at, why = self.acting.clock.now(), getattr(outcome, "message", "")
-        doubtful = await self.acting.store.write(
+        at, why = self.context.clock.now(), getattr(outcome, "message", "")
+        doubtful = await self.context.store.write(
             lambda connection: ledger.doubt(
                 connection,
                 effect,
                 call.effect,
                 why=("unknown", why),
                 at=at,
-                actor=self.acting.worker,
+                actor=self.context.worker,
             )
         )
         return outcome_of(call, doubtful)
 
-    def _attempted(self, call: ToolCall, number: int) -> Attempted:
-        deadline_at = self.acting.clock.now() + timedelta(seconds=call.effect.timeout_s)
+    def _attempted(self, call: ToolCall, number: int) -> AttemptedCall:
+        deadline_at = self.context.clock.now() + timedelta(seconds=call.effect.timeout_s)
         attempt = Attempt(
             key=call.effect.key,
             number=number,
             deadline_at=deadline_at,
-            run_id=self.acting.run.id,
+            run_id=self.context.run.id,
         )
-        return Attempted(call=call, attempt=attempt)
+        return AttemptedCall(call=call, attempt=attempt)
 
     async def _pause(self, seconds: float) -> None:
         if asyncio.get_running_loop() is not self.loop:
-            # A synchronous call on the loop's own thread: nobody can tell it to stop meanwhile.
+            # A synchronous call blocks the segment's loop: nobody can stop it meanwhile.
             await asyncio.sleep(seconds)
             return
         with contextlib.suppress(TimeoutError):
@@ -204,16 +208,16 @@ class Attempts:
 
 
 def _wait_s(plan: RetryPlan, count: int) -> float:
-    """Return how long to wait after so many attempts."""
+    """Return the time to wait after so many attempts."""
     doubled = plan.first_wait_s * 2 ** min(count - 1, _DOUBLINGS)
     jitter_s = random.uniform(0, plan.first_wait_s / 10)  # noqa: S311  (nobody has to guess it)
     return min(doubled, plan.longest_wait_s) + jitter_s
 
 
-def _trace_failed(call: ToolCall, outcome: Outcome, count: int) -> None:
-    told, why = told_of(outcome)
+def _trace_failure(call: ToolCall, outcome: Outcome, count: int) -> None:
+    attributes, message = outcome_attributes(outcome)
     call.span.event(
         EventName.ATTEMPT_FAILED,
-        {names.ATTEMPT: count, names.OUTCOME: told[names.OUTCOME], names.MESSAGE: why},
+        {names.ATTEMPT: count, names.OUTCOME: attributes[names.OUTCOME], names.MESSAGE: message},
     )
     call.span.set({names.RETRY_COUNT: count})

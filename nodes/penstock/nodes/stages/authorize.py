@@ -1,69 +1,92 @@
-"""Authorize: whether a call may happen is for its policy to say, and nobody is asked before."""
+"""Authorize: the run's mode and its policy decide whether a call may be made, before people do."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from penstock.checkpoints import decisions, gates, ledger
 from penstock.contracts.call import InDoubt, Outcome, Refused, Stage
+from penstock.contracts.effect import Effect
 from penstock.contracts.policy import RecordedDecision, Verdict
-from penstock.nodes.calls.acting import Acting
-from penstock.nodes.calls.call import Next, ToolCall
-from penstock.nodes.calls.deciding import Deciding
-from penstock.nodes.calls.known import outcome_of
+from penstock.contracts.run import RunMode
+from penstock.contracts.tool import EffectClass
+from penstock.nodes.calls.authorization import Authorizer
+from penstock.nodes.calls.call import AuthorizedCall, Next, RecalledCall, ToolCall
+from penstock.nodes.calls.context import SegmentContext
+from penstock.nodes.calls.outcomes import outcome_of
 from penstock.nodes.stages.trace import trace_decision
 
 
 @dataclass(frozen=True, slots=True)
-class Authorize:
-    """Refuses what the policy denies; what it allows, or asks people about, goes on."""
+class Simulate:
+    """Refuses every call that might change something, in a run that only simulates."""
 
-    acting: Acting
-    deciding: Deciding
+    context: SegmentContext
 
-    async def __call__(self, call: ToolCall, following: Next) -> Outcome:
-        """Have the policy decide, and take note of what the run has then read."""
-        decided = call.ahead or await self.acting.store.read(
-            lambda connection: self.deciding.decide_call(connection, call)
+    async def __call__(self, recalled: RecalledCall, following: Next[RecalledCall]) -> Outcome:
+        """Let the call go on in a live run, and where it only reads."""
+        call = recalled.call
+        is_live = self.context.run.mode is RunMode.LIVE
+        if is_live or call.effect.effect is EffectClass.READ:
+            return await following(recalled)
+        return Refused(
+            stage=Stage.CONTRACT,
+            code="simulated",
+            message=(
+                f"the run only simulates: `{call.tool.name}` was not called, and its arguments fit"
+            ),
         )
-        trace_decision(self.acting, call, decided)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorize:
+    """Refuses a call that the policy denies; one that it allows, or asks people about, goes on."""
+
+    context: SegmentContext
+    authorizer: Authorizer
+
+    async def __call__(self, recalled: RecalledCall, following: Next[AuthorizedCall]) -> Outcome:
+        """Have the policy decide, and remember what the run has read when the call has ended."""
+        call = recalled.call
+        decided = recalled.decision or await self.context.store.read(
+            lambda connection: self.authorizer.decide_call(connection, call)
+        )
+        trace_decision(self.context, call, decided)
         if isinstance(decided, Refused):
             outcome: Outcome = decided
         elif decided.decision.verdict is Verdict.DENY:
-            self._record(call, decided)
+            self._record(recalled, decided)
             outcome = Refused(stage=Stage.POLICY, code="denied", message=decided.decision.message)
         else:
             try:
-                outcome = await following(replace(call, decided=decided))
+                outcome = await following(AuthorizedCall(recalled=recalled, decided=decided))
             finally:
-                # Whatever came of it: an error too may say what somebody outside wrote.
-                self.deciding.taint(call.tool.contract.taints)
-        if isinstance(outcome, Refused) and call.begun is not None:
-            return await self._doubt(call, outcome)
+                # Whatever the outcome: an error too may contain what somebody outside wrote.
+                self.authorizer.add_taints(call.tool.contract.taints)
+        if isinstance(outcome, Refused) and recalled.effect is not None and recalled.is_begun:
+            return await self._doubt(call, recalled.effect, outcome)
         return outcome
 
-    def _record(self, call: ToolCall, decided: RecordedDecision) -> None:
-        """Write a denial down, and take back what was asked; nobody waits for that."""
-        at, worker = self.acting.clock.now(), self.acting.worker
-        asked = [gate.id for gate in call.asked]
+    def _record(self, recalled: RecalledCall, decided: RecordedDecision) -> None:
+        """Record a denial and withdraw the gates of the call; nobody waits for that."""
+        at, worker = self.context.clock.now(), self.context.worker
+        asked = [gate.id for gate in recalled.gates]
 
         def change(connection: Connection) -> None:
             decisions.record(connection, decided, actor=worker)
             if asked:
                 gates.withdraw(connection, asked, at=at, actor=worker)
 
-        self.acting.store.post(change)
+        self.context.store.post(change)
 
-    async def _doubt(self, call: ToolCall, refused: Refused) -> Outcome:
-        """Ask people about a call that was begun when it was allowed, and may not be repeated now.
+    async def _doubt(self, call: ToolCall, effect: Effect, refused: Refused) -> Outcome:
+        """Ask people about a call that began when it was allowed, and may not be repeated now.
 
-        What became of it is not known, and a refusal would say that nothing happened.
+        Nobody knows whether it happened, and a refusal would say that it did not.
         """
-        effect, at, worker = call.begun, self.acting.clock.now(), self.acting.worker
-        if effect is None:
-            return refused
+        at, worker = self.context.clock.now(), self.context.worker
         why = f"it was begun, and may not be repeated: {refused.message}"
-        doubtful = await self.acting.store.write(
+        doubtful = await self.context.store.write(
             lambda connection: ledger.doubt(
                 connection, effect, call.effect, why=("not_repeated", why), at=at, actor=worker
             )

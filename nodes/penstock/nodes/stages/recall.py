@@ -1,11 +1,12 @@
 """Recall: a call that was made before is answered from the ledger.
 
-It comes before all that decides whether a call may be made: LangGraph runs a node from its first
-line whenever it goes on, so finished calls come again, and nobody is to be asked about them twice.
+It comes before every stage that decides whether a call may be made. LangGraph runs a node from its
+first line whenever the run goes on, so finished calls come again, and nobody is to be asked about
+them twice.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -15,62 +16,79 @@ from penstock.contracts.call import Outcome, Refused
 from penstock.contracts.effect import Effect, EffectStatus
 from penstock.contracts.gate import Gate
 from penstock.contracts.policy import RecordedDecision
-from penstock.nodes.calls.acting import Acting
-from penstock.nodes.calls.amend import amended
-from penstock.nodes.calls.call import Doubted, Next, ToolCall
-from penstock.nodes.calls.known import outcome_of
+from penstock.nodes.calls.admission import edit_of, with_edit
+from penstock.nodes.calls.call import Next, RecalledCall, ToolCall
+from penstock.nodes.calls.context import SegmentContext
+from penstock.nodes.calls.outcomes import outcome_of
 
-Ahead = Callable[[Connection, ToolCall], RecordedDecision | Refused]
-"""Asks what a call's policy says, in the look that finds out whether it has to."""
+Decide = Callable[[Connection, ToolCall], RecordedDecision | Refused]
+"""Asks the policy of a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
     effect: Effect | None
     now: datetime | None
-    """What the database's clock shows; only where there is an effect."""
-    asked: Sequence[Gate]
-    ahead: RecordedDecision | Refused | None
+    """The time by the database's clock; only where there is an effect."""
+    gates: Sequence[Gate]
+    decision: RecordedDecision | Refused | None
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Answers from the ledger what is known."""
+    """Answers a call from the ledger, where its outcome is known.
 
-    acting: Acting
-    ahead: Ahead
+    The policy of a new call is asked in the same read of the store.
+    """
 
-    async def __call__(self, call: ToolCall, following: Next) -> Outcome:
-        """Return what was recorded; let the call go on where nothing was, or it may be repeated.
+    context: SegmentContext
+    decide: Decide
+
+    async def __call__(self, call: ToolCall, following: Next[RecalledCall]) -> Outcome:
+        """Return the recorded outcome, or let the call go on where it may be made or repeated.
 
         It goes on with the arguments that a person has put in place of its own, where one has.
         """
-        found = await self.acting.store.read(lambda connection: self._look(connection, call))
-        edited = amended(self.acting, call, found.asked)
-        if isinstance(edited, Refused):
-            return edited
+        found = await self.context.store.read(lambda connection: self._read(connection, call))
+        edit = edit_of(call, found.gates)
+        if edit is not None:
+            edited = with_edit(self.context, call, edit)
+            if isinstance(edited, Refused):
+                return edited
+            call = edited
         effect, now = found.effect, found.now
-        if effect is None or now is None:
-            return await following(replace(edited, asked=found.asked, ahead=found.ahead))
-        call = replace(edited, asked=found.asked)
-        is_same = effect.digest == call.effect.digest
-        match effect.status:
-            case EffectStatus.STARTED if is_same:
-                return await following(replace(call, begun=effect))
-            case EffectStatus.FAILED if effect.error_retryable or not is_same:
-                return await following(call)
-            case EffectStatus.IN_DOUBT if is_same:
-                doubted = Doubted(effect=effect, may_land=now < effect.settles_at)
-                return await following(replace(call, doubted=doubted))
-            case _:
-                return outcome_of(call, effect)
+        may_land = effect is not None and now is not None and now < effect.settles_at
+        if effect is not None and not _may_go_on(call, effect):
+            return outcome_of(call, effect)
+        return await following(
+            RecalledCall(
+                call=call,
+                edit=edit,
+                gates=found.gates,
+                effect=effect,
+                may_land=may_land,
+                decision=found.decision,
+            )
+        )
 
-    def _look(self, connection: Connection, call: ToolCall) -> _Found:
+    def _read(self, connection: Connection, call: ToolCall) -> _Found:
         key = call.effect.key
-        asked = gates.approvals_of(connection, key, run_id=self.acting.run.id)
+        asked = gates.approvals_of(connection, key, run_id=self.context.run.id)
         found = ledger.find_with_clock(connection, key)
         if found is not None:
-            return _Found(effect=found[0], now=found[1], asked=asked, ahead=None)
-        # One that waits at a gate may be made with other arguments.
-        ahead = None if asked else self.ahead(connection, call)
-        return _Found(effect=None, now=None, asked=asked, ahead=ahead)
+            return _Found(effect=found[0], now=found[1], gates=asked, decision=None)
+        # A call that waits at a gate may be made with other arguments.
+        decision = None if asked else self.decide(connection, call)
+        return _Found(effect=None, now=None, gates=asked, decision=decision)
+
+
+def _may_go_on(call: ToolCall, effect: Effect) -> bool:
+    """Tell whether the outcome of a call is open, or the call may be made again."""
+    is_same = effect.digest == call.effect.digest
+    match effect.status:
+        case EffectStatus.STARTED | EffectStatus.IN_DOUBT:
+            return is_same
+        case EffectStatus.FAILED:
+            return effect.error_retryable or not is_same
+        case _:
+            return False

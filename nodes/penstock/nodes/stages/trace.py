@@ -1,4 +1,4 @@
-"""Trace: a tool call is seen from outside, from its request to its outcome."""
+"""Trace: a tool call has a span, from its request to its outcome."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -11,10 +11,10 @@ from penstock.contracts.call import Done, Failed, InDoubt, Outcome, Refused
 from penstock.contracts.ids import GateId
 from penstock.contracts.policy import RecordedDecision
 from penstock.contracts.signals import GateAwaited, LeaseLost
-from penstock.nodes.calls.acting import Acting
 from penstock.nodes.calls.call import Next, ToolCall
-from penstock.nodes.gates.parking import gates_of
-from penstock.nodes.tools.origin import task_here
+from penstock.nodes.calls.context import SegmentContext
+from penstock.nodes.calls.outcomes import parked_gates
+from penstock.nodes.tools.request import current_task_id
 from penstock.nodes.tools.tool import Tool
 from penstock.traces import EventName, OpenSpan, SegmentTrace, SpanName, names
 from penstock.traces.segment import Value, input_attributes, output_attributes
@@ -22,30 +22,32 @@ from penstock.traces.segment import Value, input_attributes, output_attributes
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Has a span around a call, and the call within it: what its function does is a part of it."""
+    """Opens a span around a call, to which whatever its function traces belongs."""
 
     trace: SegmentTrace
 
-    async def __call__(self, call: ToolCall, following: Next) -> Outcome:
-        """Let the call go on, and say what came of it."""
+    async def __call__(self, call: ToolCall, following: Next[ToolCall]) -> Outcome:
+        """Let the call go on, and record its outcome on the span."""
         if not self.trace.is_on:
             return await following(call)
-        about: dict[str, Value] = {
-            **_about(call.tool),
+        attributes: dict[str, Value] = {
+            **_tool_attributes(call.tool),
             names.EFFECT_KEY: call.effect.key,
-            **_arguments(self.trace.arguments(call.tool.name, json.loads(call.checked.canonical))),
+            **_argument_attributes(
+                self.trace.arguments(call.tool.name, json.loads(call.checked.canonical))
+            ),
         }
         if call.provider_id is not None:
-            about[names.CALL_ID] = call.provider_id
-        span = self.trace.begin(SpanName.TOOL, about, step_id=task_here())
+            attributes[names.CALL_ID] = call.provider_id
+        span = self.trace.begin(SpanName.TOOL, attributes, step_id=current_task_id())
         try:
             with span.here():
                 outcome = await following(replace(call, span=span))
         except GraphBubbleUp as raised:
-            _wait(span, gates_of(raised) if isinstance(raised, GraphInterrupt) else ())
+            _end_waiting(span, parked_gates(raised) if isinstance(raised, GraphInterrupt) else ())
             raise
         except GateAwaited as awaited:
-            _wait(span, [awaited.gate_id])
+            _end_waiting(span, [awaited.gate_id])
             raise
         except LeaseLost as lost:
             span.event(EventName.LEASE_LOST, {names.MESSAGE: str(lost)})
@@ -56,73 +58,79 @@ class Trace:
             raise
         if isinstance(outcome, Done) and outcome.recorded:
             span.event(EventName.RECALLED, {})
-        attributes, error = told_of(outcome)
+        ended, error = outcome_attributes(outcome)
         if isinstance(outcome, Done):
             result = json.loads(call.tool.results.dump(outcome.result))
-            attributes |= output_attributes(self.trace.plain(result))
-        span.end(attributes, error=error)
+            ended |= output_attributes(self.trace.plain(result))
+        span.end(ended, error=error)
         return outcome
 
 
 def trace_refused(
     trace: SegmentTrace, tool: Tool[Any], arguments: Mapping[str, object], refused: Refused
 ) -> None:
-    """Write down a call that came no further than to its contract."""
+    """Trace a call that was refused at its admission."""
     if not trace.is_on:
         return
-    given = _arguments(trace.arguments(tool.name, dict(arguments)))
-    span = trace.begin(SpanName.TOOL, {**_about(tool), **given}, step_id=task_here())
-    attributes, error = told_of(refused)
+    shown = _argument_attributes(trace.arguments(tool.name, dict(arguments)))
+    span = trace.begin(
+        SpanName.TOOL, {**_tool_attributes(tool), **shown}, step_id=current_task_id()
+    )
+    attributes, error = outcome_attributes(refused)
     span.end(attributes, error=error)
 
 
-def trace_decision(acting: Acting, call: ToolCall, decided: RecordedDecision | Refused) -> None:
-    """Write down what a policy says of a call."""
-    if not acting.trace.is_on:
+def trace_decision(
+    context: SegmentContext, call: ToolCall, decided: RecordedDecision | Refused
+) -> None:
+    """Trace what a policy decided about a call."""
+    if not context.trace.is_on:
         return
-    about: dict[str, Value] = {names.TOOL: call.tool.name}
+    attributes: dict[str, Value] = {names.TOOL: call.tool.name}
     if isinstance(decided, Refused):
-        span = acting.trace.begin(SpanName.POLICY, about, step_id=task_here())
+        span = context.trace.begin(SpanName.POLICY, attributes, step_id=current_task_id())
         span.end(output_attributes(decided.message), error=decided.message)
         return
     decision = decided.decision
-    about |= {
+    attributes |= {
         names.POLICY_DECISION: decision.verdict,
         names.POLICY_VERSION: decided.policy_digest,
         names.POLICY_REASONS: decision.reasons,
-        **input_attributes(acting.trace.plain(dict(decided.request.facts))),
+        **input_attributes(context.trace.plain(dict(decided.request.facts))),
     }
     if decision.shadow is not None:
-        about[names.POLICY_SHADOW] = decision.shadow
-    span = acting.trace.begin(SpanName.POLICY, about, step_id=task_here(), began_at=decided.at)
+        attributes[names.POLICY_SHADOW] = decision.shadow
+    span = context.trace.begin(
+        SpanName.POLICY, attributes, step_id=current_task_id(), began_at=decided.at
+    )
     span.end(output_attributes(decision.message))
     call.span.set({names.POLICY_DECISION: decision.verdict})
 
 
-def told_of(outcome: Outcome) -> tuple[dict[str, Value], str]:
-    """Return what a span says of an outcome, and what went wrong, if anything did."""
+def outcome_attributes(outcome: Outcome) -> tuple[dict[str, Value], str]:
+    """Return the attributes of an outcome, and its error message; empty where there is none."""
     match outcome:
         case Done():
             return {names.OUTCOME: "done", names.RECALLED: outcome.recorded}, ""
         case Refused():
-            told, why = f"refused:{outcome.code}", f"refused: {outcome.message}"
+            name, error = f"refused:{outcome.code}", f"refused: {outcome.message}"
         case Failed():
-            told, why = f"failed:{outcome.code}", f"failed: {outcome.message}"
+            name, error = f"failed:{outcome.code}", f"failed: {outcome.message}"
         case InDoubt():
-            told, why = "in_doubt", f"in doubt: {outcome.message}"
+            name, error = "in_doubt", f"in doubt: {outcome.message}"
         case _:
             assert_never(outcome)
-    return {names.OUTCOME: told, **output_attributes(outcome.message)}, why
+    return {names.OUTCOME: name, **output_attributes(outcome.message)}, error
 
 
-def _wait(span: OpenSpan, gates: Collection[GateId]) -> None:
-    told: dict[str, Value] = {names.OUTCOME: "waiting"}
+def _end_waiting(span: OpenSpan, gates: Collection[GateId]) -> None:
+    attributes: dict[str, Value] = {names.OUTCOME: "waiting"}
     if gates:
-        told[names.HUMAN_GATE] = ",".join(sorted(gates))
-    span.end({**told, **output_attributes("interrupted: it waits at a gate")})
+        attributes[names.HUMAN_GATE] = ",".join(sorted(gates))
+    span.end({**attributes, **output_attributes("interrupted: it waits at a gate")})
 
 
-def _about(tool: Tool[Any]) -> dict[str, Value]:
+def _tool_attributes(tool: Tool[Any]) -> dict[str, Value]:
     contract = tool.contract
     return {
         names.TOOL: contract.name,
@@ -134,6 +142,6 @@ def _about(tool: Tool[Any]) -> dict[str, Value]:
     }
 
 
-def _arguments(plain: object) -> dict[str, Value]:
+def _argument_attributes(plain: object) -> dict[str, Value]:
     shown = input_attributes(plain)
     return {**shown, names.TOOL_PARAMETERS: shown[names.INPUT]}

@@ -1,1 +1,1 @@
-"""What a tool is: its function, what it takes and brings, and what its author promises of it."""
+"""Tools: their contracts, and what LangChain sees of them."""

@@ -1,4 +1,4 @@
-"""Tools of somebody else's, under the contract that promises least."""
+"""Adoption: a tool of somebody else is put under the contract that promises least."""
 
 import inspect
 from collections.abc import Collection, Mapping
@@ -24,17 +24,16 @@ from penstock.contracts.tool import (
     RetryPlan,
     ToolContract,
 )
-from penstock.nodes.tools import honesty
-from penstock.nodes.tools.arguments import Checked, canonical_json, invalid_arguments
-from penstock.nodes.tools.commands import is_command, write_command
+from penstock.nodes.tools import validation
+from penstock.nodes.tools.arguments import CheckedArguments, canonical_json, invalid_arguments
 from penstock.nodes.tools.definition import Definition
-from penstock.nodes.tools.facts import read_facts, read_taints
-from penstock.nodes.tools.messages import Carried
-from penstock.nodes.tools.results import ResultCodec, problems
+from penstock.nodes.tools.messages import AdoptedResult
+from penstock.nodes.tools.results import ResultCodec, is_command, problems, write_command
 from penstock.nodes.tools.signature import Argument, Signature
-from penstock.nodes.tools.supplies import REQUIRED, Injected, Supply, recognise
+from penstock.nodes.tools.supplies import REQUIRED, Injected, Supply, injected_parameter
 from penstock.nodes.tools.terms import EffectName, TaintName
 from penstock.nodes.tools.tool import Tool
+from penstock.nodes.tools.validation import read_facts, read_taints
 from penstock.policies.facts import Extractor
 
 ARGUMENTS, CALL_ID, CONFIG = "penstock_arguments", "penstock_call_id", "penstock_config"
@@ -55,14 +54,14 @@ def adopt(
     facts: Mapping[str, Extractor] | None = None,
     timeout_s: float = 30.0,
     retry: RetryPlan | None = None,
-) -> Tool[Carried]:
-    """Put a LangChain tool under a contract; the worst one, unless more is said.
+) -> Tool[AdoptedResult]:
+    """Put a LangChain tool under a contract; the weakest one, unless more is promised.
 
-    So its results carry every taint, and one that reads nothing of an outsider's says `taints=()`.
+    So its results carry every taint; a tool that reads nothing of an outsider names `taints=()`.
     Its result is recorded as the message it makes, its artifact as JSON; a `Command` as it is.
 
     Raises:
-        InvalidContract: More was said than can be kept, or its name or its schema cannot be used.
+        InvalidContract: It promises what it cannot keep, or its name or schema cannot be used.
     """
     if isinstance(base, Tool):
         raise InvalidContract(f"`{base.name}` has a contract already. Use it as it is.")
@@ -88,9 +87,9 @@ def adopt(
             f"`{base.name}` was adopted as `{contract.effect}`, for which a tool must be written."
             f" Wanted is one of {', '.join(f'`{each}`' for each in sorted(ADOPTABLE))}."
         )
-    honesty.check_names(runner, contract)
-    honesty.check_times(runner, contract)
-    honesty.check_retry(runner, contract)
+    validation.check_names(runner, contract)
+    validation.check_times(runner, contract)
+    validation.check_retry(runner, contract)
     definition = Definition(
         contract=contract,
         function=runner,
@@ -99,41 +98,41 @@ def adopt(
         results=_RESULTS,
         facts=dict(facts or {}),
     )
-    return Tool(definition, told=base.tool_call_schema, adopted=base)
+    return Tool(definition, shown=base.tool_call_schema, adopted=base)
 
 
 class LooseArguments:
-    """Arguments as somebody else's tool has them: recorded as they were given."""
+    """The arguments of a tool of somebody else, recorded as they come in."""
 
     def __init__(self, base: BaseTool, schema: JsonSchema) -> None:
         self.schema = schema
-        told: object = base.tool_call_schema
-        self._model = told if isinstance(told, type) and issubclass(told, BaseModel) else None
+        shown: object = base.tool_call_schema
+        self._model = shown if isinstance(shown, type) and issubclass(shown, BaseModel) else None
         self._validator: Any = Draft202012Validator(dict(schema))
 
-    def check(self, given: Mapping[str, object]) -> Checked | Refused:
+    def check(self, arguments: Mapping[str, object]) -> CheckedArguments | Refused:
         """Check arguments, or refuse them with what is wrong first."""
         try:
-            canonical = canonical_json(dict(given))
+            canonical = canonical_json(dict(arguments))
             if self._model is not None:
-                self._model.model_validate(dict(given))
+                self._model.model_validate(dict(arguments))
         except ValidationError as error:
             return invalid_arguments(problems(error))
         except (TypeError, ValueError) as error:
             return invalid_arguments(f"{error}; give them as JSON has them")
         if self._model is None:
-            wrong: Any = next(self._validator.iter_errors(dict(given)), None)
+            wrong: Any = next(self._validator.iter_errors(dict(arguments)), None)
             if wrong is not None:
                 where = ".".join(str(part) for part in wrong.absolute_path) or "it"
                 return invalid_arguments(f"`{where}` is not what `{wrong.validator}` asks for")
-        return Checked(values={ARGUMENTS: dict(given)}, canonical=canonical)
+        return CheckedArguments(values={ARGUMENTS: dict(arguments)}, canonical=canonical)
 
 
-_RESULTS = ResultCodec[Carried](Carried)
+_RESULTS = ResultCodec[AdoptedResult](AdoptedResult)
 
 
 def _warnings(base: BaseTool, effect: EffectClass) -> tuple[str, ...]:
-    """Say what `honesty.warnings_about` says of functions whose like this tool may hide."""
+    """Return the warnings of `validation.warnings_about` for a function that the tool may hide."""
     blocks = getattr(base, "func", None) is not None and getattr(base, "coroutine", None) is None
     if not blocks or effect in REPEATABLE:
         return ()
@@ -146,38 +145,38 @@ def _warnings(base: BaseTool, effect: EffectClass) -> tuple[str, ...]:
 
 
 def _runner(base: BaseTool) -> Any:
-    async def call(**given: Any) -> Carried:
-        arguments: Mapping[str, Any] = given.pop(ARGUMENTS)
-        config: RunnableConfig = given.pop(CONFIG)
-        call_id = given.pop(CALL_ID)
-        asked = {
+    async def call(**keywords: Any) -> AdoptedResult:
+        arguments: Mapping[str, Any] = keywords.pop(ARGUMENTS)
+        config: RunnableConfig = keywords.pop(CONFIG)
+        call_id = keywords.pop(CALL_ID)
+        tool_call = {
             "type": "tool_call",
             "name": base.name,
             "id": call_id or base.name,
-            "args": {**arguments, **given},
+            "args": {**arguments, **keywords},
         }
-        return _carried(base.name, await base.ainvoke(asked, config))
+        return _recordable(base.name, await base.ainvoke(tool_call, config))
 
     call.__name__ = call.__qualname__ = base.name
     return call
 
 
-def _carried(name: str, answered: object) -> Carried:
-    """Return what can be recorded of an answer."""
-    if is_command(answered):
+def _recordable(name: str, result: object) -> AdoptedResult:
+    """Return a result in the form in which it is recorded."""
+    if is_command(result):
         try:
-            written = write_command(answered)
+            written = write_command(result)
         except TypeError as error:
             raise Permanent(f"`{name}` answered with what cannot be recorded: {error}.") from error
-        return Carried(content="", artifact=None, status="success", command=written)
-    if not isinstance(answered, ToolMessage):
+        return AdoptedResult(content="", artifact=None, status="success", command=written)
+    if not isinstance(result, ToolMessage):
         raise Permanent(
-            f"`{name}` answered with a `{type(answered).__name__}`, which cannot be recorded and"
+            f"`{name}` answered with a `{type(result).__name__}`, which cannot be recorded and"
             " replayed. Have it return a value."
         )
-    artifact: Any = to_jsonable_python(answered.artifact, fallback=repr)
-    content: Any = to_jsonable_python(cast(object, answered.content), fallback=repr)
-    return Carried(content=content, artifact=artifact, status=answered.status)
+    artifact: Any = to_jsonable_python(result.artifact, fallback=repr)
+    content: Any = to_jsonable_python(cast(object, result.content), fallback=repr)
+    return AdoptedResult(content=content, artifact=artifact, status=result.status)
 
 
 def _signature(base: BaseTool) -> Signature:
@@ -189,7 +188,8 @@ def _signature(base: BaseTool) -> Signature:
     injected = [
         found
         for name, annotation in annotations.items()
-        if (found := recognise(name, annotation)) is not None and found.supply is Supply.TOOL_NODE
+        if (found := injected_parameter(name, annotation)) is not None
+        and found.supply is Supply.TOOL_NODE
     ]
     return Signature(
         arguments=(Argument(name=ARGUMENTS, annotation=dict[str, Any], default=REQUIRED),),
@@ -198,16 +198,16 @@ def _signature(base: BaseTool) -> Signature:
             Injected(name=CALL_ID, supply=Supply.CALL_ID, annotation=str, default=None),
             Injected(name=CONFIG, supply=Supply.CONFIG, annotation=RunnableConfig),
         ),
-        result=Carried,
+        result=AdoptedResult,
         is_async=True,
     )
 
 
 def _schema(base: BaseTool) -> JsonSchema:
-    told: Any = base.tool_call_schema
+    shown: Any = base.tool_call_schema
     schema: dict[str, Any] = {}
     try:
-        schema = dict(told) if isinstance(told, dict) else told.model_json_schema()  # pyright: ignore[reportUnknownArgumentType]  (a JSON Schema)
+        schema = dict(shown) if isinstance(shown, dict) else shown.model_json_schema()  # pyright: ignore[reportUnknownArgumentType]  (a JSON Schema)
         Draft202012Validator.check_schema(schema)
     except (SchemaError, ValueError, TypeError, AttributeError) as error:
         raise InvalidContract(

@@ -1,4 +1,4 @@
-"""All that is known of a tool, read from its function and what its author says of it."""
+"""The definition of a tool: its contract and all that checks a call, read from its function."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,16 +14,13 @@ from penstock.contracts.tool import (
     RetryPlan,
     ToolContract,
 )
-from penstock.nodes.tools import honesty
-from penstock.nodes.tools.arguments import Arguments, TypedArguments
-from penstock.nodes.tools.asides import Aside, probe_of, verify_of
-from penstock.nodes.tools.business_key import BusinessKey, business_key
-from penstock.nodes.tools.docstring import read_docstring
-from penstock.nodes.tools.facts import read_facts, read_taints
-from penstock.nodes.tools.place import invalid
+from penstock.nodes.tools import validation
+from penstock.nodes.tools.arguments import Arguments, BusinessKey, TypedArguments, business_key
+from penstock.nodes.tools.hooks import Hook, read_probe, read_verify
 from penstock.nodes.tools.results import ResultCodec, UnstorableType
-from penstock.nodes.tools.signature import Signature, read_signature
+from penstock.nodes.tools.signature import Signature, invalid, read_docstring, read_signature
 from penstock.nodes.tools.terms import Database, Options
+from penstock.nodes.tools.validation import read_facts, read_taints
 from penstock.policies.facts import Extractor
 
 R = TypeVar("R")
@@ -39,11 +36,11 @@ class Definition(Generic[R]):
     arguments: Arguments
     results: ResultCodec[R]
     key: BusinessKey | None = None
-    probe: Aside | None = None
-    verify: Aside | None = None
+    probe: Hook | None = None
+    verify: Hook | None = None
     database: Database | None = None
     facts: Mapping[str, Extractor] = field(default_factory=dict[str, Extractor])
-    """What computes the facts that the contract names."""
+    """The functions that compute the facts of the contract."""
 
 
 def define(
@@ -52,19 +49,19 @@ def define(
     """Read a function as a tool.
 
     Raises:
-        InvalidContract: What is said of it cannot be kept.
+        InvalidContract: Its terms promise what it cannot keep.
     """
     signature = read_signature(function)
-    told = read_docstring(function)
+    docstring = read_docstring(function)
     name = options.name or getattr(function, "__name__", "")
-    arguments = TypedArguments(function, name=name, told=told, of=signature.arguments)
+    arguments = TypedArguments(function, name=name, docstring=docstring, of=signature.arguments)
     results = _results(function, signature)
-    known = [each.name for each in signature.arguments]
+    names = [each.name for each in signature.arguments]
     contract = _contract(
         function,
         options,
         name=name,
-        description=options.description or told.description,
+        description=options.description or docstring.description,
         arguments=arguments,
         results=results,
         secrets=frozenset(each.secret for each in signature.injected if each.secret is not None),
@@ -79,13 +76,13 @@ def define(
         signature=signature,
         arguments=arguments,
         results=results,
-        key=None if options.key is None else business_key(function, options.key, arguments=known),
+        key=None if options.key is None else business_key(function, options.key, arguments=names),
         probe=None
         if options.probe is None
-        else probe_of(function, options.probe, signature=signature),
+        else read_probe(function, options.probe, signature=signature),
         verify=None
         if options.verify is None
-        else verify_of(function, options.verify, signature=signature),
+        else read_verify(function, options.verify, signature=signature),
         database=options.database,
         facts=dict(options.facts),
     )
@@ -157,24 +154,24 @@ def _check(
     signature: Signature,
     database: Database | None,
 ) -> None:
-    honesty.check_names(function, contract)
-    honesty.check_times(function, contract)
-    honesty.check_class(function, contract, signature=signature, database=database)
-    honesty.check_retry(function, contract)
-    honesty.check_isolation(function, contract, signature=signature)
-    honesty.check_sensitive(function, contract)
-    honesty.check_secrets(function, signature=signature)
-    honesty.check_cost(function, contract)
+    validation.check_names(function, contract)
+    validation.check_times(function, contract)
+    validation.check_class(function, contract, signature=signature, database=database)
+    validation.check_retry(function, contract)
+    validation.check_isolation(function, contract, signature=signature)
+    validation.check_sensitive(function, contract)
+    validation.check_secrets(function, signature=signature)
+    validation.check_cost(function, contract)
 
 
 def _warned(contract: ToolContract, signature: Signature) -> ToolContract:
-    return replace(contract, warnings=honesty.warnings_about(contract, signature=signature))
+    return replace(contract, warnings=validation.warnings_about(contract, signature=signature))
 
 
 def _check_compensation(
     function: Callable[..., object], arguments: TypedArguments, undo: Definition[Any]
 ) -> None:
-    """Refuse a compensation that needs what a call does not have."""
+    """Refuse a compensation that needs an argument which a call does not have."""
     own = cast(dict[str, object], arguments.schema.get("properties") or {})
     wanted = cast(dict[str, object], undo.arguments.schema.get("properties") or {})
     required = cast(list[str], undo.arguments.schema.get("required") or [])
@@ -189,6 +186,8 @@ def _check_compensation(
 
 
 def _type_of(schema: object) -> dict[str, object]:
-    """Return what a field takes, without what is said about it."""
-    told = {"title", "description", "default", "examples"}
-    return {key: value for key, value in cast(dict[str, object], schema).items() if key not in told}
+    """Return the type of a field, without its title, description and default."""
+    about = {"title", "description", "default", "examples"}
+    return {
+        key: value for key, value in cast(dict[str, object], schema).items() if key not in about
+    }

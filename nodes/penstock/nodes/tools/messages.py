@@ -1,4 +1,4 @@
-"""What a caller gets of an outcome: a message for a model, a value or an error for code."""
+"""The outcome of a call as its caller gets it: a message for a model, a value or error for code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,7 @@ from pydantic_core import to_json
 
 from penstock.contracts.call import Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.contracts.errors import ToolFailed, ToolInDoubt, ToolRefused
-from penstock.nodes.tools.commands import read_command
-from penstock.nodes.tools.results import ResultCodec
+from penstock.nodes.tools.results import ResultCodec, read_command
 
 IN_DOUBT = "in_doubt"
 """The code of a call in doubt."""
@@ -27,11 +26,11 @@ WHAT_NEXT: Mapping[Stage, str] = MappingProxyType(
         Stage.BUDGET: "Nothing was done. There is no budget for it: finish without it.",
     }
 )
-"""What may be tried after a refusal."""
+"""What a model may try after a refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
+class AdoptedResult:
     """The result of a tool that was adopted: the message it made, as JSON."""
 
     content: str | list[JsonValue]
@@ -39,27 +38,27 @@ class Carried:
     status: str
     """`success` or `error`, as LangChain has them."""
     command: str | None = None
-    """LangGraph's `Command`, where the tool answered with one; see `commands`."""
+    """LangGraph's `Command`, where the tool answered with one; see `results`."""
 
 
 def message(name: str, outcome: Outcome, *, codec: ResultCodec[Any], call_id: str) -> object:
-    """Return the message that tells a model what came of its call.
+    """Return the message that tells a model the outcome of its call.
 
-    A result is its JSON, or itself when it is text, with the typed value as the artifact. Anything
-    else has the status `error`, and as content the JSON object of its code, what happened and what
-    may be tried. A tool that answered with a `Command` has it returned.
+    A result is its JSON, or itself when it is text, with the typed value as the artifact. Any other
+    outcome has the status `error`, and as content a JSON object with its code, its message and what
+    may be tried next. The `Command` of a tool that answered with one is returned itself.
     """
     match outcome:
-        case Done(result=Carried(command=str(command))):
+        case Done(result=AdoptedResult(command=str(command))):
             return read_command(command)
-        case Done(result=Carried() as carried):
-            content: Any = carried.content
-            artifact, status = carried.artifact, carried.status
+        case Done(result=AdoptedResult() as adopted):
+            content: Any = adopted.content
+            artifact, status = adopted.artifact, adopted.status
         case Done(result=result):
             content = result if isinstance(result, str) else codec.dump(result)
             artifact, status = result, "success"
         case Refused() | Failed() | InDoubt():
-            content = to_json(_told(outcome)).decode()
+            content = to_json(_error_content(outcome)).decode()
             artifact, status = None, "error"
         case _:
             assert_never(outcome)
@@ -87,7 +86,7 @@ def value(name: str, outcome: Outcome) -> object:
             assert_never(outcome)
 
 
-def _told(outcome: Refused | Failed | InDoubt) -> dict[str, str]:
+def _error_content(outcome: Refused | Failed | InDoubt) -> dict[str, str]:
     match outcome:
         case Refused(code="simulated" as code):
             what_next = "Nothing was done. Go on as if it had been."

@@ -1,4 +1,4 @@
-"""What a tool's function is given beside the arguments that a model writes."""
+"""Supplies: the parameters of a tool's function that the runtime fills, and not a model."""
 
 import inspect
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ REQUIRED = inspect.Parameter.empty
 
 
 class Supply(StrEnum):
-    """What a parameter is given."""
+    """The kind of value that a parameter is given."""
 
     KEY = "key"
     """The call's `IdempotencyKey`."""
@@ -32,17 +32,17 @@ class Supply(StrEnum):
     CONNECTION = "connection"
     """The SQLAlchemy `Connection` of the transaction it runs in."""
     SECRET = "secret"  # noqa: S105  (the word, not one)
-    """A secret of the worker's."""
+    """A secret of the worker."""
     CONFIG = "config"
     """LangChain's `RunnableConfig`."""
     CALL_ID = "call_id"
     """The provider's id of the call, LangChain's `InjectedToolCallId`."""
     TOOL_NODE = "tool_node"
-    """What LangGraph's `ToolNode` injects: state, store or `ToolRuntime`."""
+    """The value that LangGraph's `ToolNode` injects: state, store or `ToolRuntime`."""
 
 
 IN_PROCESS = frozenset({Supply.CONNECTION, Supply.CONFIG, Supply.TOOL_NODE})
-"""What cannot be handed to another process."""
+"""The supplies that cannot be handed to another process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,25 +52,25 @@ class Injected:
     name: str
     supply: Supply
     annotation: Any
-    """As it was written, for LangGraph to read."""
+    """The annotation as it was written, for LangGraph to read."""
     default: Any = REQUIRED
-    """What it is given where there is nothing else; `REQUIRED` where that will not do."""
+    """The value where nothing else is supplied; `REQUIRED` where the parameter needs one."""
     secret: str | None = None
-    """The secret's name; only a secret has one."""
+    """The name of the secret; only a secret has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supplies:
-    """What one attempt has to give."""
+    """The values that one attempt supplies."""
 
     attempt: Attempt
     connection: Connection | None = None
     secrets: Mapping[str, str] = field(default_factory=no_secrets)
     injected: Mapping[str, object] = field(default_factory=dict[str, object])
-    """What LangChain injects, by the parameters' names."""
+    """The values that LangChain injects, by the parameters' names."""
 
     def of(self, parameter: Injected) -> object:
-        """Return what a parameter is given.
+        """Return the value of a parameter.
 
         Raises:
             KeyError: There is none.
@@ -90,8 +90,8 @@ class Supplies:
                 return self.injected.get(parameter.name, parameter.default)
 
 
-def recognise(name: str, annotation: Any, *, default: Any = REQUIRED) -> Injected | None:
-    """Return what a parameter is given, or None when it is an argument."""
+def injected_parameter(name: str, annotation: Any, *, default: Any = REQUIRED) -> Injected | None:
+    """Return how a parameter is supplied; None where it is an argument."""
     supply = _supply(annotation)
     if supply is not None:
         return Injected(name=name, supply=supply, annotation=annotation, default=default)
@@ -105,14 +105,15 @@ def recognise(name: str, annotation: Any, *, default: Any = REQUIRED) -> Injecte
 
 
 def is_tool_runtime(annotation: Any) -> bool:
-    """Tell whether a parameter is given LangGraph's `ToolRuntime`."""
+    """Tell whether a parameter takes LangGraph's `ToolRuntime`."""
     return _is_directly_injected_arg_type(annotation)
 
 
 def hides_a_supply(annotation: Any) -> bool:
-    """Tell whether an argument's annotation speaks of a supply without being one: `Key | None`."""
+    """Tell whether an argument's annotation contains a supply without being one: `Key | None`."""
     return any(
-        recognise("", part) is not None or hides_a_supply(part) for part in get_args(annotation)
+        injected_parameter("", part) is not None or hides_a_supply(part)
+        for part in get_args(annotation)
     )
 
 

@@ -1,4 +1,4 @@
-"""What an author may say of a tool, and what stands where nothing is said."""
+"""The terms of a tool: the options that its author may set, and their defaults."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from penstock.contracts.tool import (
     OnFailure,
     RetryPlan,
 )
-from penstock.nodes.tools.business_key import KeyMaker
+from penstock.nodes.tools.arguments import KeyMaker
 from penstock.policies.facts import Extractor
 
 EffectName = Literal["read", "idempotent", "transactional", "keyed", "probe", "unsafe"]
@@ -22,7 +22,7 @@ IsolationName = Literal["in_process", "subprocess"]
 OnFailureName = Literal["tell", "raise"]
 TaintName = Literal["untrusted", "private"]
 Database = Engine | Callable[[], Engine]
-"""The user's own database, or what gives it when it is first wanted."""
+"""The user's own database, or a function that returns it when it is first needed."""
 
 
 class Terms(TypedDict, total=False):
@@ -67,7 +67,7 @@ class Terms(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The options of one tool, with what stands where nothing was said."""
+    """The options of one tool, with their defaults."""
 
     name: str | None = None
     version: str = "1"

@@ -1,10 +1,25 @@
-"""A governed tool: LangChain calls it, and a run carries it out."""
+"""A governed tool: a function under a contract, whose calls a run carries out."""
 
+import asyncio
+import contextvars
 import json
+import threading
 import warnings
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from functools import cached_property, partial
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Protocol,
+    TypeVar,
+    Unpack,
+    cast,
+    get_args,
+    get_origin,
+    overload,
+)
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, InjectedToolArg
@@ -16,19 +31,18 @@ from penstock.contracts.call import Done, Outcome, Refused
 from penstock.contracts.effect import DoubtAnswer
 from penstock.contracts.policy import Spend
 from penstock.contracts.tool import JsonSchema, OnFailure, ToolContract
-from penstock.nodes.tools.arguments import Checked, digest
-from penstock.nodes.tools.asides import Aside
-from penstock.nodes.tools.blocking import wait_for
-from penstock.nodes.tools.definition import Definition
+from penstock.nodes.tools.arguments import CheckedArguments, TypedArguments, digest
+from penstock.nodes.tools.definition import Definition, define
+from penstock.nodes.tools.hooks import Hook
 from penstock.nodes.tools.messages import message, value
-from penstock.nodes.tools.place import import_path
-from penstock.nodes.tools.request import Asked, ask, read_request
+from penstock.nodes.tools.request import RawArguments, read_request, take_arguments
 from penstock.nodes.tools.results import ResultCodec
-from penstock.nodes.tools.signature import RESERVED, Signature
+from penstock.nodes.tools.signature import RESERVED, Signature, import_path, invalid
 from penstock.nodes.tools.supplies import REQUIRED, Supplies, Supply, is_tool_runtime
-from penstock.nodes.tools.terms import Database
+from penstock.nodes.tools.terms import Database, Options, Terms
 from penstock.policies.facts import Extractor, MinorUnits, compute_facts
 
+T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -42,38 +56,38 @@ class Tool(BaseTool, Generic[R]):
     _definition: Definition[R] = PrivateAttr()
     _compensate: "Tool[Any] | None" = PrivateAttr(default=None)
     _adopted: BaseTool | None = PrivateAttr(default=None)
-    _not_told: frozenset[str] = PrivateAttr()
+    _hidden_names: frozenset[str] = PrivateAttr()
     _input_model: type[BaseModel] = PrivateAttr()
 
     def __init__(
         self,
         definition: Definition[R],
         *,
-        told: ArgsSchema,
+        shown: ArgsSchema,
         compensate: "Tool[Any] | None" = None,
         adopted: BaseTool | None = None,
     ) -> None:
         """Make a tool of its definition.
 
         Args:
-            definition: All that is known of it.
-            told: What a model is shown of the arguments.
-            compensate: What undoes a call.
-            adopted: Somebody else's tool that this one stands for.
+            definition: Its contract, and all that checks a call.
+            shown: The arguments as a model sees them.
+            compensate: The tool that undoes a call of it.
+            adopted: The tool of somebody else that it stands for.
         """
         contract = definition.contract
         fields: dict[str, Any] = {
             "name": contract.name,
             "description": contract.description,
-            "args_schema": told,
+            "args_schema": shown,
         }
         super().__init__(**fields)
         self._definition = definition
-        self._input_model = _input_model(definition, told)
+        self._input_model = _input_model(definition, shown)
         self._compensate = compensate
         self._adopted = adopted
         injected = (each.name for each in definition.signature.injected)
-        self._not_told = frozenset({RESERVED, *injected})
+        self._hidden_names = frozenset({RESERVED, *injected})
 
     async def __call__(self, **arguments: object) -> R:
         """Call it from the code of a node; the arguments are checked against the contract.
@@ -86,25 +100,25 @@ class Tool(BaseTool, Generic[R]):
         """
         return cast(R, await self.ainvoke(arguments))
 
-    # Kept, because Pydantic looks a private attribute up in Python, and a call asks often.
+    # Cached, because Pydantic looks private attributes up in Python, and a call reads it often.
     @cached_property
     def definition(self) -> Definition[R]:
-        """All that is known of it, apart from how LangChain calls it."""
+        """Its contract, and all that checks a call."""
         return self._definition
 
     @property
     def contract(self) -> ToolContract:
-        """What a policy, a ledger or a person needs to know of it."""
+        """Its contract, which policies, the ledger and people rely on."""
         return self.definition.contract
 
     @property
     def is_adopted(self) -> bool:
-        """Whether it stands for somebody else's tool, which knows nothing of contracts."""
+        """Whether it stands for a tool of somebody else, which has no contract of its own."""
         return self._adopted is not None
 
     @property
     def function(self) -> Callable[..., object]:
-        """The bare function, for tests and for whatever carries out calls."""
+        """The bare function, for tests and for the execution of calls."""
         return self.definition.function
 
     @property
@@ -119,27 +133,27 @@ class Tool(BaseTool, Generic[R]):
 
     @property
     def signature(self) -> Signature:
-        """What the function takes and returns."""
+        """The parameters and the result of the function."""
         return self.definition.signature
 
     @property
     def results(self) -> ResultCodec[R]:
-        """Writes and reads its results."""
+        """The codec of its results."""
         return self.definition.results
 
     @property
-    def probe(self) -> Aside | None:
-        """Looks up whether a call has happened."""
+    def probe(self) -> Hook | None:
+        """The function that looks up whether a call has happened."""
         return self.definition.probe
 
     @property
-    def verify(self) -> Aside | None:
-        """Checks a result: returns or raises what is wrong with it."""
+    def verify(self) -> Hook | None:
+        """The function that checks a result: it returns or raises what is wrong."""
         return self.definition.verify
 
     @property
     def compensate(self) -> "Tool[Any] | None":
-        """Undoes a call."""
+        """The tool that undoes a call."""
         return self._compensate
 
     @cached_property
@@ -149,46 +163,46 @@ class Tool(BaseTool, Generic[R]):
 
     @property
     def adopted(self) -> BaseTool | None:
-        """Somebody else's tool that this one stands for."""
+        """The tool of somebody else that it stands for."""
         return self._adopted
 
     @property
     def database(self) -> Database | None:
-        """The user's database in whose transaction it runs, or what gives it."""
+        """The user's database in whose transaction it runs, or a function that returns it."""
         return self.definition.database
 
     @property
     def facts(self) -> Mapping[str, Extractor]:
-        """What computes the facts that the contract names, by name."""
+        """The functions that compute the facts of the contract, by the facts' names."""
         return self.definition.facts
 
-    def check(self, arguments: Mapping[str, object]) -> Checked | Refused:
+    def check(self, arguments: Mapping[str, object]) -> CheckedArguments | Refused:
         """Check arguments against the contract, or refuse them with all that is wrong."""
         return self.definition.arguments.check(arguments)
 
-    def digest(self, checked: Checked) -> str:
-        """Return what tells this call from one with other arguments, in 64 hex digits."""
+    def digest(self, checked: CheckedArguments) -> str:
+        """Return the digest of the tool and the arguments, in 64 hex digits."""
         return digest(self.contract.name, self.contract.major, checked.canonical)
 
-    def computed_facts(self, checked: Checked) -> Mapping[str, object]:
-        """Return the facts of a call that the contract names.
+    def computed_facts(self, checked: CheckedArguments) -> Mapping[str, object]:
+        """Return the facts of a call, as the contract names them.
 
         Raises:
             FactError: One cannot be computed of these arguments.
         """
         return compute_facts(self.facts, json.loads(checked.canonical)) if self.facts else {}
 
-    def spend(self, checked: Checked) -> Spend | None:
-        """Return what a call spends, by the first of its facts that is an amount of money."""
+    def spend(self, checked: CheckedArguments) -> Spend | None:
+        """Return what a call spends: the first of its facts that is an amount of money."""
         amounts = [each for each in self.facts.values() if isinstance(each, MinorUnits)]
         return amounts[0].spend(json.loads(checked.canonical)) if amounts else None
 
-    def business_key(self, checked: Checked) -> str | None:
+    def business_key(self, checked: CheckedArguments) -> str | None:
         """Return the key that protects a call across runs; None when the tool has none."""
         key = self.definition.key
         return None if key is None else key.of(checked.values)
 
-    def keywords(self, checked: Checked, supplies: Supplies) -> dict[str, object]:
+    def keywords(self, checked: CheckedArguments, supplies: Supplies) -> dict[str, object]:
         """Return the keywords with which to call the function.
 
         Raises:
@@ -198,41 +212,43 @@ class Tool(BaseTool, Generic[R]):
 
     @property
     def tool_call_schema(self) -> ArgsSchema:
-        """What a model is shown of the arguments."""
+        """The arguments as a model sees them."""
         return cast(ArgsSchema, self.args_schema)
 
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
-        """Return the arguments, with what a `ToolNode` is to inject beside them."""
+        """Return the arguments, and the values that a `ToolNode` is to inject."""
         del config
         return self._input_model
 
     async def arun(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Carry out a call, as LangChain does it."""
-        return await super().arun(ask(self.definition, tool_input, kwargs), *args, **kwargs)
+        return await super().arun(
+            take_arguments(self.definition, tool_input, kwargs), *args, **kwargs
+        )
 
     def run(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Carry out a call, as LangChain does it."""
-        return super().run(ask(self.definition, tool_input, kwargs), *args, **kwargs)
+        return super().run(take_arguments(self.definition, tool_input, kwargs), *args, **kwargs)
 
     def _to_args_and_kwargs(
         self, tool_input: str | dict[str, Any], tool_call_id: str | None
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Take the arguments as they are: checking them is a stage of the call."""
-        return (), {"asked": tool_input, "call_id": tool_call_id}
+        return (), {"raw": tool_input, "call_id": tool_call_id}
 
     def _filter_injected_args(self, tool_input: dict[str, Any]) -> dict[str, Any]:
-        """Return what callbacks are told."""
-        return {name: each for name, each in tool_input.items() if name not in self._not_told}
+        """Return the arguments that callbacks see."""
+        return {name: each for name, each in tool_input.items() if name not in self._hidden_names}
 
-    async def _arun(self, asked: Asked, call_id: str | None, config: RunnableConfig) -> Any:
-        request = read_request(self.definition, asked, call_id=call_id, config=config)
+    async def _arun(self, raw: RawArguments, call_id: str | None, config: RunnableConfig) -> Any:
+        request = read_request(self.definition, raw, call_id=call_id, config=config)
         outcome = await request.calls.call(
             self, request.arguments, request.origin, request.injected
         )
         return self._answer(outcome, call_id)
 
-    def _run(self, asked: Asked, call_id: str | None, config: RunnableConfig) -> Any:
-        request = read_request(self.definition, asked, call_id=call_id, config=config)
+    def _run(self, raw: RawArguments, call_id: str | None, config: RunnableConfig) -> Any:
+        request = read_request(self.definition, raw, call_id=call_id, config=config)
         work = request.calls.call(self, request.arguments, request.origin, request.injected)
         return self._answer(wait_for(work, request.calls.loop), call_id)
 
@@ -243,34 +259,77 @@ class Tool(BaseTool, Generic[R]):
         return message(self.name, outcome, codec=self.results, call_id=call_id)
 
 
-def _input_model(definition: Definition[Any], told: ArgsSchema) -> type[BaseModel]:
-    """Return the arguments and beside them what a `ToolNode` is to inject.
+class ToolDecorator(Protocol):
+    """Makes a tool of a function."""
 
-    Under a name that it knows, LangGraph injects its `ToolRuntime`, which has the state. The call's
-    message is found there.
+    @overload
+    def __call__(self, function: Callable[..., Coroutine[Any, Any, R]], /) -> Tool[R]: ...
+    @overload
+    def __call__(self, function: Callable[..., R], /) -> Tool[R]: ...
+
+
+def wait_for(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+    """Run work on a loop, and wait for it here.
+
+    On the loop's own thread it runs on another loop in another thread: waiting for the own thread
+    would never end. Whatever the work raises is raised here, signals too.
     """
-    injected = {each.name: each for each in definition.signature.injected}
-    fields: dict[str, Any] = {
-        name: (_read_by_langgraph(each.annotation), ... if each.default is REQUIRED else None)
-        for name, each in injected.items()
-        if each.supply in {Supply.TOOL_NODE, Supply.CALL_ID}
-    }
-    if not any(is_tool_runtime(each.annotation) for each in injected.values()):
-        fields[RESERVED] = (Annotated[Any, InjectedToolArg], None)
-    base = told if isinstance(told, type) and issubclass(told, BaseModel) else None
-    with warnings.catch_warnings():
-        # An argument may be named `copy` or `json`: nobody calls those methods here.
-        warnings.filterwarnings("ignore", message="Field name .* shadows", category=UserWarning)
-        return create_model(f"{definition.contract.name}_input", __base__=base, **fields)
+    if _running_loop() is loop:
+        return _run_on_own_loop(work)
+    return asyncio.run_coroutine_threadsafe(work, loop).result()
 
 
-def _read_by_langgraph(annotation: Any) -> Any:
-    """Return an annotation in which LangGraph sees the same, and Pydantic anything."""
-    if get_origin(annotation) is Annotated:
-        parts = get_args(annotation)[1:]
-    else:
-        parts = (annotation, InjectedToolArg)
-    return Annotated[(Any, *parts)]
+@overload
+def tool(function: Callable[..., Coroutine[Any, Any, R]], /, **terms: Unpack[Terms]) -> Tool[R]: ...
+
+
+@overload
+def tool(function: Callable[..., R], /, **terms: Unpack[Terms]) -> Tool[R]: ...
+
+
+@overload
+def tool(function: None = None, /, **terms: Unpack[Terms]) -> ToolDecorator: ...
+
+
+def tool(function: Callable[..., Any] | None = None, /, **terms: Unpack[Terms]) -> Any:
+    """Make a governed tool of a typed function.
+
+    It decorates a plain or an asynchronous function, with or without the options of `Terms`. A term
+    that the function cannot keep is refused here, when the module is imported.
+
+        @tool(effect="keyed", scopes={"payments:write"}, key="refund:{order_id}")
+        async def refund(order_id: str, cents: int, key: IdempotencyKey) -> Receipt:
+            ...
+
+    Raises:
+        InvalidContract: Names the function with its file and line, and says what was found, what
+            was wanted and what to do.
+    """
+    options = Options(**terms)
+    return partial(_declare, options) if function is None else _declare(options, function)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _run_on_own_loop(work: Coroutine[Any, Any, T]) -> T:
+    done: Future[T] = Future()
+
+    def drive() -> None:
+        try:
+            done.set_result(asyncio.run(work))
+        except BaseException as error:  # raised again where it is awaited
+            done.set_exception(error)
+
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(drive,), name="penstock-tool-call")
+    thread.start()
+    thread.join()
+    return done.result()
 
 
 def _doubt_schema(result_schema: JsonSchema, *, can_be_undone: bool) -> str:
@@ -288,3 +347,47 @@ def _doubt_schema(result_schema: JsonSchema, *, can_be_undone: bool) -> str:
     if definitions is not None:
         whole["$defs"] = definitions
     return to_json(whole).decode()
+
+
+def _declare(options: Options, function: Callable[..., Any]) -> Tool[Any]:
+    compensate: object = options.compensate
+    if compensate is not None and not isinstance(compensate, Tool):
+        raise invalid(
+            function,
+            f"Its compensation is of type `{type(compensate).__name__}`.",
+            "Give another tool, which undoes a call.",
+        )
+    undo = cast("Tool[Any] | None", compensate)
+    definition = define(function, options, compensate=None if undo is None else undo.definition)
+    shown = cast(TypedArguments, definition.arguments).model
+    return Tool(definition, shown=shown, compensate=undo)
+
+
+def _input_model(definition: Definition[Any], shown: ArgsSchema) -> type[BaseModel]:
+    """Return the arguments, and the values that a `ToolNode` is to inject.
+
+    Under a name that it knows, LangGraph injects its `ToolRuntime`, which has the state. The call's
+    message is found there.
+    """
+    injected = {each.name: each for each in definition.signature.injected}
+    fields: dict[str, Any] = {
+        name: (_read_by_langgraph(each.annotation), ... if each.default is REQUIRED else None)
+        for name, each in injected.items()
+        if each.supply in {Supply.TOOL_NODE, Supply.CALL_ID}
+    }
+    if not any(is_tool_runtime(each.annotation) for each in injected.values()):
+        fields[RESERVED] = (Annotated[Any, InjectedToolArg], None)
+    base = shown if isinstance(shown, type) and issubclass(shown, BaseModel) else None
+    with warnings.catch_warnings():
+        # An argument may be named `copy` or `json`: nobody calls those methods here.
+        warnings.filterwarnings("ignore", message="Field name .* shadows", category=UserWarning)
+        return create_model(f"{definition.contract.name}_input", __base__=base, **fields)
+
+
+def _read_by_langgraph(annotation: Any) -> Any:
+    """Return an annotation in which LangGraph sees the same, and Pydantic anything."""
+    if get_origin(annotation) is Annotated:
+        parts = get_args(annotation)[1:]
+    else:
+        parts = (annotation, InjectedToolArg)
+    return Annotated[(Any, *parts)]

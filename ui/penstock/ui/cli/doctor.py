@@ -122,7 +122,7 @@ def _isolation() -> Check:
     """Tell which isolation tiers work; one that is missing is wrong only for tools that want it."""
     found = [
         f"{tier} works" if reason is None else f"{tier} does not: {reason}"
-        for tier, reason in isolation.available().items()
+        for tier, reason in isolation.available_tiers().items()
     ]
     return Check(name="isolation", ok=True, found="; ".join(found))
 

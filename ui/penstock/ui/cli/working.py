@@ -10,7 +10,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 
-from penstock.nodes.tools.origin import task_here
+from penstock.nodes.tools.request import current_task_id
 from penstock.runs.settings import Settings
 from penstock.traces import Tracing
 from penstock.traces.ids import log_labels
@@ -89,7 +89,7 @@ class _Lines(logging.Formatter):
         if not self._as_json:
             return super().format(record)
         told = {"at": self.formatTime(record), "level": record.levelname, **log_labels()}
-        if (step_id := task_here()) is not None:
+        if (step_id := current_task_id()) is not None:
             told[STEP_ID] = step_id
         text = record.getMessage()
         if record.exc_info:
