@@ -67,4 +67,4 @@ async def test_run_is_started_with_tags_and_limits(room: Room, page: Page) -> No
     (run,) = await room.runtime.list(tags=["nightly", "customer-7"])
     budget, _ = await room.runtime.budget(run.id)
     assert budget is not None
-    assert "500000" in str(budget.standings)
+    assert "500000" in str(budget.balances)

@@ -157,7 +157,7 @@ async def test_a_run_is_one_tree_across_a_gate_and_a_sigkill(
     client = PhoenixClient(phoenix.url)
     assert await client.forget(run.id) == Erased(store="traces", count=1)
     assert await client.forget(run.id) == Erased(store="traces", count=0)
-    assert await client.tell(note(run.id)) == "it is not there"
+    assert await client.annotate(note(run.id)) == "it is not there"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="who listens where is asked of Linux")
@@ -181,6 +181,6 @@ def test_phoenix_keeps_traces_for_30_days_and_answers_to_no_page_of_others(
 
 async def test_what_phoenix_does_not_know_is_not_there(phoenix: Running) -> None:
     client, run_id = PhoenixClient(phoenix.url), new_run_id(SystemClock().now())
-    assert await client.tell(note(run_id)) == "it is not there"
-    assert await client.tell(note(run_id, span_id="0123456789abcdef")) == "it is not there"
+    assert await client.annotate(note(run_id)) == "it is not there"
+    assert await client.annotate(note(run_id, span_id="0123456789abcdef")) == "it is not there"
     assert await client.forget(run_id) == Erased(store="traces", count=0)

@@ -289,12 +289,12 @@ class Scene:
         account = store.read_blocking(lambda tx: budgets.statement(tx, run_account(run_id)))
         assert account is not None
         for unit, cap in CAPS.items():
-            standing = account.standing(unit)
+            standing = account.balance(unit)
             assert standing.cap == cap + MORE, standing
             assert standing.held == 0, standing
-        assert account.standing(Unit.TOOL_CALLS).spent == 2, account
+        assert account.balance(Unit.TOOL_CALLS).spent == 2, account
         # More where a worker was taken for dead while its model answered: that counts at its worst.
-        assert 42 <= account.standing(Unit.TOKENS).spent <= CAPS[Unit.TOKENS] + MORE, account
+        assert 42 <= account.balance(Unit.TOKENS).spent <= CAPS[Unit.TOKENS] + MORE, account
         told = store.read_blocking(lambda tx: audit.of_run(tx, run_id))
         raises = [event for event in told if event.action == "budget.raised"]
         assert [(event.actor, event.detail["by"]) for event in raises] == [("olga", MORE)] * 2

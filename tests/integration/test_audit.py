@@ -239,7 +239,7 @@ def test_what_is_not_told_is_a_code_under_the_key_of_its_run(store: Store) -> No
     wanted = hmac.new(key, b'arguments\0{"to": "a"}', "sha256").hexdigest()
     assert started.codes["arguments"] == wanted
     assert not any('"to"' in row.detail or "receipt" in row.detail for row in rows)
-    assert "arguments_mac" not in started.told
+    assert "arguments_mac" not in started.details
 
 
 def test_a_reason_can_be_erased_and_nothing_else(store: Store, database_url: str) -> None:
@@ -272,7 +272,7 @@ def test_a_run_tells_of_all_that_happens_to_it(store: Store) -> None:
 
 def test_an_event_says_under_which_versions_it_happened(store: Store) -> None:
     chains.live_through(store)
-    by_action = {row.action: row.told for row in store.read_blocking(chains.rows)}
+    by_action = {row.action: row.details for row in store.read_blocking(chains.rows)}
     claimed, paid = by_action["run.claimed"], by_action["effect.succeeded"]
     assert (claimed["graph"], claimed["graph_version"], claimed["fingerprint"]) == (
         "demo",

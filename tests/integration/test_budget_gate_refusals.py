@@ -119,7 +119,7 @@ class Desk:
         account_id = run_account(self.fence.run_id)
         found = self.store.read_blocking(lambda tx: budgets.statement(tx, account_id))
         assert found is not None
-        return found.standing(self.unit).cap
+        return found.balance(self.unit).cap
 
 
 def _halt() -> Halt:

@@ -203,7 +203,7 @@ class BudgetMachine(RuleBasedStateMachine):
         if found is None:
             assert calls == []
             return
-        tokens = found.standing(Unit.TOKENS)
+        tokens = found.balance(Unit.TOKENS)
         assert tokens.cap == cap, "not raised by what was said"
         assert tokens.spent + tokens.held <= cap, "overspent"
         assert tokens.spent == sum(self._counted(each) for each in calls)

@@ -253,7 +253,7 @@ def test_days_are_listed_with_the_last_one_first(purse: Purses, store: Store) ->
     later = Purse(store, held.fence, [shared_account(Budget(tokens=10), "2026-01-03")])
     later.reserve("two", tokens(5))
     found = store.read_blocking(lambda tx: budgets.days(tx, "acme", limit=10))
-    assert [each.standings[0].held for each in found] == [5, 4]
+    assert [each.balances[0].held for each in found] == [5, 4]
     assert store.read_blocking(lambda tx: budgets.days(tx, "other", limit=10)) == []
 
 

@@ -71,7 +71,7 @@ class Desk:
         return await self.bulk.plan(deed, EVERY, by=by, ids=ids)
 
     async def carry_out(self, plan: BulkPlan, by: str = "olga") -> Sequence[BulkResult]:
-        return await self.bulk.carry_out(plan.deed, plan.targets, by=by, reason="a test")
+        return await self.bulk.carry_out(plan.action, plan.targets, by=by, reason="a test")
 
     async def status(self, run: Run) -> RunStatus:
         return (await self.runtime.get(run.id)).status

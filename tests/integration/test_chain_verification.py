@@ -180,7 +180,7 @@ def test_events_of_a_run_and_of_a_gate_are_found(store: Store) -> None:
     assert of_run[0] == len(of_run) > 5
     gate = GateId("f" * 32)
     rows = store.read_blocking(lambda tx: list(audit.events(tx, "acme")))
-    wanted = [row.number for row in rows if row.told.get("gate") == gate][::-1]
+    wanted = [row.number for row in rows if row.details.get("gate") == gate][::-1]
     assert numbers(store, gate_id=gate) == wanted
     find = store.read_blocking
     assert find(lambda tx: queries.run_by_prefix(tx, "acme", run_id[:13])) == run_id

@@ -44,7 +44,7 @@ async def start(shop: Shop, parent: Run | None = None, **options: Any) -> Run:
 async def spent(shop: Shop, run: Run) -> int:
     account, _ = await shop.runtime.budget(run.id)
     assert account is not None
-    return account.standing(Unit.TOOL_CALLS).spent
+    return account.balance(Unit.TOOL_CALLS).spent
 
 
 async def test_what_a_child_uses_all_runs_above_it_use(store: Store) -> None:

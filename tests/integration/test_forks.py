@@ -127,7 +127,7 @@ async def test_call_of_a_new_message_that_does_the_same_waits_for_an_approval(
     at = Scene(store)
     run = await at.begun()
     assert await at.fates(run, "plan", mode=RunMode.LIVE) == {
-        "look_up": Fate.ANEW,
+        "look_up": Fate.AGAIN,
         "pay": Fate.ASKED,
     }
     fork = await at.forked(run, "plan", mode=RunMode.LIVE)

@@ -160,7 +160,7 @@ def test_who_was_told_already_is_remembered(store: Store, runs: Runs) -> None:
     fail(store, again, told=["a"])
     pass_time(store, 2 * notices.FIRST_WAIT_S)
     (last,) = take(store)
-    assert last.told == {"a", "b"}
+    assert last.delivered == {"a", "b"}
 
 
 def test_a_failure_is_not_heard_from_whoever_has_lost_the_notice(store: Store, runs: Runs) -> None:

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from penstock.checkpoints import Store, states, steps
 from penstock.contracts.checkpoint import CheckpointInfo
+from penstock.contracts.redaction import Masking
 from penstock.contracts.run import Run, RunStatus
 from penstock.graphs import declare
-from penstock.graphs.masking import Masking
 from penstock.nodes import tool
 from support.shops import Shop, chain_of
 
@@ -149,9 +149,9 @@ def test_what_contracts_mark_is_hidden_wherever_it_stands() -> None:
     after = {
         "messages": [AIMessage("", tool_calls=[call]), ToolMessage("to DE0012", tool_call_id="c")]
     }
-    first, second = Masking(graph).masked(before, after)
+    first, second = Masking(graph.sensitive).mask(before, after)
     assert first["place"] == "my account is [hidden]"
     assert second["messages"][0]["tool_calls"][0]["args"] == {"iban": "[hidden]", "cents": 5}
     assert second["messages"][1]["content"] == "to [hidden]"
-    (early,) = Masking(graph, after).masked(before)
+    (early,) = Masking(graph.sensitive, after).mask(before)
     assert early["place"] == "my account is [hidden]"

@@ -52,7 +52,7 @@ def going_round(until: int, *, budget: Budget, name: str = "round") -> Any:
 async def standing(shop: Shop, run: Run, unit: Unit) -> Balance:
     found, _ = await shop.runtime.budget(run.id)
     assert found is not None
-    return found.standing(unit)
+    return found.balance(unit)
 
 
 async def open_gates(shop: Shop, run: Run) -> list[Gate]:
@@ -239,7 +239,7 @@ def test_the_time_of_a_lost_worker_counts_to_the_end_of_its_lease(
     store.write_blocking(lose)
     found = store.read_blocking(lambda tx: budgets.statement(tx, account.id))
     assert found is not None
-    assert found.standing(Unit.WALL_MS).spent == counted_s * 1000
+    assert found.balance(Unit.WALL_MS).spent == counted_s * 1000
 
 
 WELL: Mapping[str, Any] = {"error": None, "interrupts": ()}

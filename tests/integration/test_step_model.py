@@ -140,7 +140,7 @@ class StepMachine(RuleBasedStateMachine):
         with self.database.read() as connection:
             found = budgets.statement(connection, run_account(self.fence.run_id))
         assert found is not None
-        executed, time = found.standing(Unit.STEPS), found.standing(Unit.WALL_MS)
+        executed, time = found.balance(Unit.STEPS), found.balance(Unit.WALL_MS)
         assert (executed.spent, executed.cap) == (len(set(self.over)), self.cap)
         assert executed.spent <= self.cap
         assert time.spent == self.ms

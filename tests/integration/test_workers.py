@@ -311,7 +311,7 @@ def test_operators_have_a_worker_drain_and_the_audit_tells_of_it(
     assert show(store) == person
     (event,) = store.read_blocking(lambda tx: audit.last(tx, "default", limit=9))
     assert (event.action, event.actor) == ("worker.drain_asked", person)
-    assert event.told["worker"] == ME.id
+    assert event.details["worker"] == ME.id
 
 
 def test_second_request_to_drain_changes_nothing(store: Store) -> None:

@@ -140,8 +140,8 @@ MUTANTS = [
     ),
     Mutant(
         "a text that repeats a sensitive value is shown",
-        at="Masking._clean",
-        old="self._hiding.clean(value)",
+        at="Masking._mask_texts",
+        old="self.mask_text(value)",
         new="value",
         killed_by=[f"{STATES}::test_what_contracts_mark_is_hidden_wherever_it_stands"],
     ),
@@ -155,7 +155,7 @@ MUTANTS = [
     Mutant(
         "an exported run shows what contracts mark",
         at="run_document",
-        old="(masked,) = masking.masked(to_jsonable_python(told, fallback=repr))",
+        old="(masked,) = masking.mask(to_jsonable_python(told, fallback=repr))",
         new="masked: Any = to_jsonable_python(told, fallback=repr)",
         killed_by=[f"{EXPORT}::test_what_contracts_mark_is_nowhere_in_it"],
     ),

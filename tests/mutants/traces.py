@@ -77,15 +77,15 @@ MUTANTS = [
     ),
     Mutant(
         "a sensitive value leaves outside of the argument that it was",
-        at="Masking._hidden",
-        old="self._learn(fields[name])",
+        at="Masking.mask_arguments",
+        old="self._remember(owner[path[-1]])",
         new="",
         killed_by=[f"{CANARIES}::test_sensitive_values_are_taken_out_of_everything"],
     ),
     Mutant(
         "a sensitive argument leaves in the message that asks for the call",
-        at="Masking.plain",
-        old="self._within(plain) if self._fields else plain",
+        at="Masking.mask_calls",
+        old="self._mask_calls(plain) if self._fields else plain",
         new="plain",
         killed_by=[HIDING],
     ),
@@ -138,7 +138,7 @@ MUTANTS = [
     ),
     Mutant(
         "a gate is waited for in every segment",
-        at="RecordedSegment.goes_on",
+        at="RecordedSegment.record_history",
         old="gate.closed_at >= since",
         new="",
         killed_by=[f"{TREES}::test_two_gates_are_each_waited_for_once"],
@@ -168,7 +168,7 @@ MUTANTS = [
     ),
     Mutant(
         "what a lost worker could not write is missing",
-        at="RecordedSegment.goes_on",
+        at="RecordedSegment.record_history",
         old="self._lost(each, steps)",
         new="pass",
         killed_by=[f"{TREES}::test_a_segment_whose_worker_was_lost_is_written_by_the_next"],

@@ -94,7 +94,7 @@ class Purse:
         def look(tx: Connection) -> Balance:
             found = budgets.statement(tx, self.accounts[number].id)
             assert found is not None
-            return next(each for each in found.standings if each.unit is unit)
+            return next(each for each in found.balances if each.unit is unit)
 
         return self.store.read_blocking(look)
 

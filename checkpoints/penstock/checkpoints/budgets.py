@@ -117,7 +117,7 @@ def reserve(
 def shortfall(found: AccountStatement, worst: Amounts) -> Shortfall | None:
     """Return the first unit of an account that does not hold what a call may use at most."""
     wanted = _params("worst", worst)
-    for each in found.standings:
+    for each in found.balances:
         amount = wanted.get(f"worst_{each.unit}")
         if each.left is None or amount is None:
             continue
@@ -281,7 +281,7 @@ def _statement(row: Mapping[Any, Any], *, steps_count: int = 0) -> AccountStatem
     return AccountStatement(
         id=AccountId(row["id"]),
         kind=kind,
-        standings=tuple(
+        balances=tuple(
             Balance(
                 unit=unit,
                 cap=row[f"cap_{unit}"],

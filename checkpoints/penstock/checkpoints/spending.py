@@ -125,7 +125,7 @@ def capped(connection: Connection, wanted: SpendFilter, *, limit: int) -> Sequen
             at=row.opened_at,
             gate_id=GateId(row.id),
             unit=None if row.cap is None else Unit(row.cap),
-            said=row.status,
+            explanation=row.status,
         )
         for row in connection.execute(asked)
     ]
@@ -136,7 +136,7 @@ def capped(connection: Connection, wanted: SpendFilter, *, limit: int) -> Sequen
             at=row.ended_at,
             gate_id=None,
             unit=None,
-            said=row.failure_message,
+            explanation=row.failure_message,
         )
         for row in connection.execute(ended)
     ]

@@ -202,7 +202,7 @@ def lost_runs(connection: Connection, *, tenant: str, limit: int) -> Sequence[Lo
     told = select(audit_events).where(audit_events.c.run_id.in_(ids))
     newest: dict[str, LostRun] = {}
     for row in connection.execute(told.order_by(audit_events.c.number)):
-        worker = event_of(row).told.get("lost_worker")
+        worker = event_of(row).details.get("lost_worker")
         if worker is not None:
             newest[row.run_id] = LostRun(
                 run_id=RunId(row.run_id),

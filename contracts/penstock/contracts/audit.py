@@ -81,7 +81,7 @@ class ChainedEvent:
     hash: str
 
     @property
-    def told(self) -> Mapping[str, Detail]:
+    def details(self) -> Mapping[str, Detail]:
         """What a reader needs: the detail without codes, and the reason."""
         detail = self._detail()
         shown = {name: value for name, value in detail.items() if not name.endswith(MAC)}

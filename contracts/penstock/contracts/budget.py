@@ -229,14 +229,14 @@ class AccountStatement:
 
     id: AccountId
     kind: AccountKind
-    standings: tuple[Balance, ...]
+    balances: tuple[Balance, ...]
     """One for each unit that it has caps in."""
     on_exhaustion: OnExhaustion = OnExhaustion.FAIL
     gate_expires_s: float | None = None
 
-    def standing(self, unit: Unit) -> Balance:
+    def balance(self, unit: Unit) -> Balance:
         """Return how it stands in a unit."""
-        return next(each for each in self.standings if each.unit is unit)
+        return next(each for each in self.balances if each.unit is unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,7 +294,7 @@ class Shortfall:
             f"{_SCALES.get(self.unit, self.unit.replace('_', ' '))} {self.currency or ''}".strip()
         )
 
-    def told(self, amount: int) -> str:
+    def amount_text(self, amount: int) -> str:
         """Say an amount as people do, such as `0.25 USD`."""
         match self.unit:
             case Unit.MONEY:
@@ -304,9 +304,9 @@ class Shortfall:
             case _:
                 return f"{amount} {self.scale.removesuffix('s') if amount == 1 else self.scale}"
 
-    def said(self, name: str) -> str:
+    def explanation(self, name: str) -> str:
         """Say that `name` does not fit."""
-        wanted, left = self.told(self.wanted), self.told(self.left).partition(" ")[0]
+        wanted, left = self.amount_text(self.wanted), self.amount_text(self.left).partition(" ")[0]
         return f"`{name}` may take {wanted}, and the budget of the {self.kind} has {left} left"
 
 

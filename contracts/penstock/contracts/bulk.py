@@ -57,7 +57,7 @@ class SeenRun:
 class BulkPlan:
     """What a deed would do to the runs that fit; nothing has been done yet."""
 
-    deed: BulkAction
+    action: BulkAction
     targets: Sequence[SeenRun]
     """The runs that it would be done to, newest first."""
     left_out: Sequence[tuple[SeenRun, Exclusion]]

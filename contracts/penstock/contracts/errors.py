@@ -405,4 +405,4 @@ def _short(found: Shortfall, name: str) -> str:
     of, wanted_of = found.currency or "", found.wanted_currency or found.currency or ""
     if of != wanted_of:
         return f"{where} caps {found.unit} in {of}, and `{name}` may take some in {wanted_of}"
-    return f"{found.said(name)}; finish without it, or start a run with a larger budget"
+    return f"{found.explanation(name)}; finish without it, or start a run with a larger budget"

@@ -16,7 +16,7 @@ class Fate(StrEnum):
     """It comes again as the same call, and what was recorded of it is its result."""
     ASKED = "asked"
     """Should it come again with the same arguments, people are asked first."""
-    ANEW = "anew"
+    AGAIN = "anew"
     """Should it come again, it is made as any call: it reads, or it had not happened."""
     SIMULATED = "simulated"
     """Should it come again, it is refused, because the fork only simulates."""

@@ -265,7 +265,7 @@ class Notice:
     due_at: datetime
     attempt_count: int
     """How often it was taken, this time included."""
-    told: frozenset[str] = frozenset()
+    delivered: frozenset[str] = frozenset()
     """Marks of the channels that have been told, where others have not."""
 
 

@@ -81,7 +81,7 @@ class CappedRun:
     """Where people were asked; None where it ended as `budget_exhausted`."""
     unit: Unit | None
     """Of the cap, where people were asked."""
-    said: str
+    explanation: str
     """What became of it: the status of the gate, or the message of the failure."""
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from penstock.contracts.errors import InvalidInput
-from penstock.contracts.redaction.fields import HIDDEN
+from penstock.contracts.redaction import HIDDEN
 from penstock.graphs.declaration import Graph
 from penstock.graphs.fields import Field, Record, Single, input_fields, state_fields
 

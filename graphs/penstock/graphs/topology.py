@@ -26,7 +26,7 @@ class Topology:
     """The nodes of a graph, those of subgraphs as `outer|inner`, and the ways between them."""
 
     nodes: tuple[str, ...]
-    ways: tuple[Edge, ...]
+    edges: tuple[Edge, ...]
 
 
 def topology(graph: Graph) -> Topology:
@@ -35,7 +35,7 @@ def topology(graph: Graph) -> Topology:
     drawn: Any = cast("Any", graph.compiled).get_graph(xray=True)
     return Topology(
         nodes=tuple(_path(str(name)) for name in drawn.nodes),
-        ways=tuple(
+        edges=tuple(
             Edge(
                 source=_path(str(edge.source)),
                 target=_path(str(edge.target)),

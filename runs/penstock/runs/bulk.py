@@ -86,7 +86,7 @@ class Bulk:
             for seen in found[:MAX_RUN_COUNT]
         ]
         return BulkPlan(
-            deed=deed,
+            action=deed,
             targets=[seen for seen, why in judged if why is None],
             left_out=[(seen, why) for seen, why in judged if why is not None],
             over={status: number for status, number in over.items() if number},

@@ -141,7 +141,7 @@ class Driver:
                 redrivable=True,
             )
             return await self._fail(run, stopped)
-        segment.trace.result(state.values)
+        segment.trace.record_result(state.values)
         return await self._leave(run, RunStatus.SUCCEEDED)
 
     async def _advance(self, graph: Graph, acting: SegmentContext, segment: Segment) -> "_Came":
@@ -234,7 +234,7 @@ class Driver:
         known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
         asked = questions(run.id, state, known)
         others = sorted({*waits(state, known), *waits_for})
-        segment.trace.waits_at(
+        segment.trace.record_gates(
             {
                 **{each.id: GateKind.QUESTION for each in asked},
                 **{each.id: each.kind for each in known if each.id in others},
@@ -290,7 +290,7 @@ async def trace_past(store: Store, run: Run, trace: SegmentTrace) -> None:
             steps.of_run(connection, run.id),
         )
 
-    trace.goes_on(*await store.read(look))
+    trace.record_history(*await store.read(look))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

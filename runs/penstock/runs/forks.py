@@ -238,10 +238,10 @@ def _fate(effect: Effect, *, is_again: bool, is_before: bool, mode: RunMode) -> 
     if is_before and not is_again:
         return Fate.KEPT
     if effect.effect is EffectClass.READ:
-        return Fate.ANEW
+        return Fate.AGAIN
     if mode is RunMode.SIMULATE:
         return Fate.SIMULATED
-    return Fate.ANEW if effect.status in NOT_DONE else Fate.ASKED
+    return Fate.AGAIN if effect.status in NOT_DONE else Fate.ASKED
 
 
 def _keys(

@@ -168,7 +168,7 @@ class NotificationService:
         letters: list[Letter] = []
         sent_to: list[tuple[_Errand, _Address]] = []
         for notice, gate in taken:
-            errand = _Errand(notice=notice, told=set(notice.told))
+            errand = _Errand(notice=notice, told=set(notice.delivered))
             for address, url in self._addresses(errand):
                 letters.append(self._letter(gate, notice, url))
                 sent_to.append((errand, address))

@@ -13,7 +13,7 @@ from penstock.checkpoints import Store, annotations, gates, runs
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import PhoenixUnreachable
 from penstock.contracts.gate import Gate, GateStatus
-from penstock.contracts.redaction.patterns import redact
+from penstock.contracts.redaction import redact
 from penstock.contracts.run import ENDED, Run
 from penstock.contracts.trace import Annotation, TraceContent
 from penstock.traces import gate_span_id, span_hex

@@ -193,7 +193,7 @@ class Segment:
                 self._unwritten.discard(step.task_id)
             ended = _ended(step, told, at=self._clock.now())
             self._write(ended)
-            self.trace.step(ended, told["result"])
+            self.trace.record_step(ended, told["result"])
 
     def end(self, run: Run) -> None:
         """Have its trace end with `run` as it was left."""

@@ -340,7 +340,7 @@ class Worker:
         bind_run(run.id)
         try:
             graph = self._catalog.get(run.graph)
-            with segment.trace.here():
+            with segment.trace.as_current():
                 left = await self._driver.drive(graph, run, segment, halt)
             segment.end(left)
             log.info("run %s is %s", run.id, left.status)

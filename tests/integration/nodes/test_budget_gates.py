@@ -46,7 +46,7 @@ async def the_gate(shop: Shop, run: Run) -> Gate:
 async def standing(shop: Shop, run: Run, unit: Unit) -> Balance:
     found, _ = await shop.runtime.budget(run.id)
     assert found is not None
-    return found.standing(unit)
+    return found.balance(unit)
 
 
 def talking(model: Talker) -> Any:

@@ -70,7 +70,7 @@ async def holds(shop: Shop, run: Run) -> Sequence[Hold]:
 async def standing(shop: Shop, run: Run, unit: Unit) -> Balance:
     found, _ = await shop.runtime.budget(run.id)
     assert found is not None
-    return next(each for each in found.standings if each.unit is unit)
+    return next(each for each in found.balances if each.unit is unit)
 
 
 def one_tool(node: Tool[Any], *calls: dict[str, Any], budget: Budget, **options: Any) -> Any:
@@ -330,7 +330,7 @@ async def test_the_runs_of_a_day_share_a_budget(store: Store) -> None:
     assert second.failure.code is FailureCode.BUDGET_EXHAUSTED
     assert second.failure.redrivable
     (day,) = await shop.runtime.days(tenant=second.tenant)
-    assert day.standings[0].cap == 200
+    assert day.balances[0].cap == 200
 
 
 async def test_a_tool_call_that_does_not_fit_is_refused_and_the_model_told(store: Store) -> None:

@@ -18,8 +18,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, SpanContext, Status
 from opentelemetry.util.types import Attributes
 
-from penstock.contracts.redaction.fields import Masking
-from penstock.contracts.redaction.patterns import redact
+from penstock.contracts.redaction import Masking, redact
 from penstock.contracts.trace import TraceContent
 from penstock.traces import names
 from penstock.traces.segment import truncate
@@ -151,7 +150,7 @@ class _Cleaner:
 
     def _known(self, text: str) -> str:
         """Return a text without what is known to be sensitive."""
-        return text if self._hiding is None else self._hiding.clean(text)
+        return text if self._hiding is None else self._hiding.mask_text(text)
 
     def attributes(self, found: Attributes) -> dict[str, Any]:
         """Return attributes with what is shown of their values."""

@@ -42,7 +42,7 @@ class PhoenixClient:
         self._url = url.rstrip("/") + "/"
         self._headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
 
-    async def tell(self, note: PhoenixAnnotation) -> str | None:
+    async def annotate(self, note: PhoenixAnnotation) -> str | None:
         """Annotate a span or a trace; return why it was not taken, None if it was.
 
         One that Phoenix does not know yet is not taken: it would keep such a note for ten minutes,

@@ -15,8 +15,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Tracer
 
 from penstock.contracts.clock import Clock
-from penstock.contracts.redaction.fields import Masking
-from penstock.contracts.redaction.patterns import redact
+from penstock.contracts.redaction import Masking, redact
 from penstock.contracts.run import Run
 from penstock.contracts.trace import Protocol, TraceContent
 from penstock.traces import names

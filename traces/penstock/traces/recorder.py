@@ -31,7 +31,7 @@ from penstock.contracts.audit import AuditEvent
 from penstock.contracts.clock import Clock
 from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import GateId
-from penstock.contracts.redaction.fields import Masking
+from penstock.contracts.redaction import Masking
 from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.step import Step, StepStatus
 from penstock.traces import names
@@ -83,7 +83,7 @@ class PresetIds(RandomIdGenerator):
         self._given: ContextVar[tuple[int, int] | None] = ContextVar("given", default=None)
 
     @contextmanager
-    def given(self, trace_id: int, span_id: int) -> Generator[None]:
+    def preset(self, trace_id: int, span_id: int) -> Generator[None]:
         """Have the span that is started in this have these ids."""
         token = self._given.set((trace_id, span_id))
         try:
@@ -131,7 +131,7 @@ class RecordedSegment(SegmentTrace):
         self._root_context = self._context(segment_span_id(run.id, run.epoch))
         self._root = self._segment(run.epoch, str(run.worker_id), at=clock.now())
 
-    def here(self) -> AbstractContextManager[None]:
+    def as_current(self) -> AbstractContextManager[None]:
         """Have what is done within be a part of the segment."""
         return _current(self._root)
 
@@ -152,29 +152,29 @@ class RecordedSegment(SegmentTrace):
         span = self._start(name, about, parent=around, at=began_at or self._clock.now())
         return _Recorded(self, span)
 
-    def plain(self, value: object) -> object:
+    def mask_calls(self, value: object) -> object:
         """Return a value as plain data, without what is sensitive in the calls that it asks for."""
-        return self._hiding.plain(value)
+        return self._hiding.mask_calls(value)
 
-    def arguments(self, tool: str, arguments: object) -> object:
+    def mask_arguments(self, tool: str, arguments: object) -> object:
         """Return the arguments of a call as plain data, without what is sensitive."""
-        return self._hiding.arguments(tool, arguments)
+        return self._hiding.mask_arguments(tool, arguments)
 
-    def tokens_left(self, count: int | None) -> None:
+    def set_tokens_left(self, count: int | None) -> None:
         """Take note of what is left of the run's budget."""
         self._tokens_left = count
 
-    def tried(self, step_id: str) -> None:
+    def count_attempt(self, step_id: str) -> None:
         """Take note of an attempt of a step that begins: the first, or another."""
         self._tries[step_id] += 1
 
-    def step(self, step: Step, result: object) -> None:
+    def record_step(self, step: Step, result: object) -> None:
         """Write down a step that has ended, and what it wrote."""
-        shown = "interrupted" if step.status is StepStatus.PARKED else self.plain(result)
+        shown = "interrupted" if step.status is StepStatus.PARKED else self.mask_calls(result)
         ended_at = step.ended_at or self._clock.now()
         self._step(step, output_attributes(shown), ended_at=ended_at, error=step.error or "")
 
-    def goes_on(
+    def record_history(
         self, events: Sequence[AuditEvent], gates: Sequence[Gate], steps: Sequence[Step]
     ) -> None:
         """Write down what was before: who called, the waiting at gates, what a worker left."""
@@ -189,11 +189,11 @@ class RecordedSegment(SegmentTrace):
             if gate.closed_at is not None and since is not None and gate.closed_at >= since:
                 self._wait(gate, gate.closed_at)
 
-    def result(self, values: object) -> None:
+    def record_result(self, values: object) -> None:
         """Take note of what the run came to."""
-        self._root.set_attributes(output_attributes(self.plain(values)))
+        self._root.set_attributes(output_attributes(self.mask_calls(values)))
 
-    def waits_at(self, gates: Mapping[GateId, GateKind]) -> None:
+    def record_gates(self, gates: Mapping[GateId, GateKind]) -> None:
         """Take note of the gates at which the segment ends."""
         kinds = ", ".join(sorted(set(gates.values())))
         about: dict[str, Value] = {names.HUMAN_GATE: ",".join(sorted(gates))}
@@ -234,7 +234,7 @@ class RecordedSegment(SegmentTrace):
         span.set_status(Status(StatusCode.ERROR, error) if error else Status(StatusCode.OK))
         span.end(_ns(at or self._clock.now()))
 
-    def tell(self, span: Span, name: EventName, attributes: Mapping[str, Value]) -> None:
+    def add_event(self, span: Span, name: EventName, attributes: Mapping[str, Value]) -> None:
         """Tell of something that happens in a span now."""
         span.add_event(name, attributes, _ns(self._clock.now()))
 
@@ -247,7 +247,7 @@ class RecordedSegment(SegmentTrace):
             names.WORKER: worker,
             names.AGENT_NAME: run.graph,
             names.RETRY_COUNT: run.lost_count,
-            **input_attributes(self.plain(json.loads(run.input))),
+            **input_attributes(self.mask_calls(json.loads(run.input))),
         }
         if run.deadline_s is not None:
             about[names.TIMEOUT_MS] = _ms(run.deadline_s)
@@ -294,7 +294,7 @@ class RecordedSegment(SegmentTrace):
             names.HUMAN_GATE: gate.id,
             names.GATE_KIND: gate.kind,
             names.GATE_STATUS: gate.status,
-            **input_attributes(self.plain(json.loads(gate.question))),
+            **input_attributes(self.mask_calls(json.loads(gate.question))),
         }
         if gate.effect_key is not None:
             about[names.EFFECT_KEY] = gate.effect_key
@@ -304,7 +304,7 @@ class RecordedSegment(SegmentTrace):
             about[names.DECIDED_BY] = gate.decided_by
         if gate.expires_at is not None:
             about[names.TIMEOUT_MS] = _ms((gate.expires_at - gate.opened_at).total_seconds())
-        answer = gate.status if gate.answer is None else self.plain(json.loads(gate.answer))
+        answer = gate.status if gate.answer is None else self.mask_calls(json.loads(gate.answer))
         span = self._start(
             SpanName.WAIT,
             about,
@@ -331,7 +331,7 @@ class RecordedSegment(SegmentTrace):
         about = {**self._common, names.KIND: KINDS[name], **attributes}
         if span_id is None:
             return self._tracer.start_span(name, around, attributes=about, start_time=_ns(at))
-        with self._ids.given(self._root_context.trace_id, span_id):
+        with self._ids.preset(self._root_context.trace_id, span_id):
             return self._tracer.start_span(name, around, attributes=about, start_time=_ns(at))
 
     def _step_context(self, step_id: str | None, *, epoch: int | None = None) -> SpanContext:
@@ -390,7 +390,7 @@ class _Recorded(OpenSpan):
         self._segment = segment
         self._span = span
 
-    def here(self) -> AbstractContextManager[None]:
+    def as_current(self) -> AbstractContextManager[None]:
         return _current(self._span)
 
     def traceparent(self) -> str | None:
@@ -400,7 +400,7 @@ class _Recorded(OpenSpan):
         self._span.set_attributes(attributes)
 
     def event(self, name: EventName, attributes: Mapping[str, Value]) -> None:
-        self._segment.tell(self._span, name, attributes)
+        self._segment.add_event(self._span, name, attributes)
 
     def end(self, attributes: Mapping[str, Value] | None = None, *, error: str = "") -> None:
         self._segment.finish(self._span, attributes or {}, error=error)

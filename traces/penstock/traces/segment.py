@@ -41,7 +41,7 @@ Value = str | bool | int | float | tuple[str, ...]
 class OpenSpan:
     """A span that has begun. Ended twice, the first end counts."""
 
-    def here(self) -> AbstractContextManager[None]:
+    def as_current(self) -> AbstractContextManager[None]:
         """Have what is done within be a part of it: its own spans, and whatever else is traced."""
         return nullcontext()
 
@@ -65,7 +65,7 @@ class SegmentTrace:
     is_on = False
     """Whether anybody sees it; what is costly to find out is found out only then."""
 
-    def here(self) -> AbstractContextManager[None]:
+    def as_current(self) -> AbstractContextManager[None]:
         """Have what is done within be a part of the segment."""
         return nullcontext()
 
@@ -84,25 +84,25 @@ class SegmentTrace:
         del name, attributes, step_id, began_at
         return OpenSpan()
 
-    def plain(self, value: object) -> object:
+    def mask_calls(self, value: object) -> object:
         """Return a value as plain data, without what is sensitive in the calls that it asks for."""
         return value
 
-    def arguments(self, tool: str, arguments: object) -> object:
+    def mask_arguments(self, tool: str, arguments: object) -> object:
         """Return the arguments of a call as plain data, without what is sensitive."""
         del tool
         return arguments
 
-    def tokens_left(self, count: int | None) -> None:
+    def set_tokens_left(self, count: int | None) -> None:
         """Take note of what is left of the run's budget."""
 
-    def tried(self, step_id: str) -> None:
+    def count_attempt(self, step_id: str) -> None:
         """Take note of an attempt of a step that begins: the first, or another."""
 
-    def step(self, step: Step, result: object) -> None:
+    def record_step(self, step: Step, result: object) -> None:
         """Write down a step that has ended, and what it wrote."""
 
-    def goes_on(
+    def record_history(
         self, events: Sequence[AuditEvent], gates: Sequence[Gate], steps: Sequence[Step]
     ) -> None:
         """Write down what was before: who called, waiting at gates, what a lost worker left.
@@ -110,10 +110,10 @@ class SegmentTrace:
         `events`, `gates` and `steps` are all of the run.
         """
 
-    def result(self, values: object) -> None:
+    def record_result(self, values: object) -> None:
         """Take note of what the run came to."""
 
-    def waits_at(self, gates: Mapping[GateId, GateKind]) -> None:
+    def record_gates(self, gates: Mapping[GateId, GateKind]) -> None:
         """Take note of the gates at which the segment ends."""
 
     def end(self, run: Run, running: Sequence[Step]) -> None:

@@ -14,9 +14,9 @@ from penstock.checkpoints import audit, budgets, decisions, gates, ledger, state
 from penstock.contracts.budget import run_account
 from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.errors import PenstockError
+from penstock.contracts.redaction import Masking
 from penstock.contracts.run import Run
 from penstock.graphs import Graph
-from penstock.graphs.masking import Masking
 from penstock.ui.cli import budgeting, rendering
 from penstock.ui.cli.output import dump
 
@@ -94,7 +94,7 @@ def run_document(connection: Connection, run: Run, graph: Graph) -> dict[str, An
             for each in newest("checkpoints", points)
         ],
     }
-    (masked,) = masking.masked(to_jsonable_python(told, fallback=repr))
+    (masked,) = masking.mask(to_jsonable_python(told, fallback=repr))
     return {**masked, "cut": cut}
 
 
@@ -120,4 +120,4 @@ def _states(
         if left < 0:
             break
         found[point.namespace, point.id] = state
-    return found, Masking(graph, *found.values())
+    return found, Masking(graph.sensitive, *found.values())

@@ -284,7 +284,7 @@ def _page(connection: Connection, tenant: str, after: str) -> Sequence[_StoredRu
 
 
 def _entry(event: ChainedEvent) -> _Entry:
-    return _Entry(event=event, action=event.action, told=event.told, codes=event.codes)
+    return _Entry(event=event, action=event.action, told=event.details, codes=event.codes)
 
 
 def _rows(connection: Connection, table: Table, column: str, ids: Sequence[str]) -> Sequence[Row]:

@@ -43,7 +43,7 @@ def of_run(connection: Connection, run_id: RunId) -> Sequence[AuditEvent]:
             actor=event.actor,
             action=event.action,
             run_id=event.run_id,
-            detail=event.told,
+            detail=event.details,
         )
         for event in map(event_of, rows)
     ]
@@ -220,7 +220,7 @@ def _holds(name: str, value: str) -> ColumnElement[bool]:
 
 def _fits(event: ChainedEvent, wanted: EventFilter) -> bool:
     """Tell whether it really holds what was looked for: `LIKE` takes `Pay` for `pay`."""
-    told = event.told
+    told = event.details
     is_gate = wanted.gate_id is None or told.get("gate") == wanted.gate_id
     return is_gate and (wanted.tool is None or told.get("tool") == wanted.tool)
 

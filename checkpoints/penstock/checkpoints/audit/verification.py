@@ -103,7 +103,7 @@ def advance(
         if row.number in walk.hashes:
             walk.hashes[row.number] = row.hash
         if row.action == CUT:
-            walk.cuts[int(row.told.get("up_to") or 0)] = str(row.told.get("hash"))
+            walk.cuts[int(row.details.get("up_to") or 0)] = str(row.details.get("hash"))
         walk.last = row
         if seen is not None:
             seen(row.number)

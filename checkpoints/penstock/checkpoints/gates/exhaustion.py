@@ -66,7 +66,7 @@ def open_budget_gate(
             run_id=run.id,
             kind=GateKind.BUDGET,
             status=GateStatus.OPEN,
-            question=json.dumps(_question(account.standing(short.unit), short, name)),
+            question=json.dumps(_question(account.balance(short.unit), short, name)),
             answer_schema=json.dumps(_answer_schema(short)),
             opened_at=at,
             expires_at=(
@@ -115,7 +115,8 @@ def _question(standing: Balance, short: Shortfall, name: str) -> Mapping[str, An
     rest = ", finish without it," if short.unit in CALL_UNITS else ""
     return {
         "question": (
-            f"{short.said(name)}: raise its cap of {short.told(standing.cap or 0)}{rest} or stop?"
+            f"{short.explanation(name)}:"
+            f" raise its cap of {short.amount_text(standing.cap or 0)}{rest} or stop?"
         ),
         "cap": short.unit,
         "currency": short.currency,

@@ -132,7 +132,7 @@ def record_failure(
         .where(is_own)
         .values(
             due_at=database_now(connection.dialect, plus_s=wait_s),
-            told=" ".join(sorted({*notice.told, *told})) or None,
+            told=" ".join(sorted({*notice.delivered, *told})) or None,
         )
     )
 
@@ -266,7 +266,7 @@ def _notice(row: Any) -> Notice:
         group=row.group_name,
         due_at=row.due_at,
         attempt_count=row.attempt_count,
-        told=frozenset((row.told or "").split()),
+        delivered=frozenset((row.told or "").split()),
     )
 
 

@@ -10,7 +10,7 @@ from penstock.contracts.call import MessageCall, NodeCall, Origin, Refused, Stag
 from penstock.contracts.effect import NewEffect
 from penstock.contracts.gate import Edit, Gate
 from penstock.contracts.ids import IdempotencyKey, ThreadId
-from penstock.contracts.redaction.fields import hide_fields
+from penstock.contracts.redaction import hide_fields
 from penstock.contracts.tool import IsolationTier, ToolContract
 from penstock.nodes.calls.call import ToolCall
 from penstock.nodes.calls.context import SegmentContext

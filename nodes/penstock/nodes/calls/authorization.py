@@ -16,7 +16,7 @@ from penstock.contracts.clock import Clock
 from penstock.contracts.errors import InvalidPolicy, UnknownPolicy
 from penstock.contracts.ids import GateId, IdempotencyKey, ThreadId
 from penstock.contracts.policy import Decision, RecordedDecision, Request, Taint, Verdict
-from penstock.contracts.redaction.fields import without_fields
+from penstock.contracts.redaction import without_fields
 from penstock.contracts.run import Run
 from penstock.contracts.tool import ToolContract
 from penstock.nodes.calls.call import ToolCall

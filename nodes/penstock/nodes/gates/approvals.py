@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from penstock.checkpoints import decisions, gates
 from penstock.contracts.gate import Edit, Gate, NewApproval, Terms
 from penstock.contracts.policy import GateRule, OnExpiry, RecordedDecision
-from penstock.contracts.redaction.fields import hide_fields
+from penstock.contracts.redaction import hide_fields
 from penstock.contracts.run import Run
 from penstock.contracts.tool import ToolContract
 from penstock.nodes.calls.authorization import gate_id_of

@@ -12,7 +12,7 @@ from penstock.contracts.call import Refused
 from penstock.contracts.errors import EditRefused
 from penstock.contracts.gate import Edit, Gate
 from penstock.contracts.policy import RecordedDecision, Verdict
-from penstock.contracts.redaction.fields import HIDDEN
+from penstock.contracts.redaction import HIDDEN
 from penstock.contracts.run import Run
 from penstock.nodes.calls.authorization import Authorizer, binding_of
 from penstock.nodes.gates.approvals import ApprovalRequest, open_gate

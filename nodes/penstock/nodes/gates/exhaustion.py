@@ -90,6 +90,6 @@ def _short(account: AccountStatement, found: Shortfall, worst: Amounts | None) -
     """Return what an account lacks now; it may have changed since the shortfall was found."""
     if worst is not None:
         return budgets.shortfall(account, worst)
-    cap = account.standing(found.unit).cap
+    cap = account.balance(found.unit).cap
     is_raised = cap is None or found.cap is None or cap > found.cap
     return None if is_raised else found

@@ -89,4 +89,4 @@ class NodeAttempts(Handler):
         """Report a node that starts, for the first time or again."""
         if any(tag.startswith(NODE_TAG) for tag in tags or ()):
             namespace = str((metadata or {}).get("langgraph_checkpoint_ns", ""))
-            self._trace.tried(namespace.rpartition(":")[2])
+            self._trace.count_attempt(namespace.rpartition(":")[2])

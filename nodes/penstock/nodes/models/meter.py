@@ -182,7 +182,7 @@ class Meter(Handler):
 
         context.note_steps()
         try:
-            context.trace.tokens_left(self._reserve_or_ask(change, worst))
+            context.trace.set_tokens_left(self._reserve_or_ask(change, worst))
         except GateAwaited as awaited:
             self._spans.end_waiting(run_id, awaited.gate_id)
             raise
@@ -256,8 +256,8 @@ def _hold_id(run_id: UUID) -> str:
 
 def _tokens_left(account: AccountStatement | None) -> int | None:
     """Return how many tokens an account has left; None where it has no cap on them."""
-    standings = () if account is None else account.standings
-    return next((each.left for each in standings if each.unit is Unit.TOKENS), None)
+    balances = () if account is None else account.balances
+    return next((each.left for each in balances if each.unit is Unit.TOKENS), None)
 
 
 def _text(metadata: Mapping[str, Any], name: str) -> str | None:

@@ -73,7 +73,9 @@ class ModelSpans:
         """Begin the span of a call with its messages or texts."""
         if not self._trace.is_on:
             return
-        about: dict[str, Value] = {names.PARAMETERS: span_text(self._trace.plain(dict(params)))}
+        about: dict[str, Value] = {
+            names.PARAMETERS: span_text(self._trace.mask_calls(dict(params)))
+        }
         model, provider = metadata.get("ls_model_name"), metadata.get("ls_provider")
         if isinstance(model, str) and model:
             about |= {names.MODEL: model, names.MODEL_NAME: model}
@@ -83,7 +85,7 @@ class ModelSpans:
         about |= self._messages(names.INPUT_MESSAGES, sent, "user")
         if sent:
             last = sent[-1]
-            shown = last if isinstance(last, str) else self._trace.plain(last.content)
+            shown = last if isinstance(last, str) else self._trace.mask_calls(last.content)
             about |= input_attributes(shown)
         if (timeout_s := _timeout_s(params)) is not None:
             about[names.TIMEOUT_MS] = round(timeout_s * 1000)
@@ -175,7 +177,7 @@ class Retrievals(Handler):
         for number, each in enumerate(documents[:MESSAGES]):
             prefix = f"{names.DOCUMENTS}.{number}.document"
             about[f"{prefix}.content"] = span_text(each.page_content)
-            about[f"{prefix}.metadata"] = span_text(self._spans.trace.plain(each.metadata))
+            about[f"{prefix}.metadata"] = span_text(self._spans.trace.mask_calls(each.metadata))
             if each.id is not None:
                 about[f"{prefix}.id"] = each.id
         self._spans.end(run_id, {**about, **output_attributes(f"{len(documents)} documents")})
@@ -198,7 +200,7 @@ class Retrievals(Handler):
 def _plain(message: BaseMessage, trace: SegmentTrace) -> Mapping[str, Any]:
     calls = message.tool_calls if isinstance(message, AIMessage) else []
     shown: object = {"content": cast("object", message.content), "tool_calls": calls}
-    return cast("Mapping[str, Any]", trace.plain(shown))
+    return cast("Mapping[str, Any]", trace.mask_calls(shown))
 
 
 def _message(

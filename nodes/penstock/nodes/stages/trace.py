@@ -34,14 +34,14 @@ class Trace:
             **_tool_attributes(call.tool),
             names.EFFECT_KEY: call.effect.key,
             **_argument_attributes(
-                self.trace.arguments(call.tool.name, json.loads(call.checked.canonical))
+                self.trace.mask_arguments(call.tool.name, json.loads(call.checked.canonical))
             ),
         }
         if call.provider_id is not None:
             attributes[names.CALL_ID] = call.provider_id
         span = self.trace.begin(SpanName.TOOL, attributes, step_id=current_task_id())
         try:
-            with span.here():
+            with span.as_current():
                 outcome = await following(replace(call, span=span))
         except GraphBubbleUp as raised:
             _end_waiting(span, parked_gates(raised) if isinstance(raised, GraphInterrupt) else ())
@@ -61,7 +61,7 @@ class Trace:
         ended, error = outcome_attributes(outcome)
         if isinstance(outcome, Done):
             result = json.loads(call.tool.results.dump(outcome.result))
-            ended |= output_attributes(self.trace.plain(result))
+            ended |= output_attributes(self.trace.mask_calls(result))
         span.end(ended, error=error)
         return outcome
 
@@ -72,7 +72,7 @@ def trace_refused(
     """Trace a call that was refused at its admission."""
     if not trace.is_on:
         return
-    shown = _argument_attributes(trace.arguments(tool.name, dict(arguments)))
+    shown = _argument_attributes(trace.mask_arguments(tool.name, dict(arguments)))
     span = trace.begin(
         SpanName.TOOL, {**_tool_attributes(tool), **shown}, step_id=current_task_id()
     )
@@ -96,7 +96,7 @@ def trace_decision(
         names.POLICY_DECISION: decision.verdict,
         names.POLICY_VERSION: decided.policy_digest,
         names.POLICY_REASONS: decision.reasons,
-        **input_attributes(context.trace.plain(dict(decided.request.facts))),
+        **input_attributes(context.trace.mask_calls(dict(decided.request.facts))),
     }
     if decision.shadow is not None:
         attributes[names.POLICY_SHADOW] = decision.shadow

@@ -95,7 +95,9 @@ def show(
             event.action,
             event.actor,
             event.run_id or "",
-            ", ".join(f"{name} {value}" for name, value in event.told.items() if value is not None),
+            ", ".join(
+                f"{name} {value}" for name, value in event.details.items() if value is not None
+            ),
         )
         for event in events
     ]

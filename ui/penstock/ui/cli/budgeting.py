@@ -112,7 +112,7 @@ def _grouped(holds: Sequence[Hold]) -> Sequence[Called]:
 
 
 def _draw(tree: Tree, account: AccountStatement) -> None:
-    for each in account.standings:
+    for each in account.balances:
         tree.add(
             Text.assemble(
                 f"{_NAMES.get(each.unit, each.unit.replace('_', ' ')):<11} ",
@@ -207,6 +207,6 @@ def of_account(account: AccountStatement) -> dict[str, Any]:
                 "left": each.left,
                 "currency": each.currency,
             }
-            for each in account.standings
+            for each in account.balances
         ],
     }

@@ -71,7 +71,7 @@ def act(
 
 
 def _would(plan: BulkPlan) -> tuple[Any, ...]:
-    found, deed = plan.targets, plan.deed
+    found, deed = plan.targets, plan.action
     data = {
         "would": str(deed),
         "count": len(found),
@@ -101,7 +101,7 @@ def _done(plan: BulkPlan, ends: Sequence[BulkResult]) -> tuple[Any, ...]:
     changed = [end.run for end in ends if end.run is not None]
     left = [end for end in ends if end.outcome is not BulkOutcome.APPLIED]
     data = {
-        "did": str(plan.deed),
+        "did": str(plan.action),
         "count": len(changed),
         "runs": [rendering.of_run(run) for run in changed],
         "left": [{"id": end.seen.id, "outcome": str(end.outcome), "why": end.why} for end in left],
@@ -112,7 +112,7 @@ def _done(plan: BulkPlan, ends: Sequence[BulkResult]) -> tuple[Any, ...]:
     said = {
         BulkAction.CANCEL: f"{_runs(len(changed) - asked)} cancelled",
         BulkAction.REDRIVE: f"{_runs(len(changed))} queued again",
-    }[plan.deed]
+    }[plan.action]
     driven = [f"{_runs(asked)} to be cancelled: their workers see it within a second"]
     return (
         data,

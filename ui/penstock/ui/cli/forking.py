@@ -23,7 +23,7 @@ FATES = {
     Fate.KEPT: "kept: it lies before, and is not made",
     Fate.REPLAYED: "replayed: its recorded result is given",
     Fate.ASKED: "asked: with the same arguments, people are asked first",
-    Fate.ANEW: "anew: it is made as any call",
+    Fate.AGAIN: "anew: it is made as any call",
     Fate.SIMULATED: "simulated: it is refused, nothing leaves the process",
 }
 """What becomes of a call in a fork, in words."""

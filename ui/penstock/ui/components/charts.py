@@ -27,8 +27,8 @@ _vega = cast("Any", st.vega_lite_chart)  # pyright: ignore[reportUnknownMemberTy
 
 def budget_bars(statement: AccountStatement) -> None:
     """Show a bar for each capped unit: its cap, what is spent and what is held."""
-    capped = [each for each in statement.standings if each.cap is not None]
-    used = [each for each in statement.standings if each.cap is None and each.spent]
+    capped = [each for each in statement.balances if each.cap is not None]
+    used = [each for each in statement.balances if each.cap is None and each.spent]
     if not capped and not used:
         return
     columns = st.columns(max(len(capped) + len(used), 3))

@@ -35,9 +35,9 @@ def svg(
     times = Counter(step.node for step in steps)
     labels = {name: _label(name, times[name], waits=waits.get(name, 0)) for name in shape.nodes}
     widths = {name: _PADDING_PX + _CHAR_PX * len(label) for name, label in labels.items()}
-    layout = lay_out(widths, [(way.source, way.target) for way in shape.ways])
+    layout = lay_out(widths, [(way.source, way.target) for way in shape.edges])
     parts = [
-        *(_way(way, line, last) for way, line in zip(shape.ways, layout.lines, strict=True)),
+        *(_way(way, line, last) for way, line in zip(shape.edges, layout.lines, strict=True)),
         *(
             _node(
                 name,

@@ -199,7 +199,7 @@ def _listed(details: RunDetails, effects: Sequence[Effect], selected: Selection)
 def text_mask(details: RunDetails) -> Callable[[str], str]:
     """Return a function that hides sensitive values in a text."""
     masks = masking(details)
-    return (lambda text: text) if masks is None else masks.text
+    return (lambda text: text) if masks is None else masks.mask_text
 
 
 def _decision(each: RecordedDecision) -> str:

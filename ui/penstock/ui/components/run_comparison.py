@@ -15,10 +15,10 @@ from penstock.contracts.effect import Effect
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.ids import RunId
 from penstock.contracts.policy import RecordedDecision
+from penstock.contracts.redaction import Masking
 from penstock.contracts.run import Run
 from penstock.contracts.spend import Measure
 from penstock.contracts.step import Step, StepStatus
-from penstock.graphs.masking import Masking
 from penstock.ui import measures, navigation, session, text
 from penstock.ui.components.badges import CALL_STATES, RUN_STATES, STEP_STATES
 from penstock.ui.components.charts import amount
@@ -207,7 +207,7 @@ def _fact_texts(details: RunDetails) -> dict[str, str]:
         "policy": ", ".join(sorted({each.policy_digest[:8] for each in details.decided})),
         "took": "" if ended is None else text.age((ended - run.created_at).total_seconds()),
     }
-    standings: Sequence[Balance] = () if details.budget is None else details.budget.standings
+    standings: Sequence[Balance] = () if details.budget is None else details.budget.balances
     facts |= {
         measures.measure_name(Measure(unit=each.unit)): escaped(amount(each, each.spent))
         for each in standings
@@ -328,7 +328,7 @@ def _states(details: RunDetails, other: RunDetails) -> None:
 
     def held(point: CheckpointInfo, hide: Masking) -> Any:
         found = session.read(lambda connection: states.state(connection, point)).values
-        return without_ids(hide.masked(dict(found))[0])
+        return without_ids(hide.mask(dict(found))[0])
 
     try:
         for number in both[:STATES]:

@@ -17,10 +17,10 @@ from penstock.contracts.errors import UnknownRun
 from penstock.contracts.gate import Gate
 from penstock.contracts.ids import RunId
 from penstock.contracts.policy import RecordedDecision
+from penstock.contracts.redaction import Masking
 from penstock.contracts.run import Run
 from penstock.contracts.step import Step, StepKind
 from penstock.graphs import Graph
-from penstock.graphs.masking import Masking
 from penstock.ui import navigation, session
 from penstock.ui.components.graph_picture import NODE
 
@@ -168,7 +168,7 @@ def masking(details: RunDetails) -> Masking | None:
     cached = st.session_state.get(_MASKS)
     if cached is None or cached[0] != mark:
         values = session.read(lambda connection: _newest_values(connection, newest))
-        cached = st.session_state[_MASKS] = (mark, Masking(graph, *values))
+        cached = st.session_state[_MASKS] = (mark, Masking(graph.sensitive, *values))
     return cached[1]
 
 

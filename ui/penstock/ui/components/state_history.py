@@ -94,7 +94,7 @@ def show_states(details: RunDetails) -> None:
     except PenstockError as error:
         st.caption(sentence(str(error)))
         return
-    one, other = masks.masked(dict(before.values), dict(after.values))
+    one, other = masks.mask(dict(before.values), dict(after.values))
     show_changes(differences(one, other), key="run-changes", otherwise="Nothing is different.")
     show_omitted(after)
     with st.expander("All that it holds"):
@@ -114,7 +114,7 @@ def show_input(details: RunDetails) -> None:
     found: Any = from_json(details.run.input)
     masks = masking(details)
     if masks is not None:
-        (found,) = masks.masked(found)
+        (found,) = masks.mask(found)
     st.json(found, expanded=2)
 
 
@@ -158,7 +158,7 @@ def show_step_states(details: RunDetails, step: Step) -> None:
         st.caption(sentence(str(error)))
         return
     state, executed, following = found
-    one, sent, other, *written = masks.masked(
+    one, sent, other, *written = masks.mask(
         dict(state.values),
         executed.sent,
         None if following is None else dict(following.values),

@@ -67,7 +67,7 @@ class _Job:
         portion = self.rest[:PORTION]
         try:
             with session.bulk() as bulk:
-                self.ends += bulk.carry_out(self.plan.deed, portion, by=by, reason=self.reason)
+                self.ends += bulk.carry_out(self.plan.action, portion, by=by, reason=self.reason)
         except PenstockError as error:
             self.error = error
 
@@ -127,7 +127,7 @@ def _plan(deed: BulkAction, wanted: RunFilter, picked: Sequence[RunId]) -> None:
 
 def _review(plan: BulkPlan) -> None:
     count = len(plan.targets)
-    st.header(f"{_DO[plan.deed]} {_runs(count)}?", anchor=False)
+    st.header(f"{_DO[plan.action]} {_runs(count)}?", anchor=False)
     st.caption(
         "Nothing has been done yet. Exactly these are meant: a run that changes before you confirm"
         " is left as it is."
@@ -152,16 +152,16 @@ def _review(plan: BulkPlan) -> None:
         if count > ROWS:
             st.caption(f"The newest {ROWS:,} are shown.")
     with st.form("bulk", border=False):
-        st.markdown(_ABOUT[plan.deed])
+        st.markdown(_ABOUT[plan.action])
         reason = ""
-        if plan.deed is BulkAction.CANCEL:
+        if plan.action is BulkAction.CANCEL:
             reason = st.text_input("Why (may be left empty)", key="bulk-reason").strip()
         is_sure = count <= SURE or st.checkbox(f"I mean all {count:,} of them", key="bulk-sure")
         with st.container(horizontal=True):
             is_meant = st.form_submit_button(
-                f"{_DO[plan.deed]} {'this run' if count == 1 else f'these {count:,} runs'}",
+                f"{_DO[plan.action]} {'this run' if count == 1 else f'these {count:,} runs'}",
                 type="primary",
-                icon=_ICONS[plan.deed],
+                icon=_ICONS[plan.action],
             )
             leaves = st.form_submit_button("Leave them as they are")
     if leaves:
@@ -198,8 +198,8 @@ def _show_outcome(job: _Job) -> None:
     if job.error is not None:
         show_error(job.error)
     st.markdown(
-        f"{_runs(counts[BulkOutcome.APPLIED])} {_DONE[plan.deed]}."
-        + (" A run that is driven is stopped within a second." * (plan.deed is BulkAction.CANCEL))
+        f"{_runs(counts[BulkOutcome.APPLIED])} {_DONE[plan.action]}."
+        + (" A run that is driven is stopped within a second." * (plan.action is BulkAction.CANCEL))
         + (f" **{_runs(rest)} not touched.**" if rest else "")
     )
     apart = sorted(ends, key=lambda end: end.outcome is BulkOutcome.APPLIED)
@@ -221,7 +221,7 @@ def _leave() -> None:
 
 
 def _tally(plan: BulkPlan) -> None:
-    st.markdown(f"**Would be {_DONE[plan.deed]}**")
+    st.markdown(f"**Would be {_DONE[plan.action]}**")
     counts = Counter((seen.graph, seen.status) for seen in plan.targets)
     if not counts:
         st.caption("None of the runs.")
@@ -241,7 +241,7 @@ def _left_out(plan: BulkPlan) -> None:
     counts: dict[str, int] = {
         EXCLUSIONS[why]: count for why, count in Counter(why for _, why in plan.left_out).items()
     }
-    impossible = Exclusion.OVER if plan.deed is BulkAction.CANCEL else Exclusion.NOT_FAILED
+    impossible = Exclusion.OVER if plan.action is BulkAction.CANCEL else Exclusion.NOT_FAILED
     for status, count in plan.over.items():
         counts[f"{EXCLUSIONS[impossible]}: {status}"] = count
     st.markdown("**Left out**")

@@ -11,7 +11,7 @@ from penstock.checkpoints import states
 from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.errors import PenstockError
 from penstock.contracts.fork import Fate, Forecast
-from penstock.contracts.redaction.fields import HIDDEN
+from penstock.contracts.redaction import HIDDEN
 from penstock.contracts.run import Run, RunMode
 from penstock.graphs import Graph
 from penstock.graphs.schema import state_schema
@@ -28,7 +28,7 @@ _FATES = {
     Fate.KEPT: ":gray-badge[kept] lies before, and is not made",
     Fate.REPLAYED: ":green-badge[replayed] its recorded result is given",
     Fate.ASKED: ":orange-badge[asked] with the same arguments, people are asked first",
-    Fate.ANEW: ":blue-badge[anew] should it come again, it is made as any call",
+    Fate.AGAIN: ":blue-badge[anew] should it come again, it is made as any call",
     Fate.SIMULATED: ":gray-badge[simulated] should it come again, it is refused",
 }
 
@@ -78,7 +78,7 @@ def fork_form(details: RunDetails, selected: Selection) -> None:
             help="Where they only read, nothing leaves the process: other calls are refused.",
         )
         held = session.read(lambda connection: states.state(connection, by_id[at])).values
-        (values,) = masks.masked(dict(held))
+        (values,) = masks.mask(dict(held))
         edits, problems = _edits(graph, by_id[at], values)
     mode = RunMode.LIVE if live else RunMode.SIMULATE
     with right:

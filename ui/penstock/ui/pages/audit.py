@@ -164,7 +164,7 @@ def _columns(events: Sequence[ChainedEvent]) -> Mapping[str, Sequence[Any]]:
 
 
 def _line(event: ChainedEvent) -> str:
-    parts = [f"{name} {value}" for name, value in event.told.items() if value is not None]
+    parts = [f"{name} {value}" for name, value in event.details.items() if value is not None]
     if event.reason is None and "reason" in event.codes:
         parts.append("reason erased")
     return short(", ".join(parts), 200)
@@ -223,7 +223,7 @@ def _event(number: int) -> None:
     with st.container(horizontal=True):
         if event.run_id is not None:
             navigation.link("run", "Its run", icon=":material/route:", run=event.run_id)
-        gate_id = event.told.get("gate")
+        gate_id = event.details.get("gate")
         if isinstance(gate_id, str):
             navigation.link("gate", "Its gate", icon=":material/verified_user:", gate=gate_id)
         if event.number > 1:
@@ -269,7 +269,7 @@ def _detail(opened_: _Opened) -> None:
     event = opened_.event
     if event is None:
         return
-    detail = {name: value for name, value in event.told.items() if name != "reason"}
+    detail = {name: value for name, value in event.details.items() if name != "reason"}
     show_values(detail, heading="detail")
     hidden = dict(event.codes)
     if event.reason is not None:

@@ -262,13 +262,13 @@ def _capped(found: Sequence[CappedRun]) -> None:
 
 def _outcome(capped: CappedRun) -> str:
     if capped.gate_id is None:
-        return short(f"ended: {capped.said}", 100)
+        return short(f"ended: {capped.explanation}", 100)
     cap = (
         ""
         if capped.unit is None
         else f" about {measures.measure_name(Measure(unit=capped.unit)).lower()}"
     )
-    return f"gate{cap}: {capped.said}"
+    return f"gate{cap}: {capped.explanation}"
 
 
 def _reserved(found: Sequence[OpenHold]) -> None:
