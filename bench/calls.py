@@ -172,8 +172,8 @@ def calls_of_run(store: Store, tracing: Tracing | None = None) -> CallPipeline:
     trace = (tracing or Tracing()).segment(
         run, clock, content=TraceContent.REDACTED, sensitive={}, timeouts_s={}
     )
-    acting = SegmentContext(
+    context = SegmentContext(
         store=store, clock=clock, run=run, worker=worker, pool=Pool(), people=people, trace=trace
     )
-    deciding = Authorizer(run, PolicyCache("bench", [], people), people, clock)
-    return CallPipeline(acting, deciding, LateAttempts(store, clock, worker))
+    authorizer = Authorizer(run, PolicyCache("bench", [], people), people, clock)
+    return CallPipeline(context, authorizer, LateAttempts(store, clock, worker))

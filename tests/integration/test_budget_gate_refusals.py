@@ -69,7 +69,7 @@ class Desk:
     def ask(self) -> Gate:
         """Ask for more, as a worker does whose call did not fit."""
         run = self.store.read_blocking(lambda tx: runs.get(tx, self.fence.run_id))
-        acting = SegmentContext(
+        context = SegmentContext(
             store=self.store,
             clock=SystemClock(),
             run=replace(run, epoch=self.fence.epoch),
@@ -90,7 +90,7 @@ class Desk:
         )
         worst = None if is_step else Amounts(tokens=WANTED)
         verdict = self.store.write_blocking(
-            lambda tx: resolve_exhaustion(tx, acting, OverBudget(short, "gpt"), worst)
+            lambda tx: resolve_exhaustion(tx, context, OverBudget(short, "gpt"), worst)
         )
         assert verdict.gate is not None
         return verdict.gate

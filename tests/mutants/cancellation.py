@@ -9,7 +9,7 @@ MUTANTS = [
     Mutant(
         "a call goes on when the time of its step is over",
         at="Driver._advance",
-        old="acting.halt.ask('the time of its step was over')",
+        old="context.halt.request('the time of its step was over')",
         new="",
         killed_by=[f"{PAUSING}::test_the_calls_of_a_step_have_no_more_time_than_the_step"],
     ),

@@ -94,7 +94,7 @@ class Council:
         self.runtime = Runtime(
             store, Checkpointer(store), catalog, people=self.staff, clock=self.clock
         )
-        self.policies: PolicyCache = policies.rulebook_of(self.graph, self.staff)
+        self.policies: PolicyCache = policies.policy_cache_of(self.graph, self.staff)
         source = read_source(COUNCIL)
         store.write_blocking(
             lambda tx: policies.load(

@@ -15,11 +15,11 @@ from penstock.contracts.ids import GateId
 from penstock.contracts.run import Run
 from penstock.graphs import Catalog, Graph
 from penstock.nodes import Tool
-from penstock.nodes.calls.authorization import Authorizer
+from penstock.nodes.calls.authorization import Authorizer, PolicyCache
 from penstock.nodes.gates.edits import check_edit, edit
 from penstock.policies import OpenDirectory, People
 from penstock.runs.engine import Engine, LocalEngine
-from penstock.runs.policies import rulebook_of
+from penstock.runs.policies import policy_cache_of
 
 
 class _Cast(Protocol):
@@ -61,6 +61,7 @@ class Approvals:
         self._people: People = people or OpenDirectory()
         self._engine = engine or LocalEngine()
         self._clock = clock or SystemClock()
+        self._policy_caches: dict[str, PolicyCache] = {}
 
     async def approve(
         self,
@@ -143,7 +144,7 @@ class Approvals:
             UnknownTool: as `edit`.
         """
         run = await self._store.read(lambda connection: _run_of(connection, gate_id))
-        graph, deciding = self._deciding(run)
+        graph, authorizer = self._authorizer(run)
         at = self._clock.now()
 
         def look(connection: Connection) -> str:
@@ -152,7 +153,7 @@ class Approvals:
             gates.seat_of(connection, gate, by, has=self._has(gate), now=at)
             tool = _tool_of(graph, gate)
             _, checked, _ = check_edit(
-                connection, gate, arguments, run=run, tool=tool, authorizer=deciding
+                connection, gate, arguments, run=run, tool=tool, authorizer=authorizer
             )
             return checked.canonical
 
@@ -173,7 +174,7 @@ class Approvals:
             UnknownGraph, UnknownTool: the gate's graph, or its tool, is not loaded here.
         """
         run = await self._store.read(lambda connection: _run_of(connection, gate_id))
-        graph, deciding = self._deciding(run)
+        graph, authorizer = self._authorizer(run)
         at = self._clock.now()
 
         def change(connection: Connection) -> Gate:
@@ -187,7 +188,7 @@ class Approvals:
                 arguments,
                 run=run,
                 tool=_tool_of(graph, gate),
-                authorizer=deciding,
+                authorizer=authorizer,
                 by=by,
                 at=at,
             )
@@ -279,10 +280,13 @@ class Approvals:
         self._engine.wake()
         return gate
 
-    def _deciding(self, run: Run) -> tuple[Graph, Authorizer]:
+    def _authorizer(self, run: Run) -> tuple[Graph, Authorizer]:
         graph = self._catalog.get(run.graph)
-        rulebook = rulebook_of(graph, self._people)
-        return graph, Authorizer(run, rulebook, self._people, self._clock, taints=graph.taints)
+        # Kept, so that a version of a policy is compiled once, and not for each edit.
+        cache = self._policy_caches.get(graph.name)
+        if cache is None:
+            cache = self._policy_caches[graph.name] = policy_cache_of(graph, self._people)
+        return graph, Authorizer(run, cache, self._people, self._clock, taints=graph.taints)
 
     def _has(self, gate: Gate) -> gates.IsMember:
         return lambda group, person: self._people.has(group, person, gate.tenant)

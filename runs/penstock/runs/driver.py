@@ -42,7 +42,7 @@ from penstock.policies import People
 from penstock.runs import failures
 from penstock.runs.interrupts import STRICT_RESUME_KEY, interrupts, questions, resume_command, waits
 from penstock.runs.lifecycle import put_calls_in_doubt
-from penstock.runs.policies import rulebook_of
+from penstock.runs.policies import policy_cache_of
 from penstock.runs.segment import Segment, with_events
 from penstock.traces import SegmentTrace
 
@@ -77,9 +77,9 @@ class Driver:
         self._pool = pool
         self._people = people
         self._day_budget = day_budget
-        self._stragglers = LateAttempts(store, clock, worker)
+        self._late_attempts = LateAttempts(store, clock, worker)
         self._graphs: dict[str, Any] = {}
-        self._rulebooks: dict[str, PolicyCache] = {}
+        self._policy_caches: dict[str, PolicyCache] = {}
 
     async def drive(self, graph: Graph, run: Run, segment: Segment, halt: Halt) -> Run:
         """Drive `run`, as it was claimed, until it waits or ends; return it as it is then.
@@ -93,7 +93,7 @@ class Driver:
         """
         is_child = run.parent_id is not None
         parents = await self._store.read(lambda tx: runs.ancestors(tx, run)) if is_child else ()
-        acting = SegmentContext(
+        context = SegmentContext(
             store=self._store,
             clock=self._clock,
             run=run,
@@ -108,7 +108,7 @@ class Driver:
             day_budget=self._day_budget,
         )
         try:
-            came = await self._advance(graph, acting, segment)
+            came = await self._advance(graph, context, segment)
         except (StoreError, ThreadBusy):
             raise
         except Exception as error:
@@ -144,17 +144,17 @@ class Driver:
         segment.trace.record_result(state.values)
         return await self._leave(run, RunStatus.SUCCEEDED)
 
-    async def _advance(self, graph: Graph, acting: SegmentContext, segment: Segment) -> "_Came":
+    async def _advance(self, graph: Graph, context: SegmentContext, segment: Segment) -> "_Came":
         """Run the graph as far as it goes; return where it stands."""
-        run, compiled = acting.run, self._compiled(graph)
+        run, compiled = context.run, self._compiled(graph)
         if run.epoch > 1:
             self._store.post(lambda connection: budgets.take_over(connection, run.fence))
         await trace_past(self._store, run, segment.trace)
-        meter, retrievals = Meter(acting), Retrievals(segment.trace)
-        deciding = Authorizer(
-            run, self._rulebook(graph), self._people, self._clock, taints=graph.taints
+        meter, retrievals = Meter(context), Retrievals(segment.trace)
+        authorizer = Authorizer(
+            run, self._policy_cache(graph), self._people, self._clock, taints=graph.taints
         )
-        calls = CallPipeline(acting, deciding, self._stragglers, on_progress=segment.heard)
+        calls = CallPipeline(context, authorizer, self._late_attempts, on_progress=segment.heard)
         config = with_calls(_config(run), calls)
         install_meter(meter)
         config["callbacks"] = [meter]
@@ -185,11 +185,11 @@ class Driver:
         except GateAwaited as signal:
             waits_for.add(signal.gate_id)
         except BudgetExhausted as signal:
-            asked = await self._ask(acting, signal)
+            asked = await self._ask(context, signal)
             waits_for.update(gate.id for gate in (asked.gate,) if gate is not None)
         except NodeTimeoutError:
             # The calls of a step have no more time than the step has.
-            acting.halt.request("the time of its step was over")
+            context.halt.request("the time of its step was over")
             raise
         finally:
             # LangGraph leaves calls behind when their node has raised, and what has left the
@@ -209,7 +209,7 @@ class Driver:
             is_again=asked is not None and asked.resolution is Resolution.FITS,
         )
 
-    async def _ask(self, acting: SegmentContext, signal: BudgetExhausted) -> ExhaustionOutcome:
+    async def _ask(self, context: SegmentContext, signal: BudgetExhausted) -> ExhaustionOutcome:
         """Return what people say, or are asked, where a run has no step, or no time, left.
 
         Raises:
@@ -219,12 +219,12 @@ class Driver:
         if signal.error.shortfall.unit in CALL_UNITS:
             raise signal
         verdict = await self._store.write(
-            lambda connection: resolve_exhaustion(connection, acting, signal.error, None)
+            lambda connection: resolve_exhaustion(connection, context, signal.error, None)
         )
         if verdict.resolution in {Resolution.FITS, Resolution.WAIT}:
             return verdict
         # Else its calls would be waited for.
-        acting.halt.request("the budget of its run was used up")
+        context.halt.request("the budget of its run was used up")
         raise signal
 
     async def _park(
@@ -253,17 +253,17 @@ class Driver:
 
     def close(self) -> None:
         """Watch over nothing any more: the worker ends."""
-        self._stragglers.close()
+        self._late_attempts.close()
 
     def _compiled(self, graph: Graph) -> Any:
         if graph.name not in self._graphs:
             self._graphs[graph.name] = graph.compile(self._checkpointer)
         return self._graphs[graph.name]
 
-    def _rulebook(self, graph: Graph) -> PolicyCache:
-        if graph.name not in self._rulebooks:
-            self._rulebooks[graph.name] = rulebook_of(graph, self._people)
-        return self._rulebooks[graph.name]
+    def _policy_cache(self, graph: Graph) -> PolicyCache:
+        if graph.name not in self._policy_caches:
+            self._policy_caches[graph.name] = policy_cache_of(graph, self._people)
+        return self._policy_caches[graph.name]
 
     async def _fail(self, run: Run, failure: Failure) -> Run:
         return await self._leave(run, RunStatus.FAILED, failure)

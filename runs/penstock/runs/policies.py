@@ -242,8 +242,8 @@ def redecide(
     return found
 
 
-def rulebook_of(graph: Graph, people: People) -> PolicyCache:
-    """Return the rules for calls of a graph's tools."""
+def policy_cache_of(graph: Graph, people: People) -> PolicyCache:
+    """Return a cache for the policy of a graph, for calls of its tools."""
     return PolicyCache(graph.name, (tool.contract for tool in graph.tools.values()), people)
 
 
