@@ -20,14 +20,12 @@ from penstock.nodes.calls.context import SegmentContext
 from penstock.nodes.calls.outcomes import busy, conflict, parked_gates, parking_interrupt
 from penstock.nodes.gates.questions import QuestionGates
 from penstock.nodes.late_attempts import LateAttempts
-from penstock.nodes.stages.afford import Afford
 from penstock.nodes.stages.approve import Approve
-from penstock.nodes.stages.attempt import Attempts
-from penstock.nodes.stages.authorize import Authorize, Simulate
+from penstock.nodes.stages.attempt import Afford, Attempts
+from penstock.nodes.stages.authorize import Authorize, FindDoneElsewhere, Simulate, redecide
 from penstock.nodes.stages.execute import Execute
 from penstock.nodes.stages.recall import Recall
 from penstock.nodes.stages.reconcile import Reconcile
-from penstock.nodes.stages.redecide import FindDoneElsewhere, redecide
 from penstock.nodes.stages.trace import Trace, trace_refused
 from penstock.nodes.tools.tool import Tool
 

@@ -6,7 +6,7 @@ from penstock.contracts.budget import AccountKind
 from penstock.contracts.call import Stage
 from penstock.contracts.errors import OverBudget, ToolFailed, ToolRefused, UnstorableValue
 from penstock.contracts.run import Failure, FailureCode
-from penstock.nodes.stages.afford import FOR_TODAY
+from penstock.nodes.stages.attempt import FOR_TODAY
 
 
 def failure_of(error: Exception) -> Failure:

@@ -2,11 +2,11 @@
 
 The two threads share a lineage. A call that the other run had begun at the checkpoint is the same
 call in the fork, and its recorded result is given; any other call that the lineage has made with
-the same arguments needs an approval first (`nodes/stages/redecide.py`).
+the same arguments needs an approval first (`nodes/stages/authorize.py`).
 
 What a fork would come to: which calls stay, which are replayed, which people are asked about.
 
-It says what the rules of the ledger come to (`nodes/stages/recall.py`, `redecide.py`)
+It says what the rules of the ledger come to (`nodes/stages/recall.py`, `authorize.py`)
 for the calls that the run has made. Calls that a fork makes beside those are decided about as any.
 """
 

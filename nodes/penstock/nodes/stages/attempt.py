@@ -1,4 +1,7 @@
-"""Attempt: a call begins in the ledger, is executed and settled, as often as its class allows."""
+"""Attempt: a call begins in the ledger, is executed and settled, as often as its class allows.
+
+A call that exceeds the budget of its run does not begin, and people may raise the budget.
+"""
 
 import asyncio
 import contextlib
@@ -12,24 +15,31 @@ from langgraph.errors import GraphBubbleUp
 from sqlalchemy import Connection
 
 from penstock.checkpoints import decisions, ledger
-from penstock.contracts.call import Attempt, Done, Failed, InDoubt, Outcome
+from penstock.contracts.budget import AccountKind
+from penstock.contracts.call import Attempt, Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.contracts.effect import Effect, EffectStatus
-from penstock.contracts.signals import LeaseLost
+from penstock.contracts.errors import OverBudget
+from penstock.contracts.signals import BudgetExhausted, LeaseLost
 from penstock.contracts.tool import REPEATABLE, EffectClass, RetryAfter, RetryPlan
 from penstock.nodes.calls.call import (
     ApprovedCall,
     AsksQuestion,
     AttemptedCall,
     AttemptOutcome,
+    Next,
     Produced,
     ToolCall,
 )
-from penstock.nodes.calls.claim import claim
+from penstock.nodes.calls.claim import claim, worst_cost
 from penstock.nodes.calls.context import SegmentContext
-from penstock.nodes.calls.outcomes import outcome_of
+from penstock.nodes.calls.outcomes import outcome_of, parking_interrupt
+from penstock.nodes.gates.exhaustion import Resolution, resolve_exhaustion
 from penstock.nodes.gates.questions import QuestionGates
 from penstock.nodes.stages.trace import outcome_attributes
 from penstock.traces import EventName, names
+
+FOR_TODAY = "over_day_budget"
+"""The code of a refusal because the budget that a tenant has for a day is used up."""
 
 Executor = Callable[[AttemptedCall], Awaitable[AttemptOutcome | AsksQuestion]]
 """Executes one attempt."""
@@ -48,6 +58,46 @@ class _Tried:
     """The effect of an attempt that left open whether the call happened."""
     may_retry: bool = False
     """Whether another attempt may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Afford:
+    """Refuses a call that exceeds the budget, or asks people to raise it."""
+
+    context: SegmentContext
+
+    async def __call__(self, approved: ApprovedCall, following: Next[ApprovedCall]) -> Outcome:
+        """Let the call go on; handle the case that its claim finds too little left.
+
+        Raises:
+            GraphInterrupt: The run is to wait until people have decided about its budget.
+            BudgetExhausted: They have decided that it stops.
+            GateExpired: They have not decided in time.
+        """
+        while True:
+            try:
+                return await following(approved)
+            except OverBudget as error:
+                refused = await self._resolve(approved.call, error)
+            if refused is not None:
+                return refused
+
+    async def _resolve(self, call: ToolCall, error: OverBudget) -> Refused | None:
+        """Return the refusal of a call that does not fit; None where it fits by now."""
+        outcome = await self.context.store.write(
+            lambda connection: resolve_exhaustion(connection, self.context, error, worst_cost(call))
+        )
+        gate = outcome.gate
+        match outcome.resolution:
+            case Resolution.FITS:
+                return None
+            case Resolution.WAIT if gate is not None:
+                raise parking_interrupt(gate.id, f"the budget does not hold {call.tool.name}")
+            case Resolution.STOP:
+                raise BudgetExhausted(error)
+            case _:
+                code = FOR_TODAY if error.shortfall.kind is AccountKind.DAY else error.code
+                return Refused(stage=Stage.BUDGET, code=code, message=str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,12 @@
-"""Authorize: the run's mode and its policy decide whether a call may be made, before people do."""
+"""Authorize: the run's mode and its policy decide whether a call may be made, before people do.
 
-from dataclasses import dataclass
+A call is decided again where what its decision rested on changed before the call began.
+"""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -12,9 +18,24 @@ from penstock.contracts.run import RunMode
 from penstock.contracts.tool import EffectClass
 from penstock.nodes.calls.authorization import Authorizer
 from penstock.nodes.calls.call import AuthorizedCall, Next, RecalledCall, ToolCall
+from penstock.nodes.calls.claim import (
+    Contended,
+    DoneElsewhere,
+    StaleDecision,
+    may_be_done_elsewhere,
+)
 from penstock.nodes.calls.context import SegmentContext
-from penstock.nodes.calls.outcomes import outcome_of
+from penstock.nodes.calls.outcomes import busy, outcome_of
 from penstock.nodes.stages.trace import trace_decision
+
+POLICY_CHANGES = 5
+"""The number of policy changes before its claim after which a call is refused."""
+
+CONTENDED_S = 10.0
+"""The time that a call waits for other threads of its lineage that are about to make the same."""
+
+_CONTENDED_WAIT_S = (0.005, 0.05)
+"""The least and the longest wait between two attempts to begin, while others are about to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +57,25 @@ class Simulate:
                 f"the run only simulates: `{call.tool.name}` was not called, and its arguments fit"
             ),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class FindDoneElsewhere:
+    """Finds a call that another thread of the lineage has made, so that people are asked first."""
+
+    context: SegmentContext
+
+    async def __call__(self, recalled: RecalledCall, following: Next[RecalledCall]) -> Outcome:
+        """Let the call go on, marked where another thread has made it."""
+        call = recalled.call
+        if call.is_done_elsewhere or not may_be_done_elsewhere(recalled):
+            return await following(recalled)
+        done = await self.context.store.read(
+            lambda connection: ledger.find_in_lineage(connection, call.effect)
+        )
+        if done is None:
+            return await following(recalled)
+        return await following(replace(recalled, call=replace(call, is_done_elsewhere=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +133,29 @@ class Authorize:
         )
         outcome = outcome_of(call, doubtful)
         return outcome if isinstance(outcome, InDoubt) else refused
+
+
+async def redecide(call: ToolCall, following: Next[ToolCall]) -> Outcome:
+    """Take a call through the stages that follow, again where its claim finds a change."""
+    changes, ends_s = 0, time.monotonic() + CONTENDED_S
+    while True:
+        try:
+            return await following(call)
+        except DoneElsewhere:
+            call = replace(call, is_done_elsewhere=True)
+        except Contended:
+            if time.monotonic() > ends_s:
+                return busy(call.tool.name)
+            await asyncio.sleep(random.uniform(*_CONTENDED_WAIT_S))  # noqa: S311  (no secret)
+        except StaleDecision:
+            changes += 1
+            if changes == POLICY_CHANGES:
+                return _unsettled()
+
+
+def _unsettled() -> Refused:
+    return Refused(
+        stage=Stage.POLICY,
+        code="policy_unsettled",
+        message=f"its policy changed {POLICY_CHANGES} times while it was to begin",
+    )

@@ -13,7 +13,7 @@ from penstock.nodes.calls.claim import (
     StaleDecision,
     require_not_done_elsewhere,
 )
-from penstock.nodes.stages import redecide as stage
+from penstock.nodes.stages import authorize as stage
 from support.council import Council
 
 DONE = Done(result="paid", recorded=False)
