@@ -1,6 +1,7 @@
-"""An audit event: who did or decided what, and when; and how events are chained.
+"""Audit events: who did or decided what, and when; how events are chained; and what is searched.
 
-What is noted about a chain by whoever looks after it, and which events somebody looks for.
+Each tenant has one chain. `ChainStatus` is what operators see of it: how far it was verified,
+signed and shortened.
 """
 
 import hashlib

@@ -1,8 +1,6 @@
-"""The ways a tool call can end, and where a call comes from.
+"""A tool call as a type: where it comes from, how it can end, and what a tool sees of an attempt.
 
-One attempt of a tool call, as the tool itself sees it.
-
-What looking up a call can tell.
+A probe that looks a call up afterwards answers with one of the three findings.
 """
 
 from dataclasses import dataclass

@@ -1,13 +1,12 @@
-"""Everything Penstock raises that a caller may handle.
+"""Everything Penstock raises that a caller may handle, and what a tool raises itself.
 
 One root, a stable `code` on each class, and whether trying again can help. Codes are listed in
 `docs/errors.md`, which a test holds to this module; a code is never given a second meaning.
 
-Control signals (a lost lease, a cancelled run) are not errors: see `signals`.
+A tool raises a `ToolError` to say that nothing happened. Any other error of a tool leaves that
+open: it puts a call of class `probe` or `unsafe` in doubt.
 
-What a tool raises to say that nothing happened, and whether trying again can help.
-
-Any other error leaves that open. For a tool of class `probe` or `unsafe` it puts the call in doubt.
+Control signals (a lost lease, a cancelled run) are not errors: see `penstock.contracts.signals`.
 """
 
 from typing import ClassVar

@@ -1,7 +1,4 @@
-"""A policy: what is decided about a tool call, on what grounds, and by which of its versions.
-
-Why a call is denied where no policy says so.
-"""
+"""A policy: what is decided about a tool call, on what grounds, and by which version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
-"""A run: its states, the only moves between them, and why it may fail.
+"""A run: its states, the only moves between them, why it may fail, and its tags.
 
-Tags of runs: names that people and programs sort runs by.
-
-What a store did when a run was to be forgotten.
+A run can also be erased; each store reports what it erased as an `Erased`.
 """
 
 import unicodedata

@@ -1,9 +1,4 @@
-"""What a trace shows of what runs read and write.
-
-What is written back to where traces are shown: how people decided, and how runs ended.
-
-How spans and metrics are sent.
-"""
+"""What traces show, how they are sent, and which annotations are written back to them."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,4 @@
-"""Checking an input against its graph before a run is queued for it.
-
-Values that are to take the place of those of a graph's state, checked against its schema.
-"""
+"""Checking the input of a run, and edits of its state, against the schema of its graph."""
 
 import dataclasses
 import difflib

@@ -1,7 +1,4 @@
-"""Finding the variable that a manifest names, in the project's own code.
-
-Building a graph with the function that a manifest names instead of it.
-"""
+"""Importing what a manifest names from a project's own code; a factory is called as well."""
 
 import asyncio
 import contextlib

@@ -1,9 +1,4 @@
-"""Walking through a graph and the subgraphs in it.
-
-What each node of a graph is for, as its metadata says.
-
-How long the nodes of a graph may take.
-"""
+"""The nodes of a graph and of its subgraphs: their paths, their kinds and their timeouts."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta

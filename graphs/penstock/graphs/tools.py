@@ -1,12 +1,11 @@
-"""The tools of a graph: those in its `ToolNode`s, and those that its nodes call themselves.
+"""The tools of a graph, and how those without a contract are put under one.
 
-Importing this imports LangChain; `declare` does when it is first given a graph.
+The tools are those in its `ToolNode`s and those that its nodes call themselves. A `ToolNode` has
+its tools in a dictionary, and beside it what it injects into each; in a copy of the graph, both are
+of the tools with contracts. What a node calls from its own code is not seen: such tools are
+declared with `tool`, or adopted by whoever writes the node.
 
-Putting the tools of a graph that knows nothing of Penstock under their contracts.
-
-A `ToolNode` has its tools in a dictionary, and beside it what it injects into each. In a copy of
-the graph both are of the tools with contracts. What a node calls from its own code is not seen:
-such tools are declared with `tool`, or adopted by whoever writes the node.
+Importing this imports LangChain and LangGraph; `declare` does so when it is first given a graph.
 """
 
 import copy

@@ -1,7 +1,4 @@
-"""Secrets: named where a tool is declared, resolved where it runs, shown nowhere.
-
-Taking the secrets of a call out of whatever comes back from it.
-"""
+"""Secrets of tools: named in a declaration, resolved at a call, removed from its output."""
 
 import json
 import os

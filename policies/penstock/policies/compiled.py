@@ -1,10 +1,6 @@
-"""A policy that is ready to decide.
+"""Policies that are ready to decide: compiled once from their text, for the tools of a graph."""
 
-Making a policy ready to decide, or saying all that is wrong with it.
-
-The rules of a policy, for people: each with its id, its annotations and its text.
-"""
-
+import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -29,8 +25,8 @@ from penstock.policies.lint import Known, problems_of
 from penstock.policies.shapes import LeftOut
 from penstock.policies.statements import Parsed, Problem, parse, split
 
-_KEPT = 16
-"""So many policies stay read: pages ask for the same ones again and again."""
+COMPILED_LIMIT = 16
+"""How many policies stay compiled in a process, and how many stay read for pages."""
 
 _OWN = frozenset[str](DenialReason)
 
@@ -126,7 +122,7 @@ class CompiledPolicy:
         return None
 
 
-@lru_cache(_KEPT)
+@lru_cache(COMPILED_LIMIT)
 def read_rules(source: PolicySource) -> Sequence[Rule]:
     """Return the rules of a policy, without those that are no Cedar; no tools are needed."""
     found = [parse(statement) for file in source.files for statement in split(file)]
@@ -155,7 +151,10 @@ def compile_policy(
     roles: Collection[str] | None,
     groups: Collection[str] | None,
 ) -> CompiledPolicy:
-    """Make a policy ready to decide about the calls of some tools.
+    """Return a policy that is ready to decide about the calls of some tools. From any thread.
+
+    A process compiles each version once for the same tools, roles and groups, and keeps those that
+    were asked for last.
 
     Args:
         source: Its text.
@@ -167,10 +166,41 @@ def compile_policy(
         InvalidPolicy: Names all that is wrong, each with file and line.
     """
     tools = tuple(read_tool(contract) for contract in contracts)
+    version = _Version(
+        digest=source.digest,
+        schema=schema_json(tools),
+        scopes=tuple(tool.scopes for tool in tools),
+        left_out=tuple(each for tool in tools for each in tool.left_out),
+        roles=None if roles is None else frozenset(roles),
+        groups=None if groups is None else frozenset(groups),
+    )
+    # The lock is held while a version is compiled: two threads that want it compile it once.
+    with _lock:
+        compiled = _compiled.pop(version, None)
+        if compiled is None:
+            compiled = compile_uncached(source, tools, roles=roles, groups=groups)
+        _compiled[version] = compiled
+        while len(_compiled) > COMPILED_LIMIT:
+            del _compiled[next(iter(_compiled))]
+    return compiled
+
+
+def compile_uncached(
+    source: PolicySource,
+    tools: Sequence[ToolShape],
+    *,
+    roles: Collection[str] | None,
+    groups: Collection[str] | None,
+) -> CompiledPolicy:
+    """Compile a policy for some tools; `compile_policy` does so once a version.
+
+    Raises:
+        InvalidPolicy: Names all that is wrong, each with file and line.
+    """
     if clashes := problems_of_names(tools):
         raise InvalidPolicy("\n".join(clashes))
     known = Known(
-        tools=tools,
+        tools=tuple(tools),
         schema=cedar.Schema.from_json_str(schema_json(tools)),
         roles=roles,
         groups=groups,
@@ -190,6 +220,25 @@ def compile_policy(
         problems.sort(key=lambda problem: (problem.file, problem.line))
         raise InvalidPolicy("\n".join(map(str, problems)))
     return CompiledPolicy(policies, tools, digest=source.digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Version:
+    """All that a compiled policy follows from."""
+
+    digest: str
+    """Of the policy's text."""
+    schema: str
+    """Of the tools."""
+    scopes: tuple[frozenset[str], ...]
+    left_out: tuple[LeftOut, ...]
+    roles: frozenset[str] | None
+    groups: frozenset[str] | None
+
+
+_compiled: dict[_Version, CompiledPolicy] = {}
+"""The version that was asked for last stands last."""
+_lock = threading.Lock()
 
 
 def _refusal(reason: DenialReason, message: str) -> Decision:

@@ -1,6 +1,7 @@
-"""Who is who: what a policy and a gate ask about people, and the answer where nobody said.
+"""The directory of people: who has which roles, groups, scopes and logins.
 
-Who is who, from a file: users with roles, groups, scopes and logins, and agents with scopes.
+`People` is what policies and gates ask. `Directory` reads it from a file; `OpenDirectory` stands
+where there is none, and lets one person on one machine do everything.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What a policy looks at: which tools' calls, and which of their arguments and facts."""
+"""What a policy refers to: which tools' calls, and which of their arguments and facts."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass

@@ -1,10 +1,7 @@
-"""The text of a policy, read from a folder as one version.
+"""The text of a policy: read from a folder, written on one sheet, or built in.
 
-The policy of a graph that names none.
-
-A policy on one sheet: its files one below the other, each under a line with its name.
-
-So it is copied and edited at once. What `penstock policy show` writes of a version is a sheet too.
+On a sheet, the files of a policy stand one below the other, each under a line with its name, so
+that they are copied and edited at once. `penstock policy show` writes a sheet too.
 """
 
 import hashlib
@@ -14,12 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from penstock.contracts.errors import InvalidPolicy
+from penstock.contracts.gate import OPERATORS
 from penstock.contracts.policy import PolicyFile, PolicySetName, PolicySource
 
 SUFFIX = ".cedar"
-
-OPERATORS = "operators"
-"""The group that decides under the built-in policy."""
 
 _ALLOW = """\
 @id("read")

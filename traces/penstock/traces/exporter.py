@@ -1,8 +1,8 @@
-"""Spans on their way out: nothing leaves the process before it has been here.
+"""The exporter through which all spans leave the process, redacted.
 
 An exporter is the only place for it. A processor sees spans that it cannot change, and whoever sets
-attributes may be anybody's code: what is cleaned here are names, attributes of any kind and their
-keys, events, links and the status.
+attributes may be anybody's code: names, attributes of any kind and their keys, events, links and
+the status are redacted here.
 """
 
 import hashlib

@@ -1,12 +1,10 @@
-"""The ids of spans, so that who knows a run knows its trace before anything has been written.
+"""Ids of traces and spans, known before anything is written; and what refers to a trace by its id.
 
 A trace has the 128 bits of its run's id. The spans of a segment, a step and a gate have ids that
 follow from theirs: a page can link to a span without a table of them, a child can name its parent
 before that is written, and what is written twice after a crash is one span.
 
-Who started a run, as W3C's trace context says it.
-
-Of which run a line of a log speaks.
+Lines of a log carry the id of their trace, and the caller of a run is known by its `traceparent`.
 """
 
 import hashlib

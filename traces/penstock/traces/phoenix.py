@@ -1,4 +1,4 @@
-"""Writing to a Phoenix and deleting from it. Apart from `phoenix`, because of what it imports."""
+"""A client of Phoenix: it annotates spans and traces, and deletes traces."""
 
 import asyncio
 import importlib

@@ -1,4 +1,7 @@
-"""Phoenix, where it is known: links into its pages, and what is written back to it."""
+"""Links into the pages of Phoenix, and the annotations that are written to it.
+
+It imports nothing of the client, so that settings and pages can use it at no cost.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The context of a span, for what is done in another process: as W3C's trace context says it."""
+"""The context of a span, handed to another process as W3C's `traceparent`."""
 
 from collections.abc import Generator
 from contextlib import contextmanager

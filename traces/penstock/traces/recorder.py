@@ -1,8 +1,7 @@
-"""The trace of a segment, as it is recorded.
+"""Recording the spans of a segment, each as soon as it has ended.
 
-What was before a segment: segments whose workers were lost, and since when gates count.
-
-Spans with ids that are known beforehand.
+A segment also records what a lost worker could not: its unfinished steps and its own span. The ids
+of segments, steps and gates are known beforehand, so a span that is written twice is one span.
 """
 
 import json

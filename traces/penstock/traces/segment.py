@@ -1,8 +1,7 @@
-"""What is traced of one segment of a run, as those who drive it see it.
+"""The trace of one segment of a run, as the code that drives the segment sees it.
 
-The classes here trace nothing, and cost nothing: they stand where no traces are wanted.
-
-What a span shows of texts and values: as text, and not too long.
+The classes here trace nothing and cost nothing: they are used where no traces are wanted.
+`penstock.traces.recorder` has those that record spans.
 """
 
 import json
