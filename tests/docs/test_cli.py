@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from penstock.runs.settings import PREFIX, Settings
 from penstock.ui.cli.app import app
-from penstock.ui.cli.exits import Exit
+from penstock.ui.cli.output import Exit
 from support.checkout import ROOMS, ROOT
 
 PAGE = (ROOT / "docs" / "cli.md").read_text()

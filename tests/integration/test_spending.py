@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import create_engine, inspect, text
+from typer.testing import CliRunner
 
 from penstock.checkpoints import Store, budgets, migrate, spending
 from penstock.checkpoints.schema import budget_uses, run_tags
@@ -19,11 +19,9 @@ from penstock.contracts.budget import (
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.policy import Spend
 from penstock.contracts.run import RunStatus
-from penstock.contracts.spend import CostlyRun, DailySpend, Measure, SpendBy, SpendFilter
-from penstock.runs.settings import Settings
-from penstock.ui.cli import budgeting
-from penstock.ui.cli.output import Output
-from penstock.ui.cli.spending import as_csv, spend, total
+from penstock.contracts.spend import CostlyRun, DailySpend, Measure, SpendFilter
+from penstock.ui.cli.app import app
+from penstock.ui.measures import as_csv, total
 from support.runs import NOW, Runs
 from support.spending import Spender, came_to_a_cap, drive, hold, spender, tokens, use
 
@@ -46,9 +44,7 @@ def dear(
     return store.read_blocking(lambda tx: spending.dearest(tx, wanted, measure, limit=3))
 
 
-def test_sums_are_those_of_penstock_budget_over_all_runs(
-    store: Store, database_url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sums_are_those_of_penstock_budget_over_all_runs(store: Store, database_url: str) -> None:
     chance = random.Random(20260101)
     family: list[Spender] = []
     for number in range(12):
@@ -62,13 +58,11 @@ def test_sums_are_those_of_penstock_budget_over_all_runs(
         use(store, who, name, *_chance_amounts(chance))
         if number % 10 == 0:
             drive(store, who, chance.randint(1, 5000))
-    settings = Settings(store_url=database_url, tenant="acme")
     wanted: dict[str, Any] = {"tokens": 0, "tool_calls": 0, "wall_ms": 0}
     in_first: dict[tuple[str, str], int] = {}
     for who in family:
-        budgeting.budget(settings, Output(as_json=True), typed=who.fence.run_id)
-        told = json.loads(capsys.readouterr().out)
-        units = {each["unit"]: each for each in told["accounts"][0]["units"]}
+        shown = _penstock(database_url, "budget", who.fence.run_id)
+        units = {each["unit"]: each for each in shown["accounts"][0]["units"]}
         wanted["wall_ms"] += units["wall_ms"]["spent"]
         if len(who.accounts) > 1:
             # It is on the account of the first run of its family.
@@ -78,14 +72,21 @@ def test_sums_are_those_of_penstock_budget_over_all_runs(
         for unit in ("money", "tool_spend"):
             key = (unit, units[unit]["currency"])
             in_first[key] = in_first.get(key, 0) + units[unit]["spent"]
-    spend(settings, Output(as_json=True), by=SpendBy.GRAPH, day_count=3660, graph=None, tenant=None)
-    told = json.loads(capsys.readouterr().out)["total"]
-    assert {name: told[name] for name in wanted} == wanted
-    assert {(u, c): told[u][c] for u, c in in_first if c is not None} == {
+    spent = _penstock(database_url, "spend", "--by", "graph", "--days", "3660")["total"]
+    assert {name: spent[name] for name in wanted} == wanted
+    assert {(u, c): spent[u][c] for u, c in in_first if c is not None} == {
         key: amount for key, amount in in_first.items() if key[1] is not None
     }
     assert min(wanted.values()) > 0
     assert min(in_first.values()) > 0
+
+
+def _penstock(database_url: str, *typed: str) -> Any:
+    """Run a command and return its JSON document."""
+    settings = {"PENSTOCK_STORE_URL": database_url, "PENSTOCK_TENANT": "acme"}
+    result = CliRunner().invoke(app, [*typed, "--json"], env=settings)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
 
 
 def _chance_amounts(chance: random.Random) -> tuple[Amounts, Amounts | None]:

@@ -155,8 +155,8 @@ MUTANTS = [
     Mutant(
         "an exported run shows what contracts mark",
         at="run_document",
-        old="(masked,) = masking.mask(to_jsonable_python(told, fallback=repr))",
-        new="masked: Any = to_jsonable_python(told, fallback=repr)",
+        old="(masked,) = masking.mask(json_data(document))",
+        new="masked: Any = json_data(document)",
         killed_by=[f"{EXPORT}::test_what_contracts_mark_is_nowhere_in_it"],
     ),
 ]

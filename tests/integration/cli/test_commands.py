@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from penstock.nodes.isolation import available_tiers
-from penstock.ui.cli.beginning import COMMAND
+from penstock.ui.cli.example import COMMAND
 from support.command_line import CommandLine
 
 YES = '{"approved": true}'

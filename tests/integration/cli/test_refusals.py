@@ -186,7 +186,7 @@ def test_a_command_line_that_makes_no_sense_ends_with_2(cli: CommandLine, typed:
 def test_more_runs_than_a_hundred_are_cancelled_only_by_who_means_it(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.ui.cli.bulk.MOST", 1)
+    monkeypatch.setattr("penstock.ui.cli.actions.UNCONFIRMED_LIMIT", 1)
     for _ in range(2):
         cli.start("chain")
     refused = cli("cancel", "--graph", "chain", "--json")

@@ -9,8 +9,8 @@ import pytest
 from penstock.checkpoints import Store, erasure
 from penstock.contracts.run import Run
 from penstock.graphs import Graph
-from penstock.ui import run_export as module
-from penstock.ui.run_export import document_text, run_document
+from penstock.ui import exports as module
+from penstock.ui.exports import document_text, run_document
 from support.helping import IBAN, helping
 from support.runs import NOW
 from support.shops import Shop

@@ -168,7 +168,7 @@ def test_who_exports_nothing_does_not_import_what_would() -> None:
     program = (
         "import os, sys\n"
         "os.environ['LANGGRAPH_STRICT_MSGPACK'] = 'true'\n"
-        "import penstock.runs, penstock.runs.settings, penstock.ui.cli.working\n"
+        "import penstock.runs, penstock.runs.settings, penstock.ui.cli.workers\n"
         "parts = ('opentelemetry.exporter', 'opentelemetry.proto', 'penstock.traces.pipeline')\n"
         "print(sorted(name for name in sys.modules if name.startswith(parts)))\n"
     )

@@ -18,7 +18,7 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.run import RunStatus
 from penstock.runs.signed_heads import HeadSigner, make_key
 from penstock.ui.cli.app import app
-from penstock.ui.cli.auditing import lines
+from penstock.ui.exports import event_lines
 from penstock.ui.project import Project
 from support import chains
 from support.chains import Tamper, change, remove, set_head
@@ -264,9 +264,9 @@ def test_event_that_was_changed_says_so_when_it_is_opened(desk: Project, sqlite_
     assert "was changed after it was written" in said(app)
     assert not app.exception
     wanted = EventFilter(tenant="acme")
-    assert json.loads(lines(desk.store, wanted, limit=9).splitlines()[1])["detail"].startswith(
-        "[x]"
-    )
+    assert json.loads(event_lines(desk.store, wanted, limit=9).splitlines()[1])[
+        "detail"
+    ].startswith("[x]")
 
 
 HOSTILE = "<img src=x onerror=alert(1)> [click](http://evil.example) **bold** :red[x] $x$"
@@ -337,10 +337,10 @@ def test_another_tenant_sees_nothing_of_this_one(
 def test_what_is_taken_out_can_be_verified_elsewhere(desk: Project) -> None:
     chains.tell(desk.store, *"abcab")
     wanted = EventFilter(tenant="acme", action="a")
-    found = [json.loads(line) for line in lines(desk.store, wanted, limit=100).splitlines()]
+    found = [json.loads(line) for line in event_lines(desk.store, wanted, limit=100).splitlines()]
     assert [each["number"] for each in found] == [1, 4]
     for each in found:
         row = next(row for row in _rows(desk) if row.number == each["number"])
         assert (each["hash"], each["previous"]) == (row.hash, row.previous)
-    few = lines(desk.store, EventFilter(tenant="acme"), limit=2).splitlines()
+    few = event_lines(desk.store, EventFilter(tenant="acme"), limit=2).splitlines()
     assert [json.loads(line)["number"] for line in few] == [4, 5]

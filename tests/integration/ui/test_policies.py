@@ -38,7 +38,7 @@ FORBIDS = EVERYTHING + '@id("none")\nforbid (principal, action, resource);\n'
 def desk(tmp_path: Path) -> Iterator[Project]:
     """A project whose policy of `paying` decides; alma, an admin, looks."""
     with policed(tmp_path) as opened:
-        asyncio.run(opened.policing.load("paying", by="alma"))
+        asyncio.run(opened.policies.load("paying", by="alma"))
         as_person(opened, "alma")
         yield opened
 
@@ -282,7 +282,7 @@ def test_graph_of_which_nothing_was_loaded_says_what_happens(desk: Project) -> N
     app = look("policies", graph="wiring")
     assert "was loaded yet" in said(app)
     assert not app.exception
-    assert desk.policing is not None
+    assert desk.policies is not None
 
 
 def test_where_no_graph_is_at_hand_the_policy_is_shown_and_cannot_be_tried(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_queued_runs_that_no_living_worker_serves_are_said_plainly(desk: Project
     assert nobody in said(look("workers"))
     show(desk)
     assert "Nobody will take" not in said(look("workers"))
-    desk.tending.drain(ONE.id, by="olga", tenant="acme")
+    desk.fleet.drain(ONE.id, by="olga", tenant="acme")
     assert nobody in said(look("workers"))
 
 
@@ -117,7 +117,7 @@ def test_operator_has_a_worker_drain(desk: Project) -> None:
     assert f"**{login()}** asked it to drain" in told
     assert "1 draining" in told
     assert not [each for each in app.button if each.key == "drain-now-worker-1"]
-    assert desk.tending.workers()[0].drain_by == login()
+    assert desk.fleet.workers()[0].drain_by == login()
 
 
 def test_who_is_no_operator_cannot_have_a_worker_drain(desk: Project, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_who_is_no_operator_cannot_have_a_worker_drain(desk: Project, tmp_path: 
         # What is hidden could be pressed all the same.
         app = app.button(key="drain-now-worker-1").click().run()
         assert "may not have workers drain" in said(app)
-    assert desk.tending.workers()[0].drain_by is None
+    assert desk.fleet.workers()[0].drain_by is None
 
 
 def test_runs_of_lost_workers_and_those_that_can_be_redriven_are_led_to(desk: Project) -> None:

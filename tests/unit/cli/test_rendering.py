@@ -9,8 +9,8 @@ import pytest
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, RunId, ThreadId, WorkerId
 from penstock.contracts.run import Run, RunMode, RunStatus
-from penstock.ui.cli.progress import live_line, state_line
 from penstock.ui.cli.rendering import question_text, sample_value
+from penstock.ui.cli.run import live_line, state_line
 from penstock.ui.text import age, short
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -1,10 +1,15 @@
-"""What is added up, in words: names of measures, and amounts as people read them, to the last."""
+"""What runs have used, added up: names of measures, amounts in words to the last digit, and CSV."""
 
+import csv
+import io
+from collections.abc import Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 from penstock.contracts.budget import Unit
+from penstock.contracts.clock import SystemClock
 from penstock.contracts.policy import Spend
-from penstock.contracts.spend import Measure
+from penstock.contracts.spend import MEASURED, DailySpend, Measure
 from penstock.policies.facts.money import spell
 from penstock.ui import text
 
@@ -16,6 +21,7 @@ _MEASURE_NAMES = {
     Unit.WALL_MS: "Time at work",
 }
 _MICRO_PLACES = 6
+_FORMULA_STARTS = tuple("=+-@\t\r")
 
 
 def measure_name(measure: Measure) -> str:
@@ -41,3 +47,46 @@ def money(micros: int) -> str:
     """Return an amount in micros in units of its currency, with two places or as many as it has."""
     whole, _, rest = f"{Decimal(micros).scaleb(-_MICRO_PLACES):,f}".partition(".")
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
+
+
+def first_day(day_count: int) -> date:
+    """Return the first of so many days that end with today, by UTC."""
+    return SystemClock().now().date() - timedelta(days=max(day_count, 1) - 1)
+
+
+def measures_of(found: Sequence[DailySpend]) -> Sequence[Measure]:
+    """Return in which measures something was used, in the order in which they are shown."""
+    return sorted(
+        {each.measure for each in found},
+        key=lambda measure: (MEASURED.index(measure.unit), measure.currency or ""),
+    )
+
+
+def total(found: Sequence[DailySpend]) -> dict[Measure, int]:
+    """Add up what was used, measure by measure."""
+    sums: dict[Measure, int] = {}
+    for each in found:
+        sums[each.measure] = sums.get(each.measure, 0) + each.amount
+    return sums
+
+
+def as_csv(found: Sequence[DailySpend]) -> str:
+    """Return what was used as CSV, in whole numbers: micros, minor units, milliseconds."""
+    written = io.StringIO()
+    lines = csv.writer(written, lineterminator="\n")
+    lines.writerow(["day_utc", "graph", "unit", "currency", "amount", "amount_as_written"])
+    for each in found:
+        # A spreadsheet would compute what begins like a formula.
+        graph = f"'{each.graph}" if each.graph.startswith(_FORMULA_STARTS) else each.graph
+        measure = each.measure
+        lines.writerow(
+            [
+                each.day.isoformat(),
+                graph,
+                measure.unit,
+                measure.currency or "",
+                each.amount,
+                amount_text(measure, each.amount),
+            ]
+        )
+    return written.getvalue()

@@ -1,19 +1,18 @@
-"""What the commands work with: the settings, the open store, the project's graphs."""
+"""A project: its settings, its open store, its graphs, and the services that act on them.
+
+This is where everything is put together. Nothing is imported here before it is needed: most
+commands ask the store a question or two, and LangGraph alone takes longer to import than all of
+them take together.
+"""
 
 import contextlib
 import os
 import pwd
 import sys
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from dotenv import dotenv_values
-from pydantic import ValidationError
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-
-from penstock.checkpoints import Checkpointer, Store
 from penstock.contracts.errors import (
     InvalidSettings,
     MigrationNeeded,
@@ -24,51 +23,138 @@ from penstock.contracts.errors import (
     UnknownWorker,
     VoteRefused,
 )
-from penstock.contracts.gate import Gate
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId, WorkerId
-from penstock.contracts.run import Run
-from penstock.graphs import Catalog, read_manifest
-from penstock.policies import Directory, OpenDirectory, People
-from penstock.runs import (
-    Approvals,
-    Auditor,
-    Bulk,
-    Engine,
-    Fleet,
-    LocalEngine,
-    Policies,
-    Runtime,
-    Worker,
-)
-from penstock.runs.settings import PREFIX, Settings
-from penstock.traces import Tracing
 
 if TYPE_CHECKING:
+    from penstock.checkpoints import Checkpointer, Store
+    from penstock.contracts.gate import Gate
+    from penstock.contracts.run import Run
+    from penstock.graphs import Catalog
+    from penstock.policies import People
+    from penstock.runs import Approvals, Auditor, Bulk, Engine, Fleet, Policies, Runtime, Worker
+    from penstock.runs.queries import Queries
+    from penstock.runs.settings import Settings
+    from penstock.traces import Tracing
     from penstock.traces.phoenix import PhoenixClient
 
 _PREFIX_ROWS = 1000
 """So many open gates are searched for one that begins as was typed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """An open store and what acts on it."""
+    """An open store and what acts on it; each service is made when it is first asked for."""
 
-    settings: Settings
-    store: Store
-    checkpointer: Checkpointer
-    catalog: Catalog
-    engine: Engine
-    people: People
-    runtime: Runtime
-    bulk: Bulk
-    approvals: Approvals
-    policing: Policies
-    auditing: Auditor
-    tending: Fleet
+    def __init__(
+        self,
+        settings: "Settings",
+        store: "Store",
+        *,
+        people: "People",
+        catalog: "Catalog | None" = None,
+    ) -> None:
+        """Act on `store`; without a catalog no runs can be started."""
+        self.settings = settings
+        self.store = store
+        self.people = people
+        self._catalog = catalog
 
-    def worker(self, tracing: Tracing, catalog: Catalog | None = None) -> Worker:
+    @cached_property
+    def catalog(self) -> "Catalog":
+        """The project's graphs; none where they were not loaded."""
+        from penstock.graphs import Catalog
+
+        return self._catalog if self._catalog is not None else Catalog.of()
+
+    @cached_property
+    def checkpointer(self) -> "Checkpointer":
+        """What keeps the state of threads."""
+        from penstock.checkpoints import Checkpointer
+
+        return Checkpointer(self.store)
+
+    @cached_property
+    def engine(self) -> "Engine":
+        """What tells the workers of this process of queued runs."""
+        from penstock.runs.engine import LocalEngine
+
+        return LocalEngine()
+
+    @cached_property
+    def queries(self) -> "Queries":
+        """What is known of runs."""
+        from penstock.runs.queries import Queries
+
+        return Queries(self.store)
+
+    @property
+    def control(self) -> "Runtime":
+        """What acts on runs that there are, whatever their graphs."""
+        return self.runtime
+
+    @cached_property
+    def runtime(self) -> "Runtime":
+        """What starts runs and acts on them."""
+        from penstock.runs.runtime import Runtime
+
+        return Runtime(
+            self.store,
+            self.checkpointer,
+            self.catalog,
+            engine=self.engine,
+            people=self.people,
+            elsewhere=erasure_targets(self.settings),
+        )
+
+    @cached_property
+    def bulk(self) -> "Bulk":
+        """What acts on many runs."""
+        from penstock.runs.bulk import Bulk
+
+        return Bulk(self.store, self.control, people=self.people)
+
+    @cached_property
+    def approvals(self) -> "Approvals":
+        """What people do at gates that ask for an approval."""
+        from penstock.runs.approvals import Approvals
+
+        return Approvals(self.store, self.catalog, engine=self.engine, people=self.people)
+
+    @cached_property
+    def policies(self) -> "Policies":
+        """What operators do with policies."""
+        from penstock.runs.policies import Policies
+
+        return Policies(
+            self.store,
+            self.catalog,
+            people=self.people,
+            default=self.settings.policy,
+            tenant=self.settings.tenant,
+        )
+
+    @cached_property
+    def auditor(self) -> "Auditor":
+        """What reads and verifies the audit."""
+        from penstock.runs.audit import Auditor
+
+        return Auditor(self.store)
+
+    @cached_property
+    def fleet(self) -> "Fleet":
+        """What operators do about workers."""
+        from penstock.runs.fleet import Fleet
+
+        return Fleet(self.store, people=self.people)
+
+    def make_services(self) -> None:
+        """Make every service now, before several threads ask for them."""
+        _ = (self.control, self.runtime, self.bulk, self.approvals, self.policies)
+        _ = (self.auditor, self.fleet, self.queries)
+
+    def worker(self, tracing: "Tracing", catalog: "Catalog | None" = None) -> "Worker":
         """Return a worker for the graphs of `catalog`, or all; it hears of what is queued here."""
+        from penstock.runs.worker import Worker
+
         return Worker(
             self.store,
             self.checkpointer,
@@ -106,7 +192,7 @@ class Project:
             )
         return named
 
-    async def run(self, typed: str) -> Run:
+    async def run(self, typed: str) -> "Run":
         """Return the tenant's run with this id, or the only one whose id begins so.
 
         Raises:
@@ -114,7 +200,7 @@ class Project:
         """
         # Ids are of 0-9, a-f and hyphens: those that begin so are the last ones before this.
         before = RunId(f"{typed}g")
-        found = await self.runtime.list(tenant=self.settings.tenant, before=before, limit=2)
+        found = await self.queries.list(tenant=self.settings.tenant, before=before, limit=2)
         matching = [run for run in found if typed and run.id.startswith(typed)]
         if len(matching) == 1:
             return matching[0]
@@ -127,7 +213,7 @@ class Project:
             UnknownGate: there is none, or more than one.
         """
         tenant = self.settings.tenant
-        found = await self.runtime.open_gates(tenant=tenant, limit=_PREFIX_ROWS)
+        found = await self.queries.open_gates(tenant=tenant, limit=_PREFIX_ROWS)
         matching: list[Gate] = [gate for gate in found if typed and gate.id.startswith(typed)]
         if len(matching) == 1:
             return matching[0].id
@@ -141,7 +227,7 @@ class Project:
         Raises:
             UnknownEffect: there is none, or more than one.
         """
-        found = await self.runtime.effect_keys(typed, tenant=self.settings.tenant)
+        found = await self.queries.effect_keys(typed, tenant=self.settings.tenant)
         if typed and len(found) == 1:
             return found[0]
         raise UnknownEffect(self._not_one("effect", typed, count=len(found)))
@@ -152,7 +238,7 @@ class Project:
         Raises:
             UnknownWorker: there is none, or more than one.
         """
-        ids = [worker.id for worker in self.tending.workers()]
+        ids = [worker.id for worker in self.fleet.workers()]
         matching = [each for each in ids if each == typed] or [
             each for each in ids if typed and (each.startswith(typed) or each.endswith(typed))
         ]
@@ -175,12 +261,16 @@ class Project:
         return f"no {what} {of} has the id `{typed}`"
 
 
-def read_settings() -> Settings:
+def read_settings() -> "Settings":
     """Read the settings from the environment.
 
     Raises:
         InvalidSettings: a variable cannot be used; the message says which and why.
     """
+    from pydantic import ValidationError
+
+    from penstock.runs.settings import PREFIX, Settings
+
     try:
         settings = Settings()
     except ValidationError as error:
@@ -198,7 +288,7 @@ def read_settings() -> Settings:
     return settings
 
 
-def load_graphs(settings: Settings) -> Catalog:
+def load_graphs(settings: "Settings") -> "Catalog":
     """Load the project's graphs, with the variables that its `langgraph.json` names.
 
     A variable that is set already stays as it is. What the project's code prints while it is
@@ -207,6 +297,10 @@ def load_graphs(settings: Settings) -> Catalog:
     Raises:
         InvalidManifest, InvalidGraph: as `Catalog.load`.
     """
+    from dotenv import dotenv_values
+
+    from penstock.graphs import Catalog, read_manifest
+
     manifest = read_manifest(settings.graphs)
     named = manifest.env if isinstance(manifest.env, dict) else dotenv_values(str(manifest.env))
     for name, value in named.items():
@@ -217,7 +311,7 @@ def load_graphs(settings: Settings) -> Catalog:
 
 
 @contextlib.contextmanager
-def open_project(settings: Settings, catalog: Catalog | None = None) -> Generator[Project]:
+def open_project(settings: "Settings", catalog: "Catalog | None" = None) -> Generator[Project]:
     """Open the store and make ready to act on it; without a catalog no runs can be started.
 
     Raises:
@@ -226,7 +320,8 @@ def open_project(settings: Settings, catalog: Catalog | None = None) -> Generato
         StoreError: it cannot be opened.
         InvalidSettings: the URL is not one of a store.
     """
-    known = catalog if catalog is not None else Catalog.of()
+    from penstock.checkpoints.store import Store
+
     with store_url_errors():
         file = store_file(settings)
         if file is not None and not os.path.lexists(file):
@@ -234,40 +329,14 @@ def open_project(settings: Settings, catalog: Catalog | None = None) -> Generato
             raise MigrationNeeded(msg)
         store = Store.open(settings.store_url, busy_timeout_s=settings.store_busy_timeout_s)
     with store:
-        checkpointer, engine = Checkpointer(store), LocalEngine()
-        people = read_people(settings)
-        runtime = Runtime(
-            store,
-            checkpointer,
-            known,
-            engine=engine,
-            people=people,
-            elsewhere=erasure_targets(settings),
-        )
-        yield Project(
-            settings=settings,
-            store=store,
-            checkpointer=checkpointer,
-            catalog=known,
-            engine=engine,
-            people=people,
-            runtime=runtime,
-            bulk=Bulk(store, runtime, people=people),
-            approvals=Approvals(store, known, engine=engine, people=people),
-            policing=Policies(
-                store, known, people=people, default=settings.policy, tenant=settings.tenant
-            ),
-            auditing=Auditor(store),
-            tending=Fleet(store, people=people),
-        )
+        yield Project(settings, store, people=read_people(settings), catalog=catalog)
 
 
-def phoenix_client(settings: Settings) -> "PhoenixClient | None":
+def phoenix_client(settings: "Settings") -> "PhoenixClient | None":
     """Return what writes to the Phoenix that is known; None if none is."""
     if settings.phoenix_url is None:
         return None
-    # Its client is not needed where there is no Phoenix.
-    from penstock.traces.phoenix import PhoenixClient  # noqa: PLC0415
+    from penstock.traces.phoenix import PhoenixClient
 
     key = settings.phoenix_api_key
     return PhoenixClient(
@@ -275,17 +344,25 @@ def phoenix_client(settings: Settings) -> "PhoenixClient | None":
     )
 
 
-def read_people(settings: Settings) -> People:
+def read_people(settings: "Settings") -> "People":
     """Read who is who.
 
     Raises:
         InvalidDirectory: the file is missing, or is not one.
     """
-    return OpenDirectory() if settings.people is None else Directory.load(settings.people)
+    from penstock.policies.directory import OpenDirectory
+
+    if settings.people is None:
+        return OpenDirectory()
+    from penstock.policies.directory import Directory
+
+    return Directory.load(settings.people)
 
 
-def store_file(settings: Settings) -> str | None:
+def store_file(settings: "Settings") -> str | None:
     """Return the file of a SQLite store."""
+    from sqlalchemy import make_url
+
     url = make_url(settings.store_url)
     return url.database if url.get_backend_name() == "sqlite" else None
 
@@ -293,6 +370,10 @@ def store_file(settings: Settings) -> str | None:
 @contextlib.contextmanager
 def store_url_errors() -> Generator[None]:
     """Turn what the URL of a store may be blamed for into errors of Penstock."""
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    from penstock.runs.settings import PREFIX
+
     name = f"`{PREFIX}STORE_URL`"
     try:
         yield
@@ -309,7 +390,7 @@ def store_url_errors() -> Generator[None]:
         raise StoreBroken(msg) from error
 
 
-def erasure_targets(settings: Settings) -> "Sequence[PhoenixClient]":
+def erasure_targets(settings: "Settings") -> "Sequence[PhoenixClient]":
     """Return where else runs are forgotten that the store forgets."""
     phoenix = phoenix_client(settings)
     return [] if phoenix is None else [phoenix]

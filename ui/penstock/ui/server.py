@@ -49,6 +49,8 @@ def serve(settings: Settings, *, who: str | None = None) -> None:
     check_access(settings)
     catalog, missing = _graphs(settings)
     with open_project(settings, catalog) as desk:
+        # Pages ask for them from threads of their own.
+        desk.make_services()
         sessions = _sessions(settings)
         person = desk.person(who) if settings.ui_login is LoginBy.NOTHING else None
         open_control_room(

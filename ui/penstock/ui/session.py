@@ -144,7 +144,7 @@ def approvals() -> BlockingApprovals:
 
 def policing() -> BlockingPolicies:
     """Return the service that acts on policies, for a `with`."""
-    return BlockingPolicies(desk().policing)
+    return BlockingPolicies(desk().policies)
 
 
 def logged_in() -> str | None:

@@ -1,6 +1,8 @@
-"""What is exported while a command drives runs: traces, and how the store stands."""
+"""What a command that drives runs tells the outside: traces, how the store stands, and its log."""
 
 import contextlib
+import json
+import logging
 from collections.abc import Generator
 
 from pydantic import ValidationError
@@ -9,8 +11,11 @@ from penstock.checkpoints import gauges
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import InvalidSettings
 from penstock.contracts.gauges import Gauges
+from penstock.nodes.tools.request import current_task_id
 from penstock.runs.settings import Otlp, Settings
 from penstock.traces import Tracing
+from penstock.traces.ids import log_labels
+from penstock.traces.names import STEP_ID
 from penstock.ui.project import Project
 
 
@@ -36,7 +41,7 @@ def open_tracing(settings: Settings) -> Generator[Tracing]:
 
 
 @contextlib.contextmanager
-def open_metrics(desk: Project) -> Generator[None]:
+def open_metrics(project: Project) -> Generator[None]:
     """Export how the store stands to where the standard variables say, if they ask for it.
 
     Raises:
@@ -52,7 +57,7 @@ def open_metrics(desk: Project) -> Generator[None]:
 
     def look() -> Gauges:
         now = clock.now()
-        return desk.store.read_blocking(lambda connection: gauges.measure(connection, now=now))
+        return project.store.read_blocking(lambda connection: gauges.measure(connection, now=now))
 
     metrics = Metrics.by_otlp(protocol, look)
     try:
@@ -61,9 +66,42 @@ def open_metrics(desk: Project) -> Generator[None]:
         metrics.close()
 
 
+@contextlib.contextmanager
+def log_to_stderr(*, as_json: bool) -> Generator[None]:
+    """Have what Penstock logs printed to standard error, a line an event."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LogLines(as_json=as_json))
+    root = logging.getLogger("penstock")
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
 def _otlp() -> Otlp:
     try:
         return Otlp()
     except ValidationError as error:
         named = ", ".join(f"`OTEL_{str(each['loc'][0]).upper()}`" for each in error.errors())
         raise InvalidSettings(f"{named} cannot be used; `docs/traces.md` has the values") from error
+
+
+class _LogLines(logging.Formatter):
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        if not self._as_json:
+            return super().format(record)
+        fields = {"at": self.formatTime(record), "level": record.levelname, **log_labels()}
+        if (step_id := current_task_id()) is not None:
+            fields[STEP_ID] = step_id
+        text = record.getMessage()
+        if record.exc_info:
+            text = f"{text}\n{self.formatException(record.exc_info)}"
+        return json.dumps(fields | {"message": text})

@@ -3,26 +3,29 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-from penstock.checkpoints import annotations, database
-from penstock.checkpoints.audit.verification import missing_triggers, torn_chains
-from penstock.checkpoints.gates import notices
-from penstock.checkpoints.migration import HEAD
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import PenstockError, PhoenixUnreachable
 from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.worker import WorkerState
-from penstock.graphs import Catalog
-from penstock.nodes import isolation
-from penstock.runs.settings import Settings
-from penstock.ui.cli.exits import Exit, of_error
-from penstock.ui.cli.output import Output, table
-from penstock.ui.cli.storing import shown_url
-from penstock.ui.project import Project, load_graphs, open_project, phoenix_client
+from penstock.ui.cli.options import AsJson
+from penstock.ui.cli.output import Exit, Output, exit_code_of, table
+from penstock.ui.cli.store import shown_url
+from penstock.ui.project import (
+    Project,
+    load_graphs,
+    open_project,
+    phoenix_client,
+    read_settings,
+)
 from penstock.ui.text import age
+from penstock.ui.views.store import Check, HealthReport
+
+if TYPE_CHECKING:
+    from penstock.graphs import Catalog
 
 _PACKAGES = ("penstock", "langgraph", "langgraph-checkpoint", "langchain-core", "sqlalchemy")
 _STUCK = timedelta(minutes=5)
@@ -34,19 +37,11 @@ _UNSIGNED = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing that was looked at."""
+def doctor(*, as_json: AsJson = False) -> Exit | None:
+    """Look for what is wrong: versions, graphs, the store, workers, stuck runs."""
+    from penstock.checkpoints.migration import HEAD
 
-    name: str
-    ok: bool
-    found: str
-    todo: str = ""
-    """What to do about it; only where something is wrong."""
-
-
-def examine(settings: Settings, output: Output) -> Exit:
-    """Look at everything a run rests on; say what is wrong."""
+    settings = read_settings()
     checks = [_versions(), _isolation()]
     catalog: Catalog | None = None
     try:
@@ -58,12 +53,13 @@ def examine(settings: Settings, output: Output) -> Exit:
         checks.append(Check(name="graphs", ok=False, found=str(error), todo=todo))
     code = Exit.OK
     try:
-        with open_project(settings, catalog) as desk:
-            # Opening a checkpointer has made sure of it.
+        with open_project(settings, catalog) as project:
+            # A checkpointer cannot be made without it.
+            _ = project.checkpointer
             checks.append(Check(name="strict mode", ok=True, found="on"))
             found = f"{shown_url(settings)} at migration {HEAD}"
             checks.append(Check(name="store", ok=True, found=found))
-            checks += asyncio.run(_look(desk, catalog))
+            checks += asyncio.run(_look(project, catalog))
     except PenstockError as error:
         todo = (
             "run `penstock migrate`"
@@ -71,23 +67,24 @@ def examine(settings: Settings, output: Output) -> Exit:
             else "do what it says, then look again"
         )
         checks.append(Check(name="store", ok=False, found=str(error), todo=todo))
-        code = of_error(error)
+        code = exit_code_of(error)
     ok = all(check.ok for check in checks)
     if not ok and code is Exit.OK:
         code = Exit.REFUSED
-    rows = [(check.name, "ok" if check.ok else "wrong", _said(check)) for check in checks]
-    output.answer(
-        {"ok": ok, "checks": [asdict(check) for check in checks]},
-        table("check", "", "found", rows=rows),
+    rows = [(check.name, "ok" if check.ok else "wrong", _text(check)) for check in checks]
+    Output(as_json=as_json).answer(
+        HealthReport(ok=ok, checks=checks), table("check", "", "found", rows=rows)
     )
     return code
 
 
-async def _look(desk: Project, catalog: Catalog | None) -> Sequence[Check]:
-    durability = await desk.store.read(database.durability)
-    runs = await desk.runtime.list(
+async def _look(project: Project, catalog: "Catalog | None") -> Sequence[Check]:
+    from penstock.checkpoints import database
+
+    durability = await project.store.read(database.durability)
+    runs = await project.queries.list(
         statuses={RunStatus.RUNNING, RunStatus.QUEUED},
-        tenant=desk.settings.tenant,
+        tenant=project.settings.tenant,
         limit=_LOOK_ROWS,
     )
     now = SystemClock().now()
@@ -98,12 +95,12 @@ async def _look(desk: Project, catalog: Catalog | None) -> Sequence[Check]:
             found=", ".join(f"{name} {value}" for name, value in durability.items()),
             todo="have the database wait for the disk at a commit",
         ),
-        _workers(desk),
+        _workers(project),
         _stuck(runs, now),
-        *([] if catalog is None else [await _policies(desk, catalog)]),
-        await _notices(desk),
-        *await _phoenix(desk),
-        await _audit(desk),
+        *([] if catalog is None else [await _policies(project, catalog)]),
+        await _notices(project),
+        *await _phoenix(project),
+        await _audit(project),
         *_homeless(runs, catalog),
     ]
 
@@ -120,6 +117,8 @@ def _versions() -> Check:
 
 def _isolation() -> Check:
     """Tell which isolation tiers work; one that is missing is wrong only for tools that want it."""
+    from penstock.nodes import isolation
+
     found = [
         f"{tier} works" if reason is None else f"{tier} does not: {reason}"
         for tier, reason in isolation.available_tiers().items()
@@ -127,13 +126,17 @@ def _isolation() -> Check:
     return Check(name="isolation", ok=True, found="; ".join(found))
 
 
-def _workers(desk: Project) -> Check:
+def _workers(project: Project) -> Check:
     """Tell which workers are heard of; whether runs wait for one is looked at by themselves."""
-    known = [each for each in desk.tending.workers() if each.state is not WorkerState.ENDED]
-    told = [f"{each.id} is {each.state}" for each in known if each.state is not WorkerState.GONE]
-    gone = len(known) - len(told)
+    known = [each for each in project.fleet.workers() if each.state is not WorkerState.ENDED]
+    heard_of = [
+        f"{each.id} is {each.state}" for each in known if each.state is not WorkerState.GONE
+    ]
+    gone = len(known) - len(heard_of)
     also = [f"{gone} more of the last day not any more"] if gone else []
-    return Check(name="workers", ok=True, found=", ".join([*(told or ["none is heard of"]), *also]))
+    return Check(
+        name="workers", ok=True, found=", ".join([*(heard_of or ["none is heard of"]), *also])
+    )
 
 
 def _stuck(runs: Sequence[Run], now: datetime) -> Check:
@@ -152,11 +155,13 @@ def _stuck(runs: Sequence[Run], now: datetime) -> Check:
     )
 
 
-async def _notices(desk: Project) -> Check:
+async def _notices(project: Project) -> Check:
     """Tell whether people are told of the gates that are open."""
-    tenant = desk.settings.tenant
-    counts = await desk.store.read(lambda connection: notices.counts(connection, tenant=tenant))
-    link = "with links" if desk.settings.links() else "without links"
+    from penstock.checkpoints.gates import notices
+
+    tenant = project.settings.tenant
+    counts = await project.store.read(lambda connection: notices.counts(connection, tenant=tenant))
+    link = "with links" if project.settings.links() else "without links"
     return Check(
         name="notices",
         ok=counts.given_up == 0,
@@ -165,14 +170,16 @@ async def _notices(desk: Project) -> Check:
     )
 
 
-async def _phoenix(desk: Project) -> Sequence[Check]:
+async def _phoenix(project: Project) -> Sequence[Check]:
     """Tell whether the Phoenix that is known is there, and how the telling goes."""
-    phoenix = phoenix_client(desk.settings)
+    phoenix = phoenix_client(project.settings)
     if phoenix is None:
         return []
-    counts = await desk.store.read(annotations.counts)
+    from penstock.checkpoints import annotations
+
+    counts = await project.store.read(annotations.counts)
     try:
-        found, ok = f"version {await phoenix.version()} at {desk.settings.phoenix_url}", True
+        found, ok = f"version {await phoenix.version()} at {project.settings.phoenix_url}", True
     except PhoenixUnreachable as error:
         found, ok = str(error), False
     return [
@@ -185,10 +192,12 @@ async def _phoenix(desk: Project) -> Sequence[Check]:
     ]
 
 
-async def _audit(desk: Project) -> Check:
+async def _audit(project: Project) -> Check:
     """Tell whether the record is guarded, goes on, and could be rewritten unseen."""
-    missing = await desk.store.read(missing_triggers)
-    broken = await desk.store.read(torn_chains)
+    from penstock.checkpoints.audit.verification import missing_triggers, torn_chains
+
+    missing = await project.store.read(missing_triggers)
+    broken = await project.store.read(torn_chains)
     wrong: list[str] = []
     todo: list[str] = []
     noted = ""
@@ -200,7 +209,7 @@ async def _audit(desk: Project) -> Check:
         wrong.append(f"head and last event disagree, and nothing more is recorded: tenant {chains}")
         todo.append("restore the store from a backup that fits its signed heads")
     try:
-        shipment = desk.settings.shipment()
+        shipment = project.settings.shipment()
     except PenstockError as error:
         wrong.append(str(error))
         todo.append("name a key that `penstock audit keygen` made")
@@ -216,7 +225,7 @@ async def _audit(desk: Project) -> Check:
     )
 
 
-def _homeless(runs: Sequence[Run], catalog: Catalog | None) -> Sequence[Check]:
+def _homeless(runs: Sequence[Run], catalog: "Catalog | None") -> Sequence[Check]:
     """Find queued runs whose graph is not one of the project's, as it is now."""
     if catalog is None:
         return []
@@ -236,16 +245,16 @@ def _homeless(runs: Sequence[Run], catalog: Catalog | None) -> Sequence[Check]:
     ]
 
 
-async def _policies(desk: Project, catalog: Catalog) -> Check:
+async def _policies(project: Project, catalog: "Catalog") -> Check:
     """Find policies that cannot be used, and groups that ask nobody; say which decide."""
     found: list[str] = []
     wrong: list[str] = []
     for graph in catalog:
-        versions = await desk.policing.versions(graph.name)
+        versions = await project.policies.versions(graph.name)
         active = next((version for version in versions if version.is_active), None)
         try:
-            own = desk.policing.check(graph.name)
-            policy = own if active is None else desk.policing.compiled(graph.name, active.source)
+            own = project.policies.check(graph.name)
+            policy = own if active is None else project.policies.compiled(graph.name, active.source)
         except PenstockError as error:
             wrong.append(f"{graph.name}: {error}")
             continue
@@ -255,7 +264,8 @@ async def _policies(desk: Project, catalog: Catalog) -> Check:
         wrong += [
             f"{graph.name} asks group {group}, which has no members"
             for group in sorted(policy.groups)
-            if desk.settings.people and not desk.people.members(group, desk.settings.tenant)
+            if project.settings.people
+            and not project.people.members(group, project.settings.tenant)
         ]
     return Check(
         name="policies",
@@ -265,5 +275,5 @@ async def _policies(desk: Project, catalog: Catalog) -> Check:
     )
 
 
-def _said(check: Check) -> str:
+def _text(check: Check) -> str:
     return check.found if check.ok else f"{check.found}: {check.todo}"

@@ -182,7 +182,7 @@ def check(graph: str, source: PolicySource) -> CompiledPolicy | InvalidPolicy:
     if kept is not None and kept[0] == known:
         return kept[1]
     try:
-        found = desk.policing.compiled(graph, source)
+        found = desk.policies.compiled(graph, source)
     except InvalidPolicy as error:
         found = error
     st.session_state[_CHECKED] = (known, found)

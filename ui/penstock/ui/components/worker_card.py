@@ -130,7 +130,7 @@ def _held(held: Sequence[Run], now: datetime) -> None:
 
 def _drain(worker: KnownWorker) -> None:
     def act() -> str:
-        session.desk().tending.drain(worker.id, by=session.person(), tenant=session.tenant())
+        session.desk().fleet.drain(worker.id, by=session.person(), tenant=session.tenant())
         return f"{escaped(worker.id)} hears with its next beat that it is to drain."
 
     submit_and_rerun(act, about="workers")

@@ -11,12 +11,12 @@ from sqlalchemy import make_url
 from penstock.contracts.errors import PortTaken
 from penstock.graphs import read_manifest
 from penstock.runs.settings import Settings
-from penstock.ui.cli.exits import Exit
-from penstock.ui.cli.output import Output
-from penstock.ui.cli.storing import make_store, shown_url, told
+from penstock.ui.cli.output import Exit, Output
+from penstock.ui.cli.store import make_store, migration_outcome, shown_url
 from penstock.ui.dev import phoenix, ports
 from penstock.ui.dev.supervisor import OWN, Log, Program, Supervisor
 from penstock.ui.signals import stopped_by_signals
+from penstock.ui.views.store import EndedPrograms
 
 WORKER_STOP_S = 60.0
 """A worker that drains waits for the calls that are under way."""
@@ -50,7 +50,7 @@ def dev(settings: Settings, output: Output, *, options: DevOptions) -> Exit:
         raise PortTaken(
             f"port {options.port} is taken by {holder}; stop that, or say another one with `--port`"
         )
-    store = f"the store {shown_url(settings)} {told(make_store(settings))}"
+    store = f"the store {shown_url(settings)} {migration_outcome(make_store(settings))}"
     traces = _traces(settings, options)
     programs = _programs(options, traces)
     log = Log([program.name for program in programs], as_json=output.as_json)
@@ -59,9 +59,8 @@ def dev(settings: Settings, output: Output, *, options: DevOptions) -> Exit:
         log.write(OWN, line)
     log.write(OWN, f"{_listed(programs)}; Ctrl-C ends all of it")
     asyncio.run(_run(programs, log))
-    output.answer(
-        {"ended": "stopped", "parts": [program.name for program in programs]}, "all has ended"
-    )
+    document = EndedPrograms(ended="stopped", parts=[program.name for program in programs])
+    output.answer(document, "all has ended")
     return Exit.OK
 
 

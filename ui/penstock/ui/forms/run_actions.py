@@ -7,8 +7,8 @@ from penstock.runs.authorization import Right
 from penstock.ui import navigation, session
 from penstock.ui.components.feedback import submit_and_rerun
 from penstock.ui.components.run_details import RunDetails
+from penstock.ui.exports import document_text, run_document
 from penstock.ui.forms import fork
-from penstock.ui.run_export import document_text, run_document
 
 _NO_GRAPHS = (
     "The project's graphs are not at hand, and without them nobody knows which arguments are to be"

@@ -1,6 +1,5 @@
 """The audit of a tenant: the state of its chain, and a search of its events."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,12 +12,14 @@ from penstock.checkpoints.audit import chain, queries
 from penstock.contracts.audit import GENESIS, ChainedEvent, EventFilter, FoundEvents, expected_hash
 from penstock.contracts.ids import GateId, RunId
 from penstock.ui import navigation, session, text
-from penstock.ui.cli.auditing import lines, of_event
 from penstock.ui.components.audit_chain import show_chain
 from penstock.ui.components.badges import badge
 from penstock.ui.components.filters import Filters
 from penstock.ui.components.markdown import escaped, short, short_id, utc_instant
 from penstock.ui.components.table import open_row, show_values
+from penstock.ui.exports import event_lines
+from penstock.ui.views.audit import chained_event_view
+from penstock.ui.views.documents import document_data, json_text
 
 PAGE = 50
 EXPORT_ROWS = 10_000
@@ -190,7 +191,7 @@ def _export(wanted: EventFilter) -> None:
         st.download_button(
             "Take out as JSON lines",
             # It is written when somebody asks for it, by a thread that knows of no page.
-            lambda: lines(store, wanted, limit=EXPORT_ROWS),
+            lambda: event_lines(store, wanted, limit=EXPORT_ROWS),
             file_name=f"audit-{wanted.tenant}.jsonl",
             mime="application/x-ndjson",
             icon=":material/download:",
@@ -291,7 +292,7 @@ def _detail(opened_: _Opened) -> None:
 
 
 def _as_stored(event: ChainedEvent) -> str:
-    return json.dumps(of_event(event), indent=2, ensure_ascii=False)
+    return json_text(document_data(chained_event_view(event)))
 
 
 _CONFIG: Mapping[str, Any] = {

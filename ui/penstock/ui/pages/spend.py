@@ -20,11 +20,11 @@ from penstock.contracts.spend import (
     read_measure,
 )
 from penstock.ui import measures, navigation, session, text, theme
-from penstock.ui.cli.spending import as_csv, first_day, measures_of, total
 from penstock.ui.components import charts
 from penstock.ui.components.filters import Filters
 from penstock.ui.components.markdown import escaped, short, short_id
 from penstock.ui.components.table import open_row, show_figures
+from penstock.ui.measures import as_csv, first_day, measures_of, total
 
 LOOK_S = 15.0
 ROWS = 10
