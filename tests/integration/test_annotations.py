@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select, update
 
 from penstock.checkpoints import Store, annotations
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.runs import claim, wake
 from penstock.checkpoints.schema import annotations as rows
+from penstock.checkpoints.statements import database_now
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Fence, RunStatus
 from penstock.contracts.trace import Annotation, AnnotationKind

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, select, update
 
 from penstock.checkpoints import Store, gates
 from penstock.checkpoints import runs as run_rows
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import gates as gate_table
 from penstock.checkpoints.schema import runs as run_table
+from penstock.checkpoints.statements import database_now
 from penstock.contracts.gate import Ballot, Channel, Gate, GateKind, GateStatus, Question, VoteKind
 from penstock.contracts.ids import GateId
 from penstock.contracts.inbox import GateFilter, RunFilter, Seat, Shelf, Viewer

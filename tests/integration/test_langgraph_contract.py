@@ -12,8 +12,8 @@ from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 
 from penstock.checkpoints import Checkpointer, fenced
+from penstock.checkpoints.saver.pruner import DELTA_COUNTERS
 from penstock.checkpoints.saver.records import _PLAIN_CHANNELS
-from penstock.checkpoints.saver.retention import DELTA_COUNTERS
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import Fence
 from penstock.nodes.models.callbacks import NodeAttempts

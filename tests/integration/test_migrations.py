@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -118,8 +119,8 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(
         upgrade(*arguments)
         fail()
 
-    upgrade = migration.command.upgrade
-    monkeypatch.setattr(migration.command, "upgrade", upgrade_then_fail)
+    upgrade = command.upgrade
+    monkeypatch.setattr(command, "upgrade", upgrade_then_fail)
     with pytest.raises(RuntimeError, match="cut off"):
         migrate(empty_database_url)
     monkeypatch.undo()

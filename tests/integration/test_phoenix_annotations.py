@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from penstock.checkpoints import Store
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.runs import claim, move, redrive, wake
 from penstock.checkpoints.schema import annotations as rows
+from penstock.checkpoints.statements import database_now
 from penstock.contracts.errors import PhoenixUnreachable
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Failure, FailureCode, Fence, RunStatus

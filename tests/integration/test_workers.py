@@ -11,8 +11,8 @@ from langgraph.types import interrupt
 from sqlalchemy import Connection, text, update
 
 from penstock.checkpoints import Store, audit, leases, runs, workers
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import workers as table
+from penstock.checkpoints.statements import database_now
 from penstock.contracts.errors import NotAllowed, UnknownWorker
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.inbox import RunFilter

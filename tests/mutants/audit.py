@@ -31,7 +31,7 @@ MUTANTS = [
     Mutant(
         "an instant may be moved",
         at="digest",
-        old="instant(at)",
+        old="format_instant(at)",
         new="''",
         killed_by=[f"{TAMPERING}::test_it_is_found_where[sqlite-an_instant_was_moved]"],
     ),
@@ -96,8 +96,8 @@ MUTANTS = [
     Mutant(
         "what is undone is told",
         at="rollback_to",
-        old="del _pending(connection)[pending_count:]",
-        new="del _pending(connection)[pending_count + 1 :]",
+        old="del _pending(connection)[count:]",
+        new="del _pending(connection)[count + 1 :]",
         killed_by=[f"{CHAIN}::test_what_is_undone_is_not_told"],
     ),
     Mutant(

@@ -30,7 +30,7 @@ MUTANTS = [
     Mutant(
         "a row may say something else",
         at="_wrong",
-        old="rehashed(row) != row.hash",
+        old="expected_hash(row) != row.hash",
         new="False",
         killed_by=[f"{TAMPERING}::test_it_is_found_where[sqlite-an_actor_was_changed]"],
     ),
@@ -181,7 +181,7 @@ MUTANTS = [
     Mutant(
         "a call may be deleted",
         at="_effects",
-        old="told.keys() - story.effects.keys()",
+        old="events.keys() - stored_run.effects.keys()",
         new="set[str]()",
         killed_by=[f"{TAMPERING}::test_it_is_found_in_the_rows_where[sqlite-a_call_was_deleted]"],
     ),
@@ -197,14 +197,14 @@ MUTANTS = [
     Mutant(
         "a vote may be put in",
         at="_votes",
-        old='not any(_is_vote(entry, row) for entry in told.get(row["gate_id"], ()))',
-        new='False and not any(_is_vote(entry, row) for entry in told.get(row["gate_id"], ()))',
+        old='not any(_is_vote(entry, row) for entry in events.get(row["gate_id"], ()))',
+        new='False and not any(_is_vote(entry, row) for entry in events.get(row["gate_id"], ()))',
         killed_by=[f"{TAMPERING}::test_it_is_found_in_the_rows_where[sqlite-a_vote_was_put_in]"],
     ),
     Mutant(
         "a verdict may be changed",
         at="_decisions",
-        old="stored != said",
+        old="stored != recorded",
         new="",
         killed_by=[
             f"{TAMPERING}::test_it_is_found_in_the_rows_where[sqlite-a_verdict_was_changed]"
@@ -213,7 +213,7 @@ MUTANTS = [
     Mutant(
         "a key may be erased",
         at="_run",
-        old="story.key is None and is_coded and not story.is_forgotten",
+        old="stored_run.key is None and is_coded and not stored_run.is_forgotten",
         new="False",
         killed_by=[f"{TAMPERING}::test_it_is_found_in_the_rows_where[sqlite-a_key_was_erased]"],
     ),

@@ -93,7 +93,7 @@ MUTANTS = [
     Mutant(
         "a cap that was raised is never asked about again",
         at="_is_past",
-        old="said_of(gate) is BudgetAnswer.RAISE",
+        old="exhaustion_answer(gate) is BudgetAnswer.RAISE",
         new="",
         killed_by=[f"{BUDGET_GATES}::test_a_raise_that_holds_one_more_call_asks_about_the_next"],
     ),

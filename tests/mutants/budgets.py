@@ -9,8 +9,8 @@ MUTANTS = [
     Mutant(
         "what does not fit is held",
         at="_fits",
-        old="taken + given",
-        new="given",
+        old="taken + wanted",
+        new="wanted",
         killed_by=[f"{BUDGETS}::test_what_is_held_cannot_be_held_again"],
     ),
     Mutant(
@@ -30,8 +30,8 @@ MUTANTS = [
     Mutant(
         "another currency counts as that of the cap",
         at="_fits",
-        old="given == 0",
-        new="given >= 0",
+        old="wanted == 0",
+        new="wanted >= 0",
         killed_by=[f"{BUDGETS}::test_another_currency_than_that_of_the_cap_does_not_fit"],
     ),
     Mutant(

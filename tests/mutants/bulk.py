@@ -16,7 +16,7 @@ MUTANTS = [
     Mutant(
         "a run that went round and looks the same is cancelled",
         at="_require_seen",
-        old="seen_of(run) != seen",
+        old="seen_run(run) != seen",
         new="run.status is not seen.status",
         killed_by=[f"{BULK}::test_a_run_that_went_round_and_looks_the_same_has_changed[sqlite]"],
     ),

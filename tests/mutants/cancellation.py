@@ -53,7 +53,7 @@ MUTANTS = [
     Mutant(
         "a worker goes on with a run that was paused",
         at="_asked",
-        old="Why.PAUSED if held.is_paused else None",
+        old="StopReason.PAUSED if held.is_paused else None",
         new="None",
         killed_by=[
             f"{PAUSING}::test_a_run_that_is_paused_while_it_is_driven_goes_back_to_the_queue"
@@ -62,7 +62,7 @@ MUTANTS = [
     Mutant(
         "time at a gate counts for the deadline",
         at="wake",
-        old="put_off(connection, run, by=at - run.changed_at)",
+        old="extend_deadline(connection, run, by=at - run.changed_at)",
         new="",
         killed_by=[f"{PAUSING}::test_time_at_a_gate_does_not_count"],
     ),

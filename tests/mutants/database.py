@@ -23,7 +23,7 @@ MUTANTS = [
     Mutant(
         "nobody is told when a commit fails",
         at="Writer._commit",
-        old="request.tell(failure)",
+        old="request.report(failure)",
         new="pass",
         killed_by=[WRITER],
     ),
@@ -43,7 +43,7 @@ MUTANTS = [
     ),
     Mutant(
         "a commit does not wait for the disk",
-        at="prepare",
+        at="_prepare_sqlite",
         old="'synchronous = FULL'",
         new="'synchronous = NORMAL'",
         killed_by=[MIGRATIONS],

@@ -57,7 +57,7 @@ MUTANTS = [
     Mutant(
         "checkpoints and writes are not fenced",
         at="CheckpointChanges._enter",
-        old="self._fences.check(connection, thread_id=lane.thread_id, fence=lane.fence)",
+        old="self._fences.check(connection, thread_id=target.thread_id, fence=target.fence)",
         new="",
         killed_by=[FENCE],
     ),

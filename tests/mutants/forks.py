@@ -11,7 +11,7 @@ MUTANTS = [
     Mutant(
         "a fork has no past",
         at="CheckpointChanges.fork",
-        old="ledger.descend(connection, fork.target_id, of=fork.source_id)",
+        old="ledger.record_copy(connection, fork.target_id, of=fork.source_id)",
         new="",
         killed_by=[f"{FORKS}::test_call_of_a_new_message_that_does_the_same_waits_for_an_approval"],
     ),
@@ -33,7 +33,7 @@ MUTANTS = [
         "a run does again what a fork of it has done",
         at="require_not_done_elsewhere",
         old="""
-            not call.is_done_elsewhere and ledger.elsewhere(
+            not call.is_done_elsewhere and ledger.find_in_lineage(
                 connection, call.effect
             ) is not None
         """,
@@ -41,7 +41,7 @@ MUTANTS = [
             (
                 not call.is_done_elsewhere
                 and call.effect.lineage != call.effect.thread_id
-                and ledger.elsewhere(connection, call.effect) is not None
+                and ledger.find_in_lineage(connection, call.effect) is not None
             )
         """,
         killed_by=[f"{FORKS}::test_run_asks_before_it_does_what_a_fork_of_it_has_done"],
@@ -107,7 +107,7 @@ MUTANTS = [
         "a run that was forgotten is forked",
         at="find_fork_point",
         old="""
-            if forgetting.is_forgotten(connection, run.id):
+            if erasure.is_forgotten(connection, run.id):
                 return ()
         """,
         new="",

@@ -61,7 +61,7 @@ MUTANTS = [
     Mutant(
         "a copy of a thread has no past",
         at="CheckpointChanges.copy",
-        old="ledger.descend(connection, ThreadId(target_id), of=ThreadId(source_id))",
+        old="ledger.record_copy(connection, ThreadId(target_id), of=ThreadId(source_id))",
         new="",
         killed_by=[f"{EFFECTS}::test_a_copy_of_a_thread_does_not_do_again_what_was_done"],
     ),
@@ -103,7 +103,7 @@ MUTANTS = [
     Mutant(
         "secrets in why a run failed are told",
         at="_outcome",
-        old="redacted(said)",
+        old="redact(said)",
         new="said",
         killed_by=[f"{ANNOTATING}::test_secrets_in_words_are_not_told"],
     ),

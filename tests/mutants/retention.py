@@ -44,14 +44,14 @@ MUTANTS = [
     ),
     Mutant(
         "what is erased can be found in the log",
-        at="scrub",
+        at="_truncate_log",
         old="'PRAGMA wal_checkpoint(TRUNCATE)'",
         new="'PRAGMA wal_checkpoint(PASSIVE)'",
         killed_by=[f"{FORGETTING}::test_nothing_is_left_where_pages_were_split_and_used_again"],
     ),
     Mutant(
         "what is erased can be found in the file",
-        at="prepare",
+        at="_prepare_sqlite",
         old="'secure_delete = ON'",
         new="'secure_delete = OFF'",
         killed_by=[f"{FORGETTING}::test_nothing_is_left_where_pages_were_split_and_used_again"],

@@ -81,7 +81,7 @@ MUTANTS = [
     Mutant(
         "time is not counted where a run is let go",
         at="Driver._leave",
-        old="budgets.drove(connection, run, until=at)",
+        old="budgets.record_driven_time(connection, run, until=at)",
         new="",
         killed_by=[f"{STEP_BUDGETS}::test_a_run_that_takes_longer_than_its_cap_is_stopped"],
     ),
@@ -106,7 +106,7 @@ MUTANTS = [
     Mutant(
         "a node that does not let itself be stopped keeps its run for ever",
         at="Heartbeat.beat",
-        old="not driving.is_stubborn",
+        old="not driving.ignores_stop",
         new="",
         killed_by=[
             f"{CANCELLING}::test_a_node_that_does_not_let_itself_be_stopped_does_not_keep_its_run"

@@ -11,25 +11,25 @@ MUTANTS = [
         at="Values.add",
         old="""
             if self._sql.add_value(connection, namespace.id, channel, row):
-                self.heads.set(namespace.key, channel, stored.head)
+                self.newest.set(namespace.key, channel, stored.head)
         """,
         new="""
             self._sql.add_value(connection, namespace.id, channel, row)
-            self.heads.set(namespace.key, channel, stored.head)
+            self.newest.set(namespace.key, channel, stored.head)
         """,
         killed_by=[CHECKPOINTER],
     ),
     Mutant(
         "a version is built on one that was undone",
         at="CheckpointChanges.add_checkpoint",
-        old="self._values.heads.drop(namespace.key)",
+        old="self._values.newest.drop(namespace.key)",
         new="",
         killed_by=[CHECKPOINTER],
     ),
     Mutant(
         "a version is built on one whose commit failed",
         at="CheckpointChanges.when_undone",
-        old="self._values.heads.clear()",
+        old="self._values.newest.clear()",
         new="pass",
         killed_by=[CHECKPOINTER],
     ),
@@ -42,7 +42,7 @@ MUTANTS = [
     ),
     Mutant(
         "pruning begins no new generation",
-        at="_begin_generation",
+        at="begin_generation",
         old="ns.c.generation + 1",
         new="ns.c.generation",
         killed_by=[CHECKPOINTER],

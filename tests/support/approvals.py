@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from penstock.checkpoints import Store, gates
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import gates as gate_rows
 from penstock.checkpoints.schema import notices as notice_rows
+from penstock.checkpoints.statements import database_now
 from penstock.contracts.gate import Ballot, Channel, Gate, NewApproval, Terms, VoteKind
 from penstock.contracts.ids import GateId, IdempotencyKey
 from penstock.contracts.policy import OnExpiry

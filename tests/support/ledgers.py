@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, event, update
 
 from penstock.checkpoints import Store, gates, ledger, runs
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import effects, metadata
+from penstock.checkpoints.statements import database_now
 from penstock.contracts.call import Failed
 from penstock.contracts.effect import DoubtAnswer, Effect, EffectStatus, NewEffect
 from penstock.contracts.gate import Gate, GateStatus

@@ -1,8 +1,8 @@
-"""What is to be told where traces are shown: found in the store, sent later, and in nobody's way.
+"""Annotations for the tracing backend: decisions and outcomes, found in the store and sent later.
 
-Decisions and ends are in the tables of gates and runs, and are found there: whoever decides or
-drives writes nothing for this, and where nobody asks, there is nothing. Like a notice, each is
-taken for a time, tried again with growing waits, and given up in the end.
+Decisions and outcomes are queried from the tables of gates and runs: deciding or driving writes
+nothing for them, and where no backend is configured, there are no rows. Like a notice, an
+annotation is claimed for a time, retried with growing waits, and given up in the end.
 """
 
 from collections.abc import Sequence
@@ -23,23 +23,23 @@ from sqlalchemy import (
     update,
 )
 
-from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import annotations, gates, runs
+from penstock.checkpoints.statements import database_now, insert_or_keep
 from penstock.contracts.gate import GateStatus
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import ENDED, RunStatus
 from penstock.contracts.trace import Annotation, AnnotationCounts, AnnotationKind
 
 TAKEN_S = 60.0
-"""So long one belongs to the worker that took it; longer than a sending may take."""
+"""How long an annotation belongs to the worker that took it; longer than a request may take."""
 FIRST_WAIT_S = 5.0
 """After a failure; each further wait is twice as long, up to `LONGEST_WAIT_S`."""
 LONGEST_WAIT_S = 3600.0
 ATTEMPT_LIMIT = 16
-"""One that could not be told so often is given up, after about seven hours."""
+"""An annotation is given up after so many failures, after about seven hours."""
 
 _GIVEN_UP = "given up: "
-_TOLD_STATUSES = (GateStatus.DECIDED, GateStatus.EXPIRED)
+_DECIDED_STATUSES = (GateStatus.DECIDED, GateStatus.EXPIRED)
 
 
 def any_due(connection: Connection, *, since: datetime) -> bool:
@@ -51,9 +51,9 @@ def any_due(connection: Connection, *, since: datetime) -> bool:
 
 
 def take(connection: Connection, *, since: datetime, limit: int) -> Sequence[Annotation]:
-    """Take what is to be told of gates and runs that closed `since` then, for `TAKEN_S`.
+    """Take annotations of gates and runs that closed since an instant, for `TAKEN_S`.
 
-    A gate is told of when its run has gone on: before that, there is no span to tell it of.
+    A gate is annotated once its run has gone on: before that, there is no span to annotate.
     """
     names = ["subject", "kind", "run_id", "gate_id", "due_at", "attempt_count"]
     for new in _new(since):
@@ -84,18 +84,18 @@ def take(connection: Connection, *, since: datetime, limit: int) -> Sequence[Ann
 
 
 def record_sent(connection: Connection, annotation: Annotation, *, outcome: str = "told") -> None:
-    """Record that nothing more is to be done about one, and why.
+    """Close an annotation that was sent, or needs no sending; `outcome` says which.
 
-    Whoever has told it may say so, however late: that it was told is true all the same.
+    A late report is accepted too: that it was sent is true all the same.
     """
     now = database_now(connection.dialect)
     connection.execute(_open(annotation).values(closed_at=now, outcome=outcome))
 
 
 def record_failure(connection: Connection, annotation: Annotation, *, why: str) -> None:
-    """Have one that could not be told be tried again later, or give it up.
+    """Schedule another attempt of an annotation that could not be sent, or give it up.
 
-    From a worker whose annotation another has taken meanwhile, nothing is heard.
+    The report of a worker is ignored if another worker has taken the annotation since.
     """
     is_own = annotations.c.attempt_count == annotation.attempt_count
     if annotation.attempt_count >= ATTEMPT_LIMIT:
@@ -109,7 +109,7 @@ def record_failure(connection: Connection, annotation: Annotation, *, why: str) 
 
 
 def release(connection: Connection, annotation: Annotation, *, wait_s: float) -> None:
-    """Have one be tried again as if it had not been taken: nobody was there to be told."""
+    """Give an annotation back as if it had not been taken: the backend was not there."""
     later = database_now(connection.dialect, plus_s=wait_s)
     connection.execute(
         _open(annotation)
@@ -119,7 +119,7 @@ def release(connection: Connection, annotation: Annotation, *, wait_s: float) ->
 
 
 def counts(connection: Connection) -> AnnotationCounts:
-    """Return how the telling goes, of all tenants."""
+    """Return how many annotations wait and were given up, of all tenants."""
     count = select(func.count()).select_from(annotations)
     waiting = connection.execute(count.where(annotations.c.closed_at.is_(None))).scalar()
     is_given_up = annotations.c.outcome.startswith(_GIVEN_UP)
@@ -128,7 +128,7 @@ def counts(connection: Connection) -> AnnotationCounts:
 
 
 def _new(since: datetime) -> Sequence[Select[*tuple[Any, ...]]]:
-    """Return queries for what is to be told and was never taken: decisions, and ends of runs."""
+    """Return queries for annotations that were never taken: decisions, and outcomes of runs."""
     of_gate = literal("gate:") + gates.c.id
     of_end = literal("run:") + runs.c.id + literal(":") + cast(runs.c.epoch, Text)
     decisions = (
@@ -136,7 +136,7 @@ def _new(since: datetime) -> Sequence[Select[*tuple[Any, ...]]]:
         .join(runs, runs.c.id == gates.c.run_id)
         .where(
             gates.c.closed_at >= since,
-            gates.c.status.in_(_TOLD_STATUSES),
+            gates.c.status.in_(_DECIDED_STATUSES),
             runs.c.status != RunStatus.QUEUED,
             runs.c.changed_at > gates.c.closed_at,
             ~_is_known(of_gate),

@@ -22,9 +22,8 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.sql.dml import Insert, ReturningInsert, ReturningUpdate, Update
 
 from penstock.checkpoints import steps
-from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import budget_accounts, budget_holds
-from penstock.checkpoints.statements import Prepared, prepared
+from penstock.checkpoints.statements import Prepared, database_now, insert_or_keep, prepared
 from penstock.contracts.budget import CALL_UNITS, Amounts, Hold, HoldKind, HoldStatus, Money, Unit
 from penstock.contracts.ids import RunId
 from penstock.contracts.policy import Spend
@@ -50,17 +49,17 @@ def open_account(dialect: Dialect) -> Insert:
 
 @prepared()
 def hold(dialect: Dialect) -> ReturningInsert[Any]:
-    """Note what a call holds; nothing if it holds something already."""
+    """Record what a call holds; no row if it holds something already."""
     insert = (sqlite_dialect if dialect.name == "sqlite" else postgresql).insert(budget_holds)
     insert = insert.values(
         **{name: _param(name) for name in _OF_HOLD},
         status=HoldStatus.HELD,
         held_at=database_now(dialect),
     )
-    anew = {name: insert.excluded[name] for name in (*_OF_HOLD, "status", "held_at")}
+    renewed = {name: insert.excluded[name] for name in (*_OF_HOLD, "status", "held_at")}
     return insert.on_conflict_do_update(
         index_elements=["id"],
-        set_={**anew, "settled_at": None, **{f"used_{unit}": None for unit in CALL_UNITS}},
+        set_={**renewed, "settled_at": None, **{f"used_{unit}": None for unit in CALL_UNITS}},
         where=budget_holds.c.status != HoldStatus.HELD,
     ).returning(budget_holds.c.id)
 
@@ -85,9 +84,9 @@ def reserve(_: Dialect) -> ReturningUpdate[Any]:
 
 @prepared()
 def settle_whole(dialect: Dialect) -> ReturningUpdate[Any]:
-    """End the hold `of_id`: what it was for has happened, or (`happened` 0) was called for nothing.
+    """End the hold `of_id`: its call has happened, or (`happened` 0) has not.
 
-    A call counts in either case.
+    It counts as a call in either case.
     """
     factor = bindparam("happened", type_=Integer)
     used = {
@@ -176,26 +175,26 @@ def _param(name: str) -> ColumnElement[Any]:
 def _currency(unit: Unit) -> ColumnElement[Any]:
     """Return the currency in which an account keeps a unit: the first one that was used."""
     column = budget_accounts.c[f"{unit}_currency"]
-    given = bindparam(f"{unit}_currency", type_=Text)
-    return case((column.is_(None), given), else_=column)
+    wanted = bindparam(f"{unit}_currency", type_=Text)
+    return case((column.is_(None), wanted), else_=column)
 
 
 def _in_currency(unit: Unit, name: str) -> ColumnElement[Any]:
     """Return how much of an amount counts: nothing where it is in another currency."""
-    given = bindparam(name, type_=budget_accounts.c.spent_tokens.type)
+    amount = bindparam(name, type_=budget_accounts.c.spent_tokens.type)
     if unit not in _WITH_CURRENCY:
-        return given
+        return amount
     is_ours = _currency(unit) == bindparam(f"{unit}_currency", type_=Text)
-    return case((is_ours, given), else_=0)
+    return case((is_ours, amount), else_=0)
 
 
 def _fits(unit: Unit) -> ColumnElement[bool]:
-    cap, given = budget_accounts.c[f"cap_{unit}"], _param(f"worst_{unit}")
+    cap, wanted = budget_accounts.c[f"cap_{unit}"], _param(f"worst_{unit}")
     taken = budget_accounts.c[f"spent_{unit}"] + budget_accounts.c[f"held_{unit}"]
-    fits = taken + given <= cap
+    fits = taken + wanted <= cap
     if unit in _WITH_CURRENCY:
         named = bindparam(f"{unit}_currency", type_=Text)
-        fits = and_(fits, or_(given == 0, budget_accounts.c[f"{unit}_currency"] == named))
+        fits = and_(fits, or_(wanted == 0, budget_accounts.c[f"{unit}_currency"] == named))
     if unit is Unit.MONEY:
         fits = and_(fits, bindparam("is_priced", type_=Integer) == 1)
     return or_(cap.is_(None), fits)

@@ -1,8 +1,8 @@
-"""Budgets in the store. Every function is one transaction's part.
+"""Budgets in the store. Each function takes part in its caller's transaction.
 
-What a call may use at most is held on all its accounts or on none, by updates that hold their own
-guards: nothing is read first and believed later, so parallel branches and several workers cannot
-spend the same twice. A hold ends once, whoever ends it and however often.
+The most that a call may use is held on all its accounts or on none, by updates that contain their
+own guards: nothing is read first and trusted later, so parallel branches and several workers cannot
+spend the same amount twice. A hold ends once, whoever ends it and however often.
 
 On PostgreSQL an account that several runs share is changed under one lock, taken before any
 account: of two transactions with many changes each, none then waits for the other.
@@ -41,7 +41,7 @@ from penstock.contracts.ids import AccountId, RunId
 from penstock.contracts.run import Fence, Run
 
 _SHARED_LOCK = 0x62756467
-# PostgreSQL: whoever changes accounts that are shared.
+# PostgreSQL: the advisory lock for changes of shared accounts.
 
 
 def account_of(run: Run, budget: Budget) -> Account:
@@ -91,7 +91,7 @@ def reserve(
             to be rolled back.
     """
     _lock(connection, len(accounts))
-    given = {
+    params = {
         "id": hold_id,
         "run_id": fence.run_id,
         "epoch": fence.epoch,
@@ -101,16 +101,16 @@ def reserve(
         "is_priced": int(worst.is_priced),
         **_params("worst", worst),
     }
-    if budget_sql.hold.first(connection, given) is None:
+    if budget_sql.hold.first(connection, params) is None:
         return False
     for account in accounts:
-        while budget_sql.reserve.first(connection, {**given, "account": account.id}) is None:
+        while budget_sql.reserve.first(connection, {**params, "account": account.id}) is None:
             found = statement(connection, account.id)
             if found is None:
                 open_account(connection, account)
             elif (short := shortfall(found, worst)) is not None:
                 raise OverBudget(short, name)
-            # Somebody has let go of what was in the way: it is tried again.
+            # Another call has released its hold meanwhile: try again.
     return True
 
 
@@ -158,10 +158,10 @@ def settle_whole(connection: Connection, hold_id: str, *, happened: bool = True)
 
 
 def take_over(connection: Connection, fence: Fence) -> int:
-    """End what models were called for under older epochs, and return how many calls those were.
+    """End the holds of model calls from older epochs, and return how many there were.
 
-    Whoever made them is gone, and they may have been answered: what was held counts as used. What
-    is held for tool calls stays until their effects are settled.
+    Their worker is gone, and the models may have answered: what was held counts as used. Holds of
+    tool calls stay until their effects are settled.
     """
     left = select(budget_holds.c.id).where(
         budget_holds.c.run_id == fence.run_id,
@@ -183,9 +183,9 @@ def statement(connection: Connection, account_id: AccountId) -> AccountStatement
 
 
 def driving_standings(connection: Connection, run_id: RunId) -> Mapping[Unit, Balance]:
-    """Return how a run stands in what driving it uses: steps and time; nothing without an account.
+    """Return a run's balances of steps and time; nothing without an account.
 
-    It is what `statement` says of them, in one small query.
+    They are those of `statement`, in one small query.
     """
     row = budget_sql.driven.first(connection, {"account": run_account(run_id), "run": run_id})
     if row is None:
@@ -221,7 +221,7 @@ def raise_cap(
 
 
 def record_driven_time(connection: Connection, run: Run, *, until: datetime) -> None:
-    """Count the time for which a run was driven, as it was claimed, on its account."""
+    """Add the time since a run was claimed to its account."""
     ms = max(0, round((until - run.changed_at).total_seconds() * 1000))
     driven = budget_sql.add_driven_time.execute(
         connection, {"account": run_account(run.id), "ms": ms}

@@ -17,16 +17,16 @@ from penstock.checkpoints.failures import explain, is_busy, is_failure
 T = TypeVar("T")
 
 Query = Callable[[Connection], T]
-"""A plain function that reads through the connection it is given."""
+"""A plain function that reads through the connection that it receives."""
 
 
 class PersistentConnection:
-    """One connection of one thread, opened when it is first needed and anew when it was lost."""
+    """One connection of one thread, opened when first needed, and again after it was lost."""
 
     def __init__(
         self, connect: Callable[[], Connection], begin: Callable[[Connection], None]
     ) -> None:
-        """Open with `connect`, and begin transactions with `begin`, which asks the database."""
+        """Open with `connect`; `begin` begins a transaction with a trip to the database."""
         self._connect = connect
         self._begin = begin
         self._connection: Connection | None = None
@@ -39,7 +39,7 @@ class PersistentConnection:
             except Exception as error:
                 if is_busy(error) or not is_failure(error):
                     raise
-                # The server has gone and may be back: nothing was done yet, so try anew, once.
+                # The server was lost and may be back: nothing was done yet, so try again, once.
                 self.abandon()
             else:
                 return self._connection
@@ -48,7 +48,7 @@ class PersistentConnection:
         return self._connection
 
     def abandon(self) -> None:
-        """Trust nothing that the connection holds; the next transaction opens a new one."""
+        """Discard the connection and its state; the next transaction opens a new one."""
         if self._connection is not None:
             self._connection.invalidate()
         self.close()
@@ -78,7 +78,7 @@ class Reader:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, query)
 
     def close(self) -> None:
-        """Finish what was handed in, then stop."""
+        """Run the queries that were submitted, then stop."""
         self._thread.shutdown()
         self._kept.close()
 

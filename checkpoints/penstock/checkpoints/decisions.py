@@ -26,7 +26,6 @@ from sqlalchemy import (
 )
 
 from penstock.checkpoints import audit
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import (
     decisions,
     effects,
@@ -34,7 +33,7 @@ from penstock.checkpoints.schema import (
     policy_activations,
     policy_versions,
 )
-from penstock.checkpoints.statements import prepared
+from penstock.checkpoints.statements import database_now, prepared
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.ids import IdempotencyKey, RunId, ThreadId
@@ -58,25 +57,25 @@ _ACTIONS = {
 MINUTE_S = 60.0
 
 _SPENDING = frozenset(EffectStatus) - {EffectStatus.FAILED, EffectStatus.COMPENSATED}
-"""Of an effect that is in one of these states the money may be gone."""
+"""The states in which the money of an effect may be spent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFacts:
-    """What the store knows that a decision about a call rests on."""
+    """The facts in the store that a decision about a call rests on."""
 
     policy_digest: str
-    """Of the version that decides; empty where none was loaded."""
+    """The digest of the active version; empty where none was loaded."""
     calls_last_minute: int
     """Calls of the tool in the tenant that began within the last minute."""
     spent_minor: int
-    """What was spent in the tenant in the currency since `day`, in minor units."""
+    """How much the tenant has spent in the currency since `day`, in minor units."""
     taints: frozenset[Taint]
-    """What the thread, and those it shares a lineage with, have read."""
+    """What the thread, and the threads of its lineage, have read."""
 
 
 def record(connection: Connection, decided: RecordedDecision, *, actor: str) -> None:
-    """Write a decision down, and tell the audit of it."""
+    """Record a decision, and append it to the audit chain."""
     verdict = decided.decision.verdict
     request = _REQUESTS.dump_json(decided.request).decode()
     decision = _DECISIONS.dump_json(decided.decision).decode()
@@ -114,7 +113,7 @@ def record(connection: Connection, decided: RecordedDecision, *, actor: str) -> 
 
 
 def of_run(connection: Connection, run_id: RunId) -> Sequence[RecordedDecision]:
-    """Return what was decided about the calls of a run, in the order in which it was."""
+    """Return the decisions about a run's calls, in the order in which they were made."""
     statement = select(decisions).where(decisions.c.run_id == run_id).order_by(decisions.c.id)
     return [_decided(row) for row in connection.execute(statement)]
 
@@ -122,9 +121,9 @@ def of_run(connection: Connection, run_id: RunId) -> Sequence[RecordedDecision]:
 def last_of_calls(
     connection: Connection, graph: str, *, tenant: str, since: datetime | None, limit: int
 ) -> Sequence[RecordedDecision]:
-    """Return what was decided last about the newest calls of a graph, in the order of the calls.
+    """Return the last decision about each of the newest calls of a graph, in their order.
 
-    A call that waits is decided about each time its run goes on; the last time is what counts.
+    A call that waits is decided each time its run goes on; the last decision counts.
     """
     later = decisions.alias("later")
     again = exists().where(
@@ -143,12 +142,12 @@ def last_of_calls(
 def tallies(
     connection: Connection, graph: str, *, tenant: str, since: datetime
 ) -> Sequence[DecisionTally]:
-    """Return of how many calls of a graph each decision was made since then.
+    """Return for how many calls of a graph each decision was made since an instant.
 
-    A call that waits is decided about again and again, and counts once for what was said of it.
+    A call that waits is decided each time its run goes on, and counts once for each decision.
     """
-    # A decision has nothing of the one call in it: what is the same is said in the same words, so
-    # that the database can count without reading them.
+    # A decision holds nothing of its call: equal decisions are equal texts, so the database can
+    # count them without parsing.
     statement = (
         select(
             decisions.c.decision,
@@ -176,7 +175,7 @@ def of_tallies(
     since: datetime,
     limit: int,
 ) -> Sequence[RecordedDecision]:
-    """Return the newest decisions that some tallies have counted, the newest first."""
+    """Return the newest of the decisions that some tallies count, the newest first."""
     if not tallies:
         return []
     statement = (
@@ -201,7 +200,7 @@ def call_facts(
     currency: str | None,
     day: datetime,
 ) -> CallFacts:
-    """Return what a decision about a call of `tool` rests on, in one look."""
+    """Return the facts for a decision about a call of `tool`, from one query."""
     row = _call_facts.first(
         connection,
         {
@@ -282,7 +281,7 @@ def _call_facts(dialect: Dialect) -> Executable:
             .where(
                 effects.c.lineage == bindparam("of_lineage"),
                 # As the index has it: with a parameter it would not be used. And with a parameter
-                # behind `LIKE`, SQLite compiles the statement anew each time, which costs 0.1 ms.
+                # behind `LIKE`, SQLite compiles the statement each time, which costs 0.1 ms.
                 text("taints <> ''"),
                 text(f"taints LIKE '%{taint}%'"),
             )

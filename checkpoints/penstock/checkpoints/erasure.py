@@ -1,7 +1,7 @@
-"""Forgetting a run: what it was told, read, said and did is erased; that it was there is not.
+"""Erasure of a run: its inputs, results and texts are deleted; the fact that it existed is not.
 
-The ledger keeps keys, classes, states and times, so that nothing happens twice. The audit keeps its
-chain. Its codes say nothing any more, because the key that they were made with is erased as well.
+The ledger keeps keys, classes, states and times, so that nothing happens twice. The audit chain
+stays whole. Its codes say nothing any more, because the key that they were made with is erased too.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from penstock.checkpoints import audit
 from penstock.checkpoints.runs import get, lock
-from penstock.checkpoints.saver import retention
+from penstock.checkpoints.saver.threads import delete_thread
 from penstock.checkpoints.schema import (
     audit_events,
     checkpoint_namespaces,
@@ -47,14 +47,17 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.run import ENDED, LIVE, Erased, Run
 
 ERASED = "forgotten"
-"""What stands where there must be a text."""
+"""Stands where a text is required."""
+
+_FORGOTTEN = exists().where(audit_events.c.run_id == runs.c.id, audit_events.c.action == FORGOTTEN)
+_UNSETTLED = [EffectStatus.STARTED, EffectStatus.IN_DOUBT]
 
 
 def forget(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -> Sequence[Erased]:
-    """Erase all that a run was told and has said; return what came of it, store by store.
+    """Erase the contents of a run; return how much was erased, store by store.
 
-    Done again, it erases what has been left since. The state of a thread is of all its runs: it is
-    erased with the last of them.
+    A second call erases what was added since the first. The state of a thread belongs to all its
+    runs: it is erased with the last of them.
 
     Raises:
         IllegalTransition: it is not over, or people are still to decide what became of a call.
@@ -89,31 +92,27 @@ def forget(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -
 
 def is_forgotten(connection: Connection, run_id: RunId) -> bool:
     """Tell whether a run was forgotten before."""
-    told = select(audit_events.c.number).where(
+    event = select(audit_events.c.number).where(
         audit_events.c.run_id == run_id, audit_events.c.action == FORGOTTEN
     )
-    return connection.execute(told.limit(1)).first() is not None
+    return connection.execute(event.limit(1)).first() is not None
 
 
 def due(
     connection: Connection, *, before: datetime, limit: int | None, since: datetime | None = None
 ) -> Sequence[RunId]:
-    """Return runs that were over before an instant and are not forgotten, the oldest first.
+    """Return runs that ended before an instant and are not forgotten, the oldest first.
 
-    `since` leaves out those that were over before another: whoever has forgotten those need not
-    read them again. An index leads to the rest, by state and the time of its last change.
+    `since` leaves out runs that ended before another instant, which the caller has forgotten
+    already. An index serves the rest, by state and the time of the last change.
     """
-    told = exists().where(audit_events.c.run_id == runs.c.id, audit_events.c.action == FORGOTTEN)
-    doubted = exists().where(effects.c.run_id == runs.c.id, effects.c.status.in_(_UNSETTLED))
+    unsettled = exists().where(effects.c.run_id == runs.c.id, effects.c.status.in_(_UNSETTLED))
     wanted = select(runs.c.id).where(
-        runs.c.status.in_(sorted(ENDED)), runs.c.changed_at < before, ~told, ~doubted
+        runs.c.status.in_(sorted(ENDED)), runs.c.changed_at < before, ~_FORGOTTEN, ~unsettled
     )
     if since is not None:
         wanted = wanted.where(runs.c.changed_at >= since)
     return connection.execute(wanted.order_by(runs.c.changed_at).limit(limit)).scalars().all()
-
-
-_UNSETTLED = [EffectStatus.STARTED, EffectStatus.IN_DOUBT]
 
 
 def _require_over(connection: Connection, run: Run) -> None:
@@ -135,8 +134,7 @@ def _require_over(connection: Connection, run: Run) -> None:
 
 def _checkpoints(connection: Connection, run: Run) -> Erased:
     thread = run.thread_id
-    told = exists().where(audit_events.c.run_id == runs.c.id, audit_events.c.action == FORGOTTEN)
-    others = select(runs.c.id).where(runs.c.thread_id == thread, runs.c.id != run.id, ~told)
+    others = select(runs.c.id).where(runs.c.thread_id == thread, runs.c.id != run.id, ~_FORGOTTEN)
     other = connection.execute(others.limit(1)).scalar()
     if other is not None:
         kept = f"thread `{thread}` is also of run `{other}`; its state goes with the last of them"
@@ -144,7 +142,7 @@ def _checkpoints(connection: Connection, run: Run) -> Erased:
     names = select(checkpoint_namespaces.c.id).where(checkpoint_namespaces.c.thread_id == thread)
     held = select(checkpoints.c.seq).where(checkpoints.c.namespace_id.in_(names))
     count = len(connection.execute(held).fetchall())
-    retention.delete_thread(connection, thread)
+    delete_thread(connection, thread)
     copied = select(thread_lineages.c.thread_id).where(
         thread_lineages.c.lineage == thread, thread_lineages.c.thread_id != thread
     )
@@ -167,8 +165,8 @@ def _run(connection: Connection, run: Run) -> Erased:
         )
     )
     connection.execute(delete(run_tags).where(run_tags.c.run_id == run.id))
-    told = update(steps).where(steps.c.run_id == run.id, steps.c.error.is_not(None))
-    connection.execute(told.values(error=ERASED))
+    failed_steps = update(steps).where(steps.c.run_id == run.id, steps.c.error.is_not(None))
+    connection.execute(failed_steps.values(error=ERASED))
     return Erased(store="run", count=1)
 
 
@@ -231,11 +229,11 @@ def _gates(connection: Connection, run_id: RunId) -> Erased:
 def _audit(connection: Connection, run_id: RunId) -> Erased:
     """Erase the key of a run, and the reasons in its events; the chain stays as it is."""
     connection.execute(delete(run_keys).where(run_keys.c.run_id == run_id))
-    said = update(audit_events).where(
+    with_reason = update(audit_events).where(
         audit_events.c.run_id == run_id, audit_events.c.reason.is_not(None)
     )
     kept = "the chain, in which codes stand for texts; their key is erased"
-    count = connection.execute(said.values(reason=None)).rowcount
+    count = connection.execute(with_reason.values(reason=None)).rowcount
     return Erased(store="audit", count=count, kept=kept)
 
 

@@ -1,11 +1,12 @@
 """The fence: who may write to a thread, checked in the transaction of the write.
 
-A worker that was paused, taken over and woken again still believes it drives its run. It cannot
-be stopped from believing so, only from writing: a claim raises the run's epoch, and whoever comes
-with an older one is refused.
+A worker that was paused, taken over and woken again still believes that it drives its run. It
+cannot be stopped from believing so, only from writing: a claim raises the run's epoch, and a write
+under an older epoch is refused.
 """
 
-from langchain_core.runnables import RunnableConfig
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection, Dialect, Executable, bindparam, select, text
 
 from penstock.checkpoints.schema import one_of, runs
@@ -14,18 +15,22 @@ from penstock.contracts.errors import ThreadBusy
 from penstock.contracts.run import LIVE, Fence, RunStatus
 from penstock.contracts.signals import LeaseLost
 
+if TYPE_CHECKING:
+    # LangChain takes a second to import, and who decides a gate needs none of it.
+    from langchain_core.runnables import RunnableConfig
+
 FENCE_KEY = "__penstock_fence"
 """Where a config carries its fence. LangGraph keeps keys that begin with `__` out of what it
 stores, and hands the config on to subgraphs whole."""
 
 
-def fenced(config: RunnableConfig, fence: Fence) -> RunnableConfig:
+def fenced(config: "RunnableConfig", fence: Fence) -> "RunnableConfig":
     """Return `config` with the right to write under `fence`."""
     configurable = {**config.get("configurable", {}), FENCE_KEY: fence}
     return {**config, "configurable": configurable}
 
 
-def fence_of(config: RunnableConfig) -> Fence | None:
+def fence_of(config: "RunnableConfig") -> Fence | None:
     """Return the fence that `config` carries."""
     return config.get("configurable", {}).get(FENCE_KEY)
 

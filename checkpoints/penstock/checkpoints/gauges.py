@@ -1,4 +1,4 @@
-"""The store in numbers, for whoever watches it from outside."""
+"""Gauges of the store, for monitoring."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ S = TypeVar("S", bound=StrEnum)
 
 
 def measure(connection: Connection, *, now: datetime) -> Gauges:
-    """Count what there is; an index serves each of the counts."""
+    """Count runs, gates, effects and spend; an index serves each count."""
     queued = select(func.min(runs.c.changed_at)).where(
         runs.c.status == RunStatus.QUEUED, runs.c.pause_by.is_(None)
     )

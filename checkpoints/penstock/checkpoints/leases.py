@@ -1,8 +1,8 @@
-"""Who drives which run: claims, beats, and what becomes of the runs of a worker that is gone.
+"""Leases: which worker drives which run, and what becomes of the runs of a lost worker.
 
-A lease is a promise with an end: a worker that is not heard of until then is taken for dead and
-its runs are queued again. It may be alive all the same, stopped or cut off; that is what the epoch
-is for. The clock that counts is the database's, one for all workers.
+A lease has an end: a worker that does not prolong it until then is considered lost, and its runs
+are queued again. It may be alive all the same, stopped or cut off, which is why a run has an epoch.
+The clock that counts is the database's, one for all workers.
 """
 
 from collections.abc import Collection, Sequence
@@ -29,14 +29,13 @@ from sqlalchemy import (
 
 from penstock.checkpoints import budgets
 from penstock.checkpoints import runs as stored
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import one_of, runs
-from penstock.checkpoints.statements import Prepared, prepared
+from penstock.checkpoints.statements import Prepared, database_now, prepared
 from penstock.contracts.ids import RunId, WorkerId
 from penstock.contracts.run import LIVE, Failure, FailureCode, Fence, Run, RunStatus
 
 SWEEP_LIMIT = 100
-"""A sweep takes care of so many runs; the next goes on."""
+"""How many runs one sweep handles; the next sweep goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ def beat(
 ) -> Sequence[HeldRun]:
     """Prolong the leases of the runs that `worker` drives, and return those it still holds.
 
-    A run that it holds and does not drive any more is left to be taken over.
+    A run that it holds and does not drive any more expires, and is taken over.
     """
     rows = connection.execute(
         update(runs)
@@ -89,14 +88,14 @@ def beat(
 
 
 def held_by(connection: Connection, worker: WorkerId) -> Sequence[HeldRun]:
-    """Return the runs that `worker` holds, and what was asked of them; nothing is prolonged."""
+    """Return the runs that `worker` holds, with pending requests; nothing is prolonged."""
     return [_held(*row) for row in connection.execute(select(*_HELD).where(_is_held(worker)))]
 
 
 def sweep(connection: Connection, *, lost_limit: int, at: datetime, actor: str) -> Sequence[Run]:
-    """Queue the runs whose worker was not heard of in time; return them as they are now.
+    """Queue the runs whose lease has expired; return them as they are now.
 
-    One that has lost `lost_limit` workers fails as `poison`: whatever it does takes them down.
+    A run that has lost `lost_limit` workers fails as `poison`: it takes its workers down.
     """
     expired = (
         select(runs.c.id, runs.c.epoch, runs.c.worker_id, runs.c.lost_count, runs.c.cancel_by)
@@ -141,11 +140,11 @@ def _held(run_id: RunId, epoch: int, cancel_by: str | None, pause_by: str | None
 
 @lru_cache(maxsize=16)
 def _waiting(graphs: tuple[tuple[str, str], ...]) -> Prepared:
-    """Return what finds `most` queued runs of `graphs` whose thread nobody else is on."""
+    """Return the query for `most` queued runs of `graphs` whose thread is free."""
     older = runs.alias("older")
     free = ~exists().where(
         older.c.thread_id == runs.c.thread_id,
-        # In words, not parameters: only then does the index of live runs serve it.
+        # As literals, not parameters: only then does the index of live runs serve it.
         text(one_of("older.status", LIVE)),
         older.c.id < runs.c.id,
     )
@@ -173,9 +172,9 @@ def _waiting(graphs: tuple[tuple[str, str], ...]) -> Prepared:
 
 
 def _count_time(connection: Connection, run: Run, *, at: datetime) -> None:
-    """Count the time for which a run was driven whose worker is lost: at most to its lease's end.
+    """Add the time that a lost worker drove a run to its account, up to its lease's end.
 
-    What comes after it is nobody's: all workers may have been away.
+    The time after it does not count: all workers may have been away.
     """
     budgets.record_driven_time(connection, run, until=min(at, run.lease_expires_at or at))
 

@@ -1,9 +1,7 @@
-"""Bringing the store's tables to the form this version works with: forward only, by Alembic."""
+"""Migration of the store's tables to the form that this version needs: forward only, by Alembic."""
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, inspect, text
 
 from penstock.checkpoints.database import Database
@@ -18,10 +16,10 @@ _ADVISORY_LOCK = 0x70656E73
 
 
 def migrate(url: str) -> str | None:
-    """Bring the store at `url` up to date, making it if there is none; return what it was before.
+    """Create the store at `url`, or bring it up to date; return the revision that it had before.
 
-    The whole way is one transaction: a store is migrated, or as it was. Two processes that start
-    together migrate one after the other.
+    All steps are one transaction: a store is migrated whole, or unchanged. Two processes that
+    start together migrate one after the other.
 
     Raises:
         MigrationNeeded: the store was made by a newer version.
@@ -34,6 +32,9 @@ def migrate(url: str) -> str | None:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
             before = revision(connection)
             _refuse_newer(before, database)
+            from alembic import command  # noqa: PLC0415  (slow, and needed by migrations alone)
+            from alembic.config import Config  # noqa: PLC0415
+
             config = Config()
             config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
             config.attributes["connection"] = connection
@@ -48,7 +49,7 @@ def migrate(url: str) -> str | None:
 
 
 def revision(connection: Connection) -> str | None:
-    """Return which migration the store has come to; none if it is empty."""
+    """Return the newest migration that the store has had; None if it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

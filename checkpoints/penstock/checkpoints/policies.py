@@ -1,12 +1,12 @@
 """Policies in the store: every version that was ever loaded, and which one decides.
 
-Versions are never changed or taken away. To go back to one is to activate it again.
+Versions are never changed or deleted. A rollback activates an earlier version again.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, Dialect, Executable, RowMapping, bindparam, func, select, text
 
 from penstock.checkpoints import audit
@@ -18,26 +18,26 @@ from penstock.contracts.errors import PolicyChanged, UnknownPolicy
 from penstock.contracts.policy import (
     Activation,
     PolicyFile,
-    PolicySetName,
     PolicySource,
     PolicyVersion,
 )
 
 EVERYBODY = "*"
-"""The tenant of what concerns all of them: a policy is its graph's."""
+"""The tenant of events that concern all tenants: a policy belongs to its graph."""
 
+_FILES = TypeAdapter(tuple[PolicyFile, ...])
 _LOCK_GRAPH = text("SELECT pg_advisory_xact_lock(:place, hashtext(:graph))")
 _POLICY_LOCK = 0x706F6C69
-"""PostgreSQL: one transaction changes a graph's policy; the place of such locks among others."""
+"""PostgreSQL: one transaction changes a graph's policy; the namespace of such advisory locks."""
 
 
 def load(
     connection: Connection, graph: str, source: PolicySource, *, at: datetime, by: str
 ) -> tuple[PolicyVersion, bool]:
-    """Keep a version of a graph's policy and have it decide, unless it was kept before.
+    """Store a version of a graph's policy and activate it, unless it was stored before.
 
-    Returns it, and whether it is new. One that was loaded before is left as it is: whether it
-    decides is for `activate` to say, so that a worker that starts does not undo a roll-back.
+    Returns it, and whether it is new. A version that was stored before is left as it is: only
+    `activate` activates it, so that a worker that starts does not undo a rollback.
     """
     _lock_graph(connection, graph)
     known = _number(connection, graph, source)
@@ -56,9 +56,9 @@ def replace(
     at: datetime,
     by: str,
 ) -> PolicyVersion:
-    """Have a version decide in place of the one of the digest `seen`; None where none did.
+    """Activate a version in place of the one with the digest `seen`; None where none decided.
 
-    It is kept, unless it was before.
+    The version is stored, unless it was stored before.
 
     Raises:
         PolicyChanged: another version decides by now; nothing was changed.
@@ -75,7 +75,7 @@ def replace(
 def activate(
     connection: Connection, graph: str, number: int, *, at: datetime, by: str
 ) -> PolicyVersion:
-    """Have a version decide from now on; what waits for an approval is decided anew.
+    """Make a version decide from now on; calls that wait for an approval are decided again.
 
     Raises:
         UnknownPolicy: there is no such version.
@@ -174,7 +174,7 @@ def _active(_: Dialect) -> Executable:
 
 
 def _lock_graph(connection: Connection, graph: str) -> None:
-    """Have no other transaction change which version of a graph's policy decides, till the end."""
+    """Keep other transactions from changing a graph's policy until this one ends."""
     # On SQLite whoever writes is alone.
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK_GRAPH, {"place": _POLICY_LOCK, "graph": graph})
@@ -197,7 +197,7 @@ def _add(connection: Connection, graph: str, source: PolicySource, *, at: dateti
             graph=graph,
             number=number,
             digest=source.digest,
-            source=_dump(source),
+            source=_FILES.dump_json(source.files).decode(),
             loaded_at=at,
             loaded_by=by,
         )
@@ -217,23 +217,14 @@ def _changed(connection: Connection, graph: str) -> str:
 
 
 def _version(row: RowMapping, *, is_active: bool) -> PolicyVersion:
-    files = tuple(
-        PolicyFile(set=PolicySetName(each["set"]), name=each["name"], text=each["text"])
-        for each in json.loads(row["source"])
-    )
     return PolicyVersion(
         graph=row["graph"],
         number=row["number"],
-        source=PolicySource(files=files, digest=row["digest"]),
+        source=PolicySource(files=_FILES.validate_json(row["source"]), digest=row["digest"]),
         loaded_at=row["loaded_at"],
         loaded_by=row["loaded_by"],
         is_active=is_active,
     )
-
-
-def _dump(source: PolicySource) -> str:
-    files = [{"set": each.set, "name": each.name, "text": each.text} for each in source.files]
-    return json.dumps(files, ensure_ascii=False)
 
 
 def _record_event(

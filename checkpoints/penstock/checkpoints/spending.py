@@ -1,6 +1,6 @@
-"""What runs have used day by day: written with their accounts, and read in sums.
+"""What runs have used, day by day: written with their accounts, and read in sums.
 
-What a child has used is on its own rows, and not on those of the run above it: so each call counts
+What a child run has used is in its own rows, and not in those of its parent: so each call counts
 once, and the sum over all runs is the sum over all calls.
 """
 
@@ -99,7 +99,7 @@ def dearest(
 
 
 def capped(connection: Connection, wanted: SpendFilter, *, limit: int) -> Sequence[CappedRun]:
-    """Return the runs that came to a cap: at a gate or as their end, the last ones first."""
+    """Return the runs that hit a cap, at a gate or as their end, the last ones first."""
     since = datetime.fromisoformat(f"{wanted.since}T00:00:00+00:00")
     of_graph = [] if wanted.graph is None else [runs.c.graph == wanted.graph]
     asked = (
@@ -170,14 +170,14 @@ def _where(wanted: SpendFilter) -> list[ColumnElement[bool]]:
 
 @prepared()
 def _add(dialect: Dialect) -> Insert:
-    given = {
+    params = {
         name: bindparam(name, type_=budget_uses.c[name].type) for name in (*_KEY[1:], *_AMOUNTS)
     }
-    of_run = select(runs.c.id, runs.c.tenant, runs.c.graph, *given.values()).where(
+    of_run = select(runs.c.id, runs.c.tenant, runs.c.graph, *params.values()).where(
         runs.c.id == bindparam("of_run")
     )
     insert = (sqlite if dialect.name == "sqlite" else postgresql).insert(budget_uses)
-    insert = insert.from_select(["run_id", "tenant", "graph", *given], of_run)
+    insert = insert.from_select(["run_id", "tenant", "graph", *params], of_run)
     return insert.on_conflict_do_update(
         index_elements=_KEY,
         set_={name: budget_uses.c[name] + insert.excluded[name] for name in _AMOUNTS},

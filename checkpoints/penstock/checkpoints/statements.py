@@ -1,15 +1,35 @@
-"""SQL for the hot path: written in Core, compiled once, executed through the driver.
+"""SQL for both databases, and statements that are compiled once.
+
+What differs between SQLite and PostgreSQL is built by functions here. Statements of the hot path
+are written in Core, compiled once, and executed through the driver.
 
 A Core statement costs 30 to 50 microseconds each time it is executed, and more where it is built
-anew; a step takes five of them, a run eight. Compiled once, they cost what the driver costs.
+each time; a step takes five of them, a run eight. Compiled once, they cost what the driver costs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ClauseElement, Connection, Dialect, Executable
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Executable,
+    Float,
+    Insert,
+    Select,
+    Table,
+    func,
+    literal,
+    type_coerce,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Compiled
+
+from penstock.checkpoints.schema import UtcDateTime
 
 Convert = Callable[[Any], Any]
 
@@ -128,3 +148,46 @@ def prepared(
 def raw(connection: Connection) -> Any:
     """Return the driver's own connection, with its `execute`."""
     return connection.connection.dbapi_connection
+
+
+def database_now(
+    dialect: Dialect, *, plus_s: float | ColumnElement[float] = 0.0
+) -> ColumnElement[datetime]:
+    """Return SQL for the time of the database's own clock, plus a number of seconds."""
+    seconds = literal(plus_s, Float) if isinstance(plus_s, int | float) else plus_s
+    if dialect.name == "sqlite":
+        return type_coerce(_sqlite_instant(plus_s=seconds), UtcDateTime())
+    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+
+def insert_or_keep(dialect: Dialect, table: Table) -> Insert:
+    """Return an insert that leaves an existing row as it is."""
+    if dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def insert_or_replace(
+    dialect: Dialect,
+    table: Table,
+    *,
+    key: tuple[str, ...],
+    rows: Select[Any] | None = None,
+) -> Insert:
+    """Return an insert that takes the place of the row with the same `key`.
+
+    It inserts the values of its caller, or what `rows` selects under the names of columns.
+    """
+    insert = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
+    names = [column.name for column in table.c]
+    if rows is not None:
+        names = list(rows.exported_columns.keys())
+        insert = insert.from_select(names, rows)
+    changed = {name: insert.excluded[name] for name in names if name not in key}
+    return insert.on_conflict_do_update(index_elements=list(key), set_=changed)
+
+
+def _sqlite_instant(*, plus_s: ColumnElement[Any]) -> ColumnElement[datetime]:
+    """Return SQL for the present instant plus seconds, in SQLAlchemy's form of an instant."""
+    later = func.printf("%+.3f seconds", plus_s)
+    return func.strftime("%Y-%m-%d %H:%M:%f000", "now", later)

@@ -19,8 +19,8 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import Connection, Dialect, select
 
 from penstock.checkpoints.saver import deltas
+from penstock.checkpoints.saver.pruner import DELTA_COUNTERS
 from penstock.checkpoints.saver.reader import CheckpointReader
-from penstock.checkpoints.saver.retention import DELTA_COUNTERS
 from penstock.checkpoints.saver.serialization import strict_serializer
 from penstock.checkpoints.saver.sql import CheckpointSql
 from penstock.checkpoints.saver.values import Values
@@ -35,22 +35,22 @@ from penstock.contracts.errors import UnknownCheckpoint
 from penstock.contracts.ids import RunId, ThreadId
 
 DEPTH_LIMIT = 60
-"""What lies deeper is told as Python would; JSON of this depth can still be read everywhere."""
+"""Deeper values are shown as Python's `repr`; JSON of this depth can be parsed everywhere."""
 
 BYTES_SHOWN = 60
 
 SENDS = "__pregel_tasks"
-"""LangGraph's channel of what nodes are sent."""
+"""LangGraph's channel of `Send`s to nodes."""
 
 _SENT = "~__pregel_push, "
-"""How the path of an execution begins that was sent something; its number follows."""
+"""How the path of an execution by `Send` begins; the number of the `Send` follows."""
 
 _OWN = ("__", "branch:")
-"""How the names of LangGraph's own channels begin."""
+"""The prefixes of LangGraph's own channels."""
 
 
 def jsonable(value: object, *, depth: int = 0) -> Any:
-    """Return a value as JSON could have it; a message has what was said in it, and its id."""
+    """Return a value in JSON's types; a message as its content and its id."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if depth > DEPTH_LIMIT:
@@ -143,12 +143,12 @@ def execution(connection: Connection, point: CheckpointInfo, task_id: str) -> No
 
 def _of_model(model: BaseModel, depth: int) -> dict[str, Any]:
     """Return the fields of a model that were set; of a message, what kind it is as well."""
-    said = {
+    fields = {
         name: jsonable(part, depth=depth + 1)
         for name, part in model.model_dump(exclude_defaults=True).items()
     }
     kind = getattr(model, "type", None)
-    return {"type": kind, **said} if isinstance(kind, str) else said
+    return {"type": kind, **fields} if isinstance(kind, str) else fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class _Reader:
         return found
 
     def point(self, run_id: RunId, row: Any, tasks: tuple[str, ...]) -> CheckpointInfo:
-        told = json.loads(row.metadata)
+        metadata = json.loads(row.metadata)
         rest, *_ = self.serde.loads_typed((row.body_type, row.body))
         return CheckpointInfo(
             id=row.checkpoint_id,
@@ -177,8 +177,8 @@ class _Reader:
             thread_id=ThreadId(row.thread_id),
             namespace=row.checkpoint_ns,
             run_id=run_id,
-            number=int(told.get("step", 0)),
-            source=str(told.get("source", "loop")),
+            number=int(metadata.get("step", 0)),
+            source=str(metadata.get("source", "loop")),
             at=datetime.fromisoformat(rest["ts"]),
             tasks=tasks,
         )
@@ -227,8 +227,8 @@ class _Reader:
         found = self._find(connection, point.thread_id, point.namespace, point.id)
         sends: Any = [] if found is None else found.checkpoint["channel_values"].get(SENDS, [])
         number = path.removeprefix(_SENT).partition(",")[0]
-        given = sends[int(number)].arg if number.isdigit() and int(number) < len(sends) else None
-        return NodeExecution(was_sent=True, sent=jsonable(given), written=written)
+        sent = sends[int(number)].arg if number.isdigit() and int(number) < len(sends) else None
+        return NodeExecution(was_sent=True, sent=jsonable(sent), written=written)
 
     def _find(
         self, connection: Connection, thread_id: ThreadId, namespace: str, checkpoint_id: str

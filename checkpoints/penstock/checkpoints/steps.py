@@ -1,7 +1,7 @@
 """Steps in the store: what ran, when, and how it ended.
 
-A step that ends is written down with the checkpoint that holds its results, in the same commit. So
-a step that is said to have succeeded has left its results, and is never executed again.
+The end of a step is stored with the checkpoint that holds its results, in the same commit. So a
+step whose status is succeeded has left its results, and is never executed again.
 """
 
 from collections.abc import Sequence
@@ -9,21 +9,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Select, bindparam, exists, func, or_, select
 
-from penstock.checkpoints.database import insert_or_replace
 from penstock.checkpoints.schema import runs, steps
-from penstock.checkpoints.statements import prepared
+from penstock.checkpoints.statements import insert_or_replace, prepared
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import RunStatus
 from penstock.contracts.step import Step, StepKind, StepStatus
 
 
-def record(connection: Connection, noted: Sequence[Step]) -> None:
-    """Write down how far steps have come.
+def record(connection: Connection, progress: Sequence[Step]) -> None:
+    """Record the progress of steps.
 
-    Nothing is written for a driver that has lost its lease, nor of a step that had succeeded under
-    an earlier one: LangGraph tells of it again, without executing it.
+    Nothing is written for a driver that has lost its lease, nor for a step that succeeded under an
+    earlier lease: LangGraph reports it again, without executing it.
     """
-    for step in noted:
+    for step in progress:
         _record.execute(connection, {name: getattr(step, name) for name in _NAMES})
 
 
@@ -73,12 +72,12 @@ def _succeeded(_: Dialect) -> Select[Any]:
 @prepared()
 def _record(dialect: Dialect) -> Insert:
     before = steps.alias("before")
-    given = [
+    values = [
         bindparam(column.name, type_=column.type).label(column.name)
         for column in _COLUMNS
         if column.name not in {"run_id", "epoch"}
     ]
-    rows = select(runs.c.id.label("run_id"), runs.c.epoch, *given).where(
+    rows = select(runs.c.id.label("run_id"), runs.c.epoch, *values).where(
         runs.c.id == bindparam("run_id"),
         runs.c.epoch == bindparam("epoch"),
         runs.c.status == RunStatus.RUNNING,

@@ -1,7 +1,7 @@
-"""Workers as they show themselves, and what is asked of them.
+"""Workers: what each reports of itself, requests to drain, and the runs that they drive or lost.
 
-A worker's row is what people see of it, and decides nothing: who drives a run is said by the run's
-lease. So nobody waits for a row here that somebody else has locked; it is passed over.
+A worker's row is for people to see, and decides nothing: the lease of a run says who drives it. So
+no function waits for a row that another transaction has locked; it skips the row.
 """
 
 import json
@@ -26,11 +26,10 @@ from sqlalchemy.sql.dml import Insert, ReturningUpdate
 
 from penstock.checkpoints import audit
 from penstock.checkpoints.audit.queries import event_of
-from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.runs.filters import matches
 from penstock.checkpoints.runs.rows import run_of
 from penstock.checkpoints.schema import audit_events, one_of, runs, workers
-from penstock.checkpoints.statements import prepared
+from penstock.checkpoints.statements import database_now, insert_or_keep, prepared
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.errors import UnknownWorker
 from penstock.contracts.ids import RunId, WorkerId
@@ -39,11 +38,11 @@ from penstock.contracts.run import Run, RunStatus
 from penstock.contracts.worker import KnownWorker, LostRun, NewWorker, QueuedRuns
 
 KEPT_S = 24 * 3600.0
-"""A worker that was not heard of for so long is forgotten."""
+"""A worker that was not seen for so long is deleted."""
 
 
 def check_in(connection: Connection, worker: NewWorker) -> str | None:
-    """Note that a worker lives, as it says itself; return who has asked it to drain."""
+    """Record that a worker is alive, as it reports; return who has asked it to drain."""
     row = _check_in.first(connection, {"worker": worker.id})
     if row is not None:
         return row["drain_by"]
@@ -64,7 +63,7 @@ def check_in(connection: Connection, worker: NewWorker) -> str | None:
 
 
 def end(connection: Connection, worker: WorkerId) -> None:
-    """Note that a worker ends, as it says itself."""
+    """Record that a worker ends, as it reports."""
     now = database_now(connection.dialect)
     connection.execute(
         update(workers).where(workers.c.id == worker).values(seen_at=now, ended_at=now)
@@ -74,12 +73,12 @@ def end(connection: Connection, worker: WorkerId) -> None:
 def request_drain(
     connection: Connection, worker: WorkerId, *, tenant: str, at: datetime, by: str
 ) -> KnownWorker:
-    """Ask a worker to take nothing more; it hears so with its next beat. Return how it stands.
+    """Ask a worker to take no more runs, which it learns at its next heartbeat; return it.
 
-    Who asked first is kept. Of one that has ended already nothing is asked.
+    The first request is kept. A worker that has ended is left as it is.
 
     Raises:
-        UnknownWorker: no worker with this id was heard of in the last day.
+        UnknownWorker: no worker with this id was seen in the last day.
     """
     asked = connection.execute(
         update(workers)
@@ -103,7 +102,7 @@ def request_drain(
 
 
 def purge(connection: Connection, *, limit: int) -> int:
-    """Forget workers that were not heard of for a day; return how many."""
+    """Delete workers that were not seen for a day; return how many."""
     old = (
         select(workers.c.id)
         .where(workers.c.seen_at < database_now(connection.dialect, plus_s=-KEPT_S))
@@ -118,7 +117,7 @@ def get(connection: Connection, worker: WorkerId) -> KnownWorker:
     """Return a worker.
 
     Raises:
-        UnknownWorker: no worker with this id was heard of in the last day.
+        UnknownWorker: no worker with this id was seen in the last day.
     """
     row = connection.execute(_known(connection).where(workers.c.id == worker)).mappings().first()
     if row is None:
@@ -129,14 +128,14 @@ def get(connection: Connection, worker: WorkerId) -> KnownWorker:
 
 
 def present(connection: Connection, *, limit: int) -> Sequence[KnownWorker]:
-    """Return the workers that have not said that they end, those heard of last first."""
+    """Return the workers that have not ended, those seen last first."""
     here = _known(connection).where(workers.c.ended_at.is_(None))
     rows = connection.execute(here.order_by(workers.c.seen_at.desc()).limit(limit)).mappings()
     return [_worker_of(row) for row in rows]
 
 
 def ended(connection: Connection, *, limit: int) -> Sequence[KnownWorker]:
-    """Return the workers that have said that they end, the last of them first."""
+    """Return the workers that have ended, the last of them first."""
     over = _known(connection).where(workers.c.ended_at.is_not(None))
     rows = connection.execute(over.order_by(workers.c.seen_at.desc()).limit(limit)).mappings()
     return [_worker_of(row) for row in rows]
@@ -152,7 +151,7 @@ def driven_runs(connection: Connection, *, limit: int) -> Sequence[Run]:
 def waiting_by_version(connection: Connection, *, tenant: str) -> Sequence[QueuedRuns]:
     """Return how many queued runs there are of each form of a graph, the longest waiting first.
 
-    Those that are paused are not told of: nobody is to take them.
+    Paused runs are left out: no worker is to take them.
     """
     oldest = func.min(runs.c.changed_at)
     queued = (
@@ -184,9 +183,9 @@ def waiting_by_version(connection: Connection, *, tenant: str) -> Sequence[Queue
 
 
 def lost_runs(connection: Connection, *, tenant: str, limit: int) -> Sequence[LostRun]:
-    """Return runs that were taken from lost workers, and have come to no gate or end since.
+    """Return runs that were taken from lost workers, and have reached no gate or end since.
 
-    The audit tells from which, as long as it is kept.
+    The audit chain names the workers, as long as its events are kept.
     """
     taken = (
         select(runs.c.id)
@@ -199,9 +198,9 @@ def lost_runs(connection: Connection, *, tenant: str, limit: int) -> Sequence[Lo
         .limit(limit)
     )
     ids = connection.execute(taken).scalars().all()
-    told = select(audit_events).where(audit_events.c.run_id.in_(ids))
+    events = select(audit_events).where(audit_events.c.run_id.in_(ids))
     newest: dict[str, LostRun] = {}
-    for row in connection.execute(told.order_by(audit_events.c.number)):
+    for row in connection.execute(events.order_by(audit_events.c.number)):
         worker = event_of(row).details.get("lost_worker")
         if worker is not None:
             newest[row.run_id] = LostRun(
@@ -263,10 +262,10 @@ def _check_in(dialect: Dialect) -> ReturningUpdate[Any]:
 
 @prepared()
 def _add(dialect: Dialect) -> Insert:
-    given = ("id", "host", "pid", "version", "graphs", "slot_count", "beat_ms", "lease_ms")
+    columns = ("id", "host", "pid", "version", "graphs", "slot_count", "beat_ms", "lease_ms")
     now = database_now(dialect)
     return insert_or_keep(dialect, workers).values(
-        **{name: bindparam(name, type_=workers.c[name].type) for name in given},
+        **{name: bindparam(name, type_=workers.c[name].type) for name in columns},
         started_at=now,
         seen_at=now,
     )

@@ -1,8 +1,8 @@
-"""The writer: one thread that commits what many callers want written, together.
+"""The writer: one thread that commits the changes of many callers together.
 
-A durable commit costs one wait for the disk, whatever it holds. Callers hand in *changes*, plain
-functions that take a connection; the thread takes what has gathered, runs it in one transaction,
-commits, and only then answers anybody. While it waits for the disk, the next batch gathers.
+A durable commit costs one wait for the disk, whatever it holds. Callers submit *changes*, plain
+functions that take a connection. The thread takes all that have gathered, runs them in one
+transaction, commits, and only then answers. While it waits for the disk, the next batch gathers.
 """
 
 import asyncio
@@ -25,23 +25,23 @@ from penstock.checkpoints.statements import raw
 from penstock.contracts.errors import WriterStopped
 
 BATCH_LIMIT = 512
-"""At most so many changes share a commit: the one that came first must not wait for ever."""
+"""How many changes share a commit at most: the first one must not wait for ever."""
 
 LINGER_S = 0.001
-"""How long a batch that nobody waits for is held open for the change that follows it."""
+"""How long a batch without a waiting caller is held open for the next change."""
 
 T = TypeVar("T")
 Change = Callable[[Connection], T]
-"""A plain function that writes through the connection it is given and returns what it learned."""
+"""A plain function that writes through the connection that it receives."""
 OnFailure = Callable[[BaseException], None]
-"""Told in the writer's thread, before any later change runs, that a change was undone."""
+"""Called in the writer's thread when a change is undone, before any later change runs."""
 
 
 class Writer:
-    """Runs changes in the order in which they were handed in, many to a commit.
+    """Runs changes in the order in which they were submitted, many to a commit.
 
-    A change that raises is undone and fails only its own caller. When the commit fails, everybody
-    in it fails. When the thread itself dies, everybody waiting and everybody later gets
+    A change that raises is undone and fails only for its own caller. When the commit fails, all of
+    its changes fail. When the thread itself dies, all waiting and later callers get
     `WriterStopped`: a store that cannot be written must be loud.
     """
 
@@ -51,7 +51,7 @@ class Writer:
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._stopped_because: str | None = None
-        self._in_hand: Sequence[_Request] = ()
+        self._current_batch: Sequence[_Request] = ()
         self._kept = PersistentConnection(database.connect_writer, database.begin_writing)
         self.commit_count = 0
         """How many commits there were, each durable."""
@@ -70,19 +70,19 @@ class Writer:
         return await future
 
     def write_blocking(self, change: Change[T], *, on_failure: OnFailure | None = None) -> T:
-        """Run `change` and return its result once it is durable, keeping the thread waiting."""
+        """Run `change` and return its result once it is durable, blocking the thread."""
         future: Future[T] = Future()
         self._submit(_Request(change, future, None, awaited=True, on_failure=on_failure))
         return future.result()
 
     def post(self, change: Change[T], *, on_failure: OnFailure | None = None) -> Future[T]:
-        """Hand in `change` without waiting; it may be held back a moment for the next one."""
+        """Submit `change` without waiting; it may be held back a moment for the next one."""
         future: Future[T] = Future()
         self._submit(_Request(change, future, None, awaited=False, on_failure=on_failure))
         return future
 
     def close(self) -> None:
-        """Finish what was handed in, then stop."""
+        """Commit what was submitted, then stop."""
         atexit.unregister(self.close)
         self._queue.put(None)
         self._thread.join()
@@ -107,15 +107,15 @@ class Writer:
         reason = "it was closed"
         try:
             while (first := self._queue.get()) is not None:
-                self._in_hand = self._gather(first)
-                _deliver(self._commit(self._in_hand))
-                self._in_hand = ()
+                self._current_batch = self._gather(first)
+                _deliver(self._commit(self._current_batch))
+                self._current_batch = ()
         except BaseException as error:
             reason = f"its writer died of {type(error).__name__}: {error}"
             raise
         finally:
             self._kept.close()
-            self._fail_the_rest(reason)
+            self._fail_all(reason)
 
     def _gather(self, first: "_Request") -> list["_Request"]:
         batch = [first]
@@ -139,20 +139,20 @@ class Writer:
             answers = [_apply(request, connection, driver, self._database) for request in batch]
             self._database.commit_writing(connection)
         except Exception as error:
-            # Nobody is acknowledged, and what the connection still holds is not to be trusted.
+            # No change is acknowledged, and the connection's state is not to be trusted.
             self._kept.abandon()
             failures = [(request, explain(error, store=self._database.name)) for request in batch]
             for request, failure in failures:
                 failure.__cause__ = error
-                request.tell(failure)
+                request.report(failure)
             return [_Answer(request, None, failure) for request, failure in failures]
         self.commit_count += 1
         return answers
 
-    def _fail_the_rest(self, reason: str) -> None:
+    def _fail_all(self, reason: str) -> None:
         with self._lock:
             self._stopped_because = reason
-        rest = list(self._in_hand)
+        rest = list(self._current_batch)
         while not self._queue.empty():
             request = self._queue.get()
             if request is not None:
@@ -160,7 +160,7 @@ class Writer:
         answers: list[_Answer] = []
         for request in rest:
             failure = self._stopped()
-            request.tell(failure)
+            request.report(failure)
             answers.append(_Answer(request, None, failure))
         _deliver(answers)
 
@@ -172,10 +172,10 @@ class _Request:
     loop: asyncio.AbstractEventLoop | None
     """The loop that the future belongs to; a thread's future has none."""
     awaited: bool
-    """Whether somebody waits for the commit."""
+    """Whether a caller waits for the commit."""
     on_failure: OnFailure | None
 
-    def tell(self, failure: BaseException) -> None:
+    def report(self, failure: BaseException) -> None:
         if self.on_failure is not None:
             self.on_failure(failure)
 
@@ -186,11 +186,11 @@ class _Answer:
     result: Any
     error: BaseException | None
 
-    def give(self) -> None:
+    def deliver(self) -> None:
         future = self.request.future
         if future.done():
             return
-        # A thread's future may be cancelled between the question and the answer.
+        # A thread's future may be cancelled after `done` was read.
         with contextlib.suppress(InvalidStateError):
             if self.error is None:
                 future.set_result(self.result)
@@ -202,41 +202,41 @@ def _apply(request: _Request, connection: Connection, driver: Any, database: Dat
     """Run one change to its savepoint, so that it can fail alone."""
     # SQLAlchemy's own savepoints cost twenty times as much, once for every change.
     driver.execute("SAVEPOINT change")
-    told = chain.pending_count(connection)
+    event_count = chain.pending_count(connection)
     try:
         result = request.change(connection)
     except BaseException as error:
-        chain.rollback_to(connection, told)
+        chain.rollback_to(connection, event_count)
         try:
             driver.execute("ROLLBACK TO SAVEPOINT change")
             driver.execute("RELEASE SAVEPOINT change")
         except Exception as gone:
-            # SQLite gives up the whole transaction when its disk fails: then all must fail.
+            # SQLite rolls back the whole transaction when its disk fails: then all must fail.
             raise (error if is_failure(error) else gone) from None
         failure = error
         if is_failure(error):
             failure = explain(error, store=database.name)
             failure.__cause__ = error
-        request.tell(failure)
+        request.report(failure)
         return _Answer(request, None, failure)
     driver.execute("RELEASE SAVEPOINT change")
     return _Answer(request, result, None)
 
 
 def _deliver(answers: Sequence[_Answer]) -> None:
-    """Answer everybody, waking each event loop once."""
+    """Answer all callers, waking each event loop once."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
     for answer in answers:
         if answer.request.loop is None:
-            answer.give()
+            answer.deliver()
         else:
             by_loop.setdefault(answer.request.loop, []).append(answer)
     for loop, theirs in by_loop.items():
         # A loop that was closed meanwhile took its callers with it.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_give_all, theirs)
+            loop.call_soon_threadsafe(_deliver_all, theirs)
 
 
-def _give_all(answers: Sequence[_Answer]) -> None:
+def _deliver_all(answers: Sequence[_Answer]) -> None:
     for answer in answers:
-        answer.give()
+        answer.deliver()

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection, update
 
 from penstock.checkpoints import workers
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import workers as table
+from penstock.checkpoints.statements import database_now
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Failure, FailureCode, RunStatus
 from penstock.contracts.worker import NewWorker

@@ -1,8 +1,8 @@
-"""The append-only record of who did what: a chain of events for each tenant.
+"""The append-only audit of who did what: a chain of events for each tenant.
 
-Whoever changes something says so with `append`. What a transaction has to tell is written when it
-commits, in its own last statements: the heads of the chains are the last locks that are taken, and
-each is touched once, however many changes share the commit.
+Every change appends its event with `append`. The events of a transaction are written as it commits,
+in its last statements: the heads of the chains are the last locks that it takes, and each head is
+updated once, however many changes share the commit.
 """
 
 from penstock.checkpoints.audit.chain import append

@@ -12,7 +12,6 @@ code says nothing any more, and the chain still holds.
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -25,11 +24,10 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from penstock.checkpoints.schema import audit_events, audit_heads, audit_marks, run_keys
-from penstock.checkpoints.statements import prepared
+from penstock.checkpoints.statements import insert_or_keep, prepared
 from penstock.contracts.audit import GENESIS, AuditEvent, ChainedEvent, Head, chain_event
 from penstock.contracts.errors import AuditBroken
 
@@ -39,7 +37,7 @@ _CACHED_KEYS = "penstock_run_keys"
 _CACHED_KEYS_LIMIT = 512
 
 _PENDING = "penstock_audit"
-"""Where a connection keeps what its transaction has to tell."""
+"""Where a connection keeps the pending events of its transaction."""
 
 _LOCK_TENANT = text("SELECT pg_advisory_xact_lock(:place, hashtext(:tenant))")
 _CHAIN_LOCK = 0x61756474
@@ -49,23 +47,23 @@ _COLUMNS = tuple(column.name for column in audit_events.c)
 
 
 def keys_of_runs(connection: Connection, run_ids: Sequence[str]) -> Mapping[str, bytes]:
-    """Return the keys of runs, making those that have none yet.
+    """Return the keys of runs, and make the missing ones.
 
-    What is of no run is under an empty id. Two writers do not wait for each other: they ask for
-    the keys in order.
+    Events without a run use the key of the empty id. Keys are made in the order of `run_ids`, so
+    two writers with sorted ids do not wait for each other.
     """
-    # A connection whose transaction was lost is opened anew, so what it knows is stored.
-    known: dict[str, bytes] = connection.info.setdefault(_CACHED_KEYS, {})
-    if len(known) > _CACHED_KEYS_LIMIT:
-        known.clear()
+    # A connection whose transaction was lost is opened again, so every cached key is stored.
+    keys: dict[str, bytes] = connection.info.setdefault(_CACHED_KEYS, {})
+    if len(keys) > _CACHED_KEYS_LIMIT:
+        keys.clear()
     for run_id in run_ids:
-        if run_id not in known:
-            known[run_id] = _stored_key(connection, run_id)
-    return {run_id: known[run_id] for run_id in run_ids}
+        if run_id not in keys:
+            keys[run_id] = _stored_key(connection, run_id)
+    return {run_id: keys[run_id] for run_id in run_ids}
 
 
 def forget_cached_keys(connection: Connection) -> None:
-    """Trust nothing that a connection knows of keys."""
+    """Drop the keys that a connection has cached."""
     connection.info.pop(_CACHED_KEYS, None)
 
 
@@ -76,44 +74,46 @@ def find_key(connection: Connection, run_id: str) -> bytes | None:
 
 
 def begin(connection: Connection) -> None:
-    """Have nothing to tell: a transaction begins."""
+    """Begin a transaction without pending events."""
     if _PENDING in connection.info:
-        # The one before did not commit, so a key that it made is not stored.
+        # The transaction before did not commit, so a key that it made is not stored.
         forget_cached_keys(connection)
     connection.info[_PENDING] = []
 
 
 def end(connection: Connection) -> None:
-    """Have nothing more to tell: the transaction has committed."""
+    """End a transaction that has committed."""
     del connection.info[_PENDING]
 
 
 def append(connection: Connection, event: AuditEvent) -> None:
-    """Write `event` in the transaction of what it tells of, when that commits."""
+    """Append `event` to the chain of its tenant as the transaction commits."""
     _pending(connection).append(event)
 
 
 def pending_count(connection: Connection) -> int:
-    """Return how much there is to tell by now."""
+    """Return how many events are pending."""
     return len(_pending(connection))
 
 
 def rollback_to(connection: Connection, count: int) -> None:
-    """Forget what was told since there was so much: a change was undone."""
+    """Drop the events after the first `count`: the change that appended them was undone."""
     del _pending(connection)[count:]
 
 
 def seal(connection: Connection) -> None:
-    """Chain what there is to tell; the last that a transaction does before it commits.
+    """Write the pending events to their chains; the last step of a transaction before its commit.
 
     Raises:
-        AuditBroken: what is stored does not fit together; nothing may be added to it.
+        AuditBroken: the stored chain is inconsistent; nothing may be added to it.
     """
     pending = _pending(connection)
     if not pending:
         return
-    hiding = {event.run_id or "" for event in pending if event.texts or event.reason is not None}
-    known = keys_of_runs(connection, sorted(hiding))
+    with_codes = {
+        event.run_id or "" for event in pending if event.texts or event.reason is not None
+    }
+    keys = keys_of_runs(connection, sorted(with_codes))
     by_tenant: dict[str, list[AuditEvent]] = {}
     for event in pending:
         by_tenant.setdefault(event.tenant, []).append(event)
@@ -121,7 +121,7 @@ def seal(connection: Connection) -> None:
         last = _locked_head(connection, tenant)
         rows: list[ChainedEvent] = []
         for event in by_tenant[tenant]:
-            row = chain_event(event, after=last, key=known.get(event.run_id or "", b""))
+            row = chain_event(event, after=last, key=keys.get(event.run_id or "", b""))
             last = Head(tenant=tenant, number=row.number, hash=row.hash)
             rows.append(row)
         try:
@@ -149,9 +149,8 @@ def _find_key(_: Dialect) -> Executable:
 
 
 @prepared("run_id", "key")
-def _add_key(dialect: Dialect) -> Any:
-    insert = (sqlite if dialect.name == "sqlite" else postgresql).insert(run_keys)
-    return insert.on_conflict_do_nothing()
+def _add_key(dialect: Dialect) -> Insert:
+    return insert_or_keep(dialect, run_keys).inline()
 
 
 def _pending(connection: Connection) -> list[AuditEvent]:
@@ -159,7 +158,7 @@ def _pending(connection: Connection) -> list[AuditEvent]:
 
 
 def _locked_head(connection: Connection, tenant: str) -> Head:
-    """Return a tenant's head, which nobody else moves until this transaction is over."""
+    """Return a tenant's head, locked until this transaction is over."""
     found = _lock.first(connection, {"of_tenant": tenant})
     if found is None:
         _begin(connection, tenant)
@@ -170,10 +169,10 @@ def _locked_head(connection: Connection, tenant: str) -> Head:
 
 
 def _begin(connection: Connection, tenant: str) -> None:
-    """Begin a tenant's chain, unless somebody else has meanwhile.
+    """Begin a tenant's chain, unless another transaction has meanwhile.
 
-    PostgreSQL asks the triggers before it looks for a conflict, and they refuse a head where there
-    are events. So whoever begins a chain is alone, and looks again before.
+    PostgreSQL runs the triggers before it detects a conflict, and they refuse a head where there
+    are events. So whoever begins a chain holds a lock, and looks for the head once more.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK_TENANT, {"place": _CHAIN_LOCK, "tenant": tenant})
@@ -198,7 +197,7 @@ def _write(connection: Connection, rows: Sequence[ChainedEvent], last: Head) -> 
 
 
 def _is_refused(error: BaseException) -> bool:
-    """Tell whether the triggers have refused what was written, or its place is taken."""
+    """Tell whether a trigger or a unique constraint has refused a row."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     state: object = getattr(cause, "sqlstate", None)
     is_refused = type(cause).__name__ == "IntegrityError" if state is None else False
@@ -220,15 +219,13 @@ def _lock(_: Dialect) -> Executable:
 
 
 @prepared("tenant", "number", "hash")
-def _begin_chain(dialect: Dialect) -> Any:
-    insert = (sqlite if dialect.name == "sqlite" else postgresql).insert(audit_heads)
-    return insert.on_conflict_do_nothing()
+def _begin_chain(dialect: Dialect) -> Insert:
+    return insert_or_keep(dialect, audit_heads).inline()
 
 
 @prepared("tenant")
-def _begin_marks(dialect: Dialect) -> Any:
-    insert = (sqlite if dialect.name == "sqlite" else postgresql).insert(audit_marks)
-    return insert.on_conflict_do_nothing()
+def _begin_marks(dialect: Dialect) -> Insert:
+    return insert_or_keep(dialect, audit_marks).inline()
 
 
 @prepared(*_COLUMNS)

@@ -17,7 +17,7 @@ from penstock.contracts.audit import CUT, AuditEvent, ChainStatus, Head, Verific
 
 
 def heads_due(connection: Connection, *, every_count: int, before: datetime) -> Sequence[Head]:
-    """Return heads that moved by so many events since they were written out, or since `before`."""
+    """Return heads that moved by `every_count` since their export, or were exported by `before`."""
     moved = audit_heads.c.number - audit_marks.c.shipped_number
     wanted = (
         select(audit_heads)
@@ -39,9 +39,9 @@ def heads_due(connection: Connection, *, every_count: int, before: datetime) -> 
 
 
 def record_export(connection: Connection, heads: Sequence[Head], *, at: datetime, to: str) -> None:
-    """Note that heads were written out; of a row that another worker holds nothing is noted.
+    """Record that heads were exported, but for rows that another worker has locked.
 
-    Then its head is written out once more, which does no harm. Nobody waits for anybody here.
+    Such a head is exported once more, which does no harm.
     """
     for head in heads:
         if try_lock(connection, head.tenant):
@@ -64,7 +64,7 @@ def record_export(connection: Connection, heads: Sequence[Head], *, at: datetime
 def record_export_failure(
     connection: Connection, heads: Sequence[Head], *, at: datetime, to: str, why: str
 ) -> None:
-    """Note that heads could not be written out, and why; likewise nobody waits."""
+    """Record that heads could not be exported, and why."""
     for head in heads:
         if try_lock(connection, head.tenant):
             connection.execute(
@@ -75,13 +75,13 @@ def record_export_failure(
 
 
 def try_lock(connection: Connection, tenant: str) -> bool:
-    """Tell whether nobody else holds what is noted about a chain; then it is locked."""
+    """Lock the marks of a chain, unless another transaction has; return whether they are locked."""
     free = select(audit_marks.c.tenant).where(audit_marks.c.tenant == tenant)
     return connection.execute(free.with_for_update(skip_locked=True)).first() is not None
 
 
 def watch(connection: Connection, tenant: str) -> ChainStatus | None:
-    """Return what is noted about a tenant's chain; None if it has not begun."""
+    """Return the marks of a tenant's chain; None if it has not begun."""
     row = connection.execute(select(audit_marks).where(audit_marks.c.tenant == tenant)).first()
     if row is None:
         return None
@@ -117,9 +117,9 @@ def record_verification(
     is_whole: bool,
     fault: str | None,
 ) -> bool:
-    """Note how far a chain was verified, as a whole or what came since; return whether it is noted.
+    """Record how far a chain was verified, whole or since the last time; return whether it was.
 
-    Nobody waits: where another holds the row, what was found is not noted, and told all the same.
+    Where another transaction has locked the row, nothing is recorded.
     """
     if not try_lock(connection, tenant):
         return False
@@ -154,10 +154,10 @@ def count_before(connection: Connection, tenant: str, *, before: datetime) -> in
 def cut(
     connection: Connection, tenant: str, *, before: datetime, limit: int, at: datetime, actor: str
 ) -> int:
-    """Take a tenant's events of before an instant away, so many at most; return how many.
+    """Delete at most `limit` of a tenant's events from before an instant; return how many.
 
-    The chain itself tells of it, with the hash of the last one that is gone: a beginning that is
-    missing otherwise was deleted by somebody. Nobody waits: what another worker cuts is left to it.
+    The chain records the cut, with the hash of the last deleted event: a beginning that is missing
+    without such an event was deleted by somebody. A chain that another worker cuts is left to it.
     """
     free = select(audit_marks.c.tenant).where(audit_marks.c.tenant == tenant)
     if connection.execute(free.with_for_update(skip_locked=True)).first() is None:
@@ -169,7 +169,7 @@ def cut(
         .limit(limit + 1)
     )
     rows = connection.execute(first).fetchall()
-    # The last one stays: what comes next follows it.
+    # The last event stays: the next one follows it.
     old = 0
     while old < len(rows) - 1 and rows[old].at < before:
         old += 1

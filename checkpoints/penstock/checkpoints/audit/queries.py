@@ -23,17 +23,17 @@ from penstock.contracts.audit import (
 from penstock.contracts.ids import GateId, RunId
 
 PAGE_ROWS = 2000
-"""So many events are in memory at once."""
+"""How many events are in memory at once."""
 
 WINDOW_ROWS = 200_000
-"""So many events a page looks through at most where no index serves it."""
+"""How many events a page scans at most where no index serves the filter."""
 
 SKEW = timedelta(hours=1)
-"""So far apart the clocks of workers may be: events stand in the order of their commits."""
+"""How far apart the clocks of workers may be: events stand in the order of their commits."""
 
 
 def of_run(connection: Connection, run_id: RunId) -> Sequence[AuditEvent]:
-    """Return what happened to a run and its gates, in the order in which it was written."""
+    """Return the events of a run and its gates, in the order in which they were written."""
     statement = select(audit_events).where(audit_events.c.run_id == run_id)
     rows = connection.execute(statement.order_by(audit_events.c.number))
     return [
@@ -57,7 +57,7 @@ def events(
     since: datetime | None = None,
     after: int = 0,
 ) -> Iterator[ChainedEvent]:
-    """Give a tenant's events in their order, from the one after number `after`, page by page."""
+    """Yield a tenant's events in their order, after the number `after`, page by page."""
     wanted = select(audit_events).where(audit_events.c.tenant == tenant)
     if run_id is not None:
         wanted = wanted.where(audit_events.c.run_id == run_id)
@@ -85,14 +85,14 @@ def last(
 
 
 def head(connection: Connection, tenant: str) -> Head | None:
-    """Return how far a tenant's chain has come, by its head; None if it has not begun."""
+    """Return the head of a tenant's chain; None if the chain has not begun."""
     wanted = select(audit_heads).where(audit_heads.c.tenant == tenant)
     row = connection.execute(wanted).first()
     return None if row is None else Head(tenant=row.tenant, number=row.number, hash=row.hash)
 
 
 def heads(connection: Connection) -> Sequence[Head]:
-    """Return how far every chain has come, also those of which only events are left."""
+    """Return the heads of all chains, also of those of which only events are left."""
     found = {
         row.tenant: Head(tenant=row.tenant, number=row.number, hash=row.hash)
         for row in connection.execute(select(audit_heads))
@@ -103,9 +103,9 @@ def heads(connection: Connection) -> Sequence[Head]:
 
 
 def tenants() -> Subquery:
-    """Return the query for the tenants that there are events of: a step in the index for each.
+    """Return the query for the tenants that have events: a step in the index for each.
 
-    Neither database would skip from one to the next by itself: `DISTINCT` reads every event.
+    Neither database skips from one to the next by itself: `DISTINCT` reads every event.
     """
     of = audit_events.c.tenant
     found = select(func.min(of).label("tenant")).cte("found", recursive=True)
@@ -162,7 +162,7 @@ def get(connection: Connection, tenant: str, number: int) -> ChainedEvent | None
 
 
 def actions(connection: Connection, tenant: str) -> Sequence[str]:
-    """Return which actions a tenant's chain tells of."""
+    """Return the actions that occur in a tenant's chain."""
     return _distinct(connection, tenant, audit_events.c.action, limit=1000)
 
 
@@ -213,16 +213,16 @@ def _where(connection: Connection, wanted: EventFilter) -> list[ColumnElement[bo
 
 
 def _holds(name: str, value: str) -> ColumnElement[bool]:
-    """Tell of a detail, which is canonical JSON, whether it may hold a value under a name."""
+    """Return the condition that a detail, as canonical JSON, may hold a value under a name."""
     written = canonical({name: value})[1:-1]
     return audit_events.c.detail.contains(written, autoescape=True)
 
 
 def _fits(event: ChainedEvent, wanted: EventFilter) -> bool:
-    """Tell whether it really holds what was looked for: `LIKE` takes `Pay` for `pay`."""
-    told = event.details
-    is_gate = wanted.gate_id is None or told.get("gate") == wanted.gate_id
-    return is_gate and (wanted.tool is None or told.get("tool") == wanted.tool)
+    """Tell whether an event matches exactly: `LIKE` takes `Pay` for `pay`."""
+    details = event.details
+    is_gate = wanted.gate_id is None or details.get("gate") == wanted.gate_id
+    return is_gate and (wanted.tool is None or details.get("tool") == wanted.tool)
 
 
 def _is_windowed(wanted: EventFilter) -> bool:
@@ -232,9 +232,9 @@ def _is_windowed(wanted: EventFilter) -> bool:
 
 
 def _rare(connection: Connection, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return a condition, of which SQLite is told that few rows fit it.
+    """Return a condition with a hint for SQLite that few rows fit it.
 
-    It would go through all events in their order otherwise, whatever index there is.
+    Without the hint it would scan all events in their order, whatever index there is.
     """
     if connection.dialect.name == "sqlite":
         return func.unlikely(condition)
@@ -242,7 +242,7 @@ def _rare(connection: Connection, condition: ColumnElement[bool]) -> ColumnEleme
 
 
 def _bounds(connection: Connection, wanted: EventFilter) -> tuple[int, int]:
-    """Return the number of the first event of the time, and the one after the last."""
+    """Return the number of the first event of the period, and the one after the last."""
     number = audit_events.c.number
     of = audit_events.c.tenant == wanted.tenant
     first = connection.execute(select(func.min(number)).where(of)).scalar()

@@ -1,8 +1,8 @@
-"""Verifying a chain: whether every event stands as it was written, and none is missing.
+"""Verification of a chain: every event is as it was written, and none is missing.
 
-Each row carries a hash of itself and of the row before it. What is changed around the triggers
-shows where it was done, unless everything after it was written anew as well: that shows only
-against a head that was signed and kept elsewhere.
+Each row carries a hash of itself and of the row before it. A change around the triggers shows at
+its row, unless all rows after it were rewritten as well: that shows only against a head that was
+signed and stored elsewhere.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,15 +25,15 @@ from penstock.contracts.audit import (
 )
 
 FAULT_LIMIT = 100
-"""After so many faults of one chain no more are looked for."""
+"""How many faults of one chain are looked for at most."""
 
 OnProgress = Callable[[int], None]
-"""Told, now and then, the number of the event that was looked at last."""
+"""Called with the number of each event that was verified."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ChainReport:
-    """What was found about one tenant's chain."""
+    """The result of verifying one tenant's chain."""
 
     tenant: str
     number: int = 0
@@ -41,11 +41,11 @@ class ChainReport:
     cut_number: int = 0
     """Events up to this one were taken away by retention."""
     signed_number: int = 0
-    """Of the last signed head that the chain agrees with."""
+    """The number of the last signed head that the chain agrees with."""
     faults: list[ChainFault] = field(default_factory=list[ChainFault])
 
     def add(self, what: str, *, row: ChainedEvent | None = None, number: int | None = None) -> None:
-        """Take note of what is wrong, and where."""
+        """Add a fault, and where it is."""
         at = None if row is None else row.at
         number = number if row is None else row.number
         self.faults.append(ChainFault(tenant=self.tenant, number=number, at=at, what=what))
@@ -53,16 +53,16 @@ class ChainReport:
 
 @dataclass(slots=True, kw_only=True)
 class Walk:
-    """How far somebody has looked along a chain; another transaction can go on from there."""
+    """The progress of a verification; another transaction can continue from there."""
 
     found: ChainReport
     hashes: dict[int, str]
-    """Of the rows that signed heads name, as far as they were seen."""
+    """The hashes of the rows that signed heads name, as far as they were seen."""
     first: ChainedEvent | None = None
     last: ChainedEvent | None = None
     cuts: dict[int, str] = field(default_factory=dict[int, str])
     is_anchored: bool = False
-    """Whether it began with a row that was verified before, and stands as it was then."""
+    """Whether it began with a row that was verified before, and is unchanged."""
 
 
 def verify(
@@ -72,14 +72,14 @@ def verify(
     *,
     seen: OnProgress | None = None,
 ) -> ChainReport:
-    """Look at every event of a tenant, then at its head, and at `signed` ones, oldest first."""
+    """Verify every event of a tenant, then its head, and the `signed` heads, oldest first."""
     walk = begin(tenant, signed)
     advance(connection, walk, seen=seen)
     return conclude(connection, walk, signed)
 
 
 def begin(tenant: str, signed: Sequence[Head] = (), *, after: ChainedEvent | None = None) -> Walk:
-    """Begin to look along a chain: from its beginning, or after a row that was verified."""
+    """Begin to verify a chain, from its first event or after a row that was verified."""
     walk = Walk(found=ChainReport(tenant=tenant), hashes={each.number: "" for each in signed})
     if after is not None:
         walk.first = walk.last = after
@@ -92,7 +92,7 @@ def begin(tenant: str, signed: Sequence[Head] = (), *, after: ChainedEvent | Non
 def advance(
     connection: Connection, walk: Walk, *, limit: int | None = None, seen: OnProgress | None = None
 ) -> bool:
-    """Look at the next events, so many at most; tell whether that was the end of the chain."""
+    """Verify the next events, `limit` at most; return whether the chain ended."""
     found, after = walk.found, 0 if walk.last is None else walk.last.number
     for count, row in enumerate(events(connection, found.tenant, after=after), 1):
         walk.first = walk.first or row
@@ -115,7 +115,7 @@ def advance(
 
 
 def conclude(connection: Connection, walk: Walk, signed: Sequence[Head] = ()) -> ChainReport:
-    """Say what was found, in the transaction in which the end of the chain was looked at."""
+    """Return the result, in the transaction that has reached the end of the chain."""
     found, first, last = walk.found, walk.first, walk.last
     if not walk.is_anchored:
         _check_beginning(found, first, walk.cuts)
@@ -127,13 +127,13 @@ def conclude(connection: Connection, walk: Walk, signed: Sequence[Head] = ()) ->
 
 
 def missing_triggers(connection: Connection) -> Sequence[str]:
-    """Return the triggers that keep the record append-only and are not there, or are off."""
+    """Return the triggers of the append-only tables that are missing or disabled."""
     dialect = connection.dialect.name
     if dialect == "sqlite":
-        made = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     else:
-        made = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
-    there = set(connection.execute(text(made)).scalars())
+        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+    there = set(connection.execute(text(query)).scalars())
     wanted = [
         statement.split()[2]
         for _, statement in trigger_statements(dialect)
@@ -143,9 +143,9 @@ def missing_triggers(connection: Connection) -> Sequence[str]:
 
 
 def torn_chains(connection: Connection) -> Sequence[str]:
-    """Return tenants whose head and last event disagree, in one look, whoever writes meanwhile.
+    """Return the tenants whose head and last event disagree, from one query.
 
-    Their chains take nothing more. What else may be wrong with a chain is for `verify` to find.
+    Their chains accept no more events. Other faults of a chain are for `verify` to find.
     """
     of_head = audit_events.c.tenant == audit_heads.c.tenant
     named = exists().where(
@@ -155,8 +155,8 @@ def torn_chains(connection: Connection) -> Sequence[str]:
     )
     beyond = exists().where(of_head, audit_events.c.number > audit_heads.c.number)
     apart = select(audit_heads.c.tenant).where(or_(beyond, and_(audit_heads.c.number > 0, ~named)))
-    told = tenants()
-    headless = select(told.c.tenant).where(~exists().where(audit_heads.c.tenant == told.c.tenant))
+    found = tenants()
+    headless = select(found.c.tenant).where(~exists().where(audit_heads.c.tenant == found.c.tenant))
     return connection.execute(union(apart, headless).order_by("tenant")).scalars().all()
 
 
@@ -181,7 +181,7 @@ def _check_beginning(
 
 
 def _wrong(connection: Connection, row: ChainedEvent, last: ChainedEvent | None) -> Iterator[str]:
-    """Say what is wrong with a row, after the one that stands before it."""
+    """Yield the faults of a row, after the row before it."""
     if last is not None and row.number != last.number + 1:
         yield f"{_deleted(last.number + 1, row.number - 1)} before it"
     elif row.previous != (GENESIS if last is None and row.number == 1 else _hash(last, row)):
@@ -200,7 +200,7 @@ def _wrong(connection: Connection, row: ChainedEvent, last: ChainedEvent | None)
 
 
 def _hash(last: ChainedEvent | None, row: ChainedEvent) -> str:
-    # What a first row of a higher number follows is looked for among the cuts.
+    # The row before a first row of a higher number is looked for among the cuts.
     return row.previous if last is None else last.hash
 
 
@@ -219,7 +219,7 @@ def _check_head(found: ChainReport, stored: Head | None, last: ChainedEvent | No
         found.add(f"the head of the chain was changed: it is at {stored.number}", row=last)
     else:
         return
-    # Nothing vouches for the last row but the head.
+    # Only the head vouches for the last row.
     found.number = min(found.number, last.number - 1)
 
 

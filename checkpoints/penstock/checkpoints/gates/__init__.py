@@ -1,4 +1,4 @@
-"""Gates in the store: opened with the state that waits for them, closed once."""
+"""Gates in the store: opened in the transaction that parks their run, and closed once."""
 
 from penstock.checkpoints.gates.closure import (
     cancel_open,

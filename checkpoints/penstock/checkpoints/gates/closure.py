@@ -1,4 +1,4 @@
-"""Closing gates: by an answer, by what became known, by time, or with the run."""
+"""Closing gates: by an answer, by a later finding, by time, or with the run."""
 
 import json
 from collections.abc import Sequence
@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, bindparam, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.gates.queries import gates_of, get, record_event
 from penstock.checkpoints.schema import gates
-from penstock.checkpoints.statements import prepared
+from penstock.checkpoints.statements import database_now, prepared
 from penstock.contracts.errors import GateClosed, VoteRefused
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId
@@ -71,7 +70,7 @@ def close(
 
 
 def expired_message(gate_id: GateId, expires_at: datetime) -> str:
-    """Return the sentence that tells somebody who came too late that nobody decided in time."""
+    """Return the message for a late decision at a gate that has expired."""
     return (
         f"gate `{gate_id}` expired at {expires_at.isoformat(timespec='seconds')}; nothing was"
         " changed"
@@ -79,11 +78,11 @@ def expired_message(gate_id: GateId, expires_at: datetime) -> str:
 
 
 def closed_message(gate: Gate) -> str:
-    """Return the sentence that tells somebody who came too late how a gate was closed."""
-    said: dict[str, Any] = (
+    """Return the message for a late decision, which says how the gate was closed."""
+    answer: dict[str, Any] = (
         json.loads(gate.answer) if gate.kind is GateKind.APPROVAL and gate.answer else {}
     )
-    decision = f", {said['decision']}" if said else ""
+    decision = f", {answer['decision']}" if answer else ""
     who = "" if gate.decided_by is None else f" by `{gate.decided_by}`"
     when = "" if gate.closed_at is None else f" at {gate.closed_at.isoformat(timespec='seconds')}"
     return f"gate `{gate.id}` was {gate.status}{decision}{who}{when}; nothing was changed"
@@ -108,9 +107,9 @@ def expire(connection: Connection, *, limit: int, at: datetime, actor: str) -> S
 def supersede(
     connection: Connection, gate_ids: Sequence[GateId], *, at: datetime, actor: str
 ) -> None:
-    """Close gates that do not ask what is to be asked any more, or whose approval is void.
+    """Close gates whose question is out of date, or whose approval is void.
 
-    One whose approval was used up is left as it is: it tells what happened.
+    A gate whose approval was used is left as it is: it documents what happened.
     """
     _close(connection, gate_ids, GateStatus.SUPERSEDED, at=at, actor=actor)
 
@@ -118,7 +117,7 @@ def supersede(
 def supersede_for_redrive(
     connection: Connection, run_id: RunId, *, at: datetime, actor: str
 ) -> None:
-    """Have a run that is redriven ask again what it failed over: what nobody decided in time."""
+    """Supersede the undecided gates of a run that is redriven, so that it asks again."""
     asked = select(gates.c.id).where(
         gates.c.run_id == run_id,
         gates.c.kind.in_([GateKind.APPROVAL, GateKind.BUDGET]),
@@ -130,7 +129,7 @@ def supersede_for_redrive(
 def withdraw(
     connection: Connection, gate_ids: Sequence[GateId], *, at: datetime, actor: str
 ) -> None:
-    """Close those of these gates that are open: what they ask is not to be asked any more."""
+    """Close those of these gates that are open: their questions are withdrawn."""
     asking = select(gates.c.id).where(gates.c.id.in_(gate_ids), gates.c.status == GateStatus.OPEN)
     found = connection.execute(asking.with_for_update()).scalars().all()
     _close(connection, found, GateStatus.SUPERSEDED, at=at, actor=actor)
@@ -139,9 +138,9 @@ def withdraw(
 def others_of_call(
     connection: Connection, run_id: RunId, key: IdempotencyKey, *, apart_from: str
 ) -> Sequence[GateId]:
-    """Return a run's gates about a call that may yet let it happen, apart from one binding's.
+    """Return a run's open or approved gates about a call, apart from those of one binding.
 
-    What was refused stays refused, whatever is asked after it.
+    A refusal stays, whatever is asked after it.
     """
     others = select(*gates.c).where(
         gates.c.run_id == run_id,
@@ -157,7 +156,7 @@ def others_of_call(
 def cancel_open(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -> None:
     """Close the open gates of a run that is over.
 
-    What became of an effect is asked all the same: that does not end with the run.
+    Gates about effects in doubt stay open: a doubt does not end with the run.
     """
     for gate in gates_of(connection, _cancel_open.rows(connection, {"of_run": run_id, "at": at})):
         record_event(connection, gate, "cancelled", at=at, actor=actor)
@@ -179,10 +178,10 @@ def _close(
         .values(status=to, closed_at=at, wakes_at=None)
         .returning(*gates.c)
     ).mappings()
-    told = gates_of(connection, [dict(row) for row in closed])
-    for gate in told:
+    found = gates_of(connection, [dict(row) for row in closed])
+    for gate in found:
         record_event(connection, gate, str(to), at=at, actor=actor)
-    return told
+    return found
 
 
 @prepared()

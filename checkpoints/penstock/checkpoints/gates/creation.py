@@ -1,4 +1,4 @@
-"""Opening gates."""
+"""Creating gates: for a graph's questions, for calls in doubt, and for approvals."""
 
 import json
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, update
 
-from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.gates import notices
 from penstock.checkpoints.gates.closure import others_of_call, supersede
 from penstock.checkpoints.gates.queries import approvals_of, get, record_event
 from penstock.checkpoints.schema import gate_approvals, gates
+from penstock.checkpoints.statements import database_now, insert_or_keep
 from penstock.contracts.effect import Effect
 from penstock.contracts.gate import Gate, GateKind, GateStatus, NewApproval, Question
 from penstock.contracts.ids import GateId
@@ -20,7 +20,7 @@ from penstock.contracts.run import Run
 def open_questions(
     connection: Connection, run: Run, questions: Sequence[Question], *, at: datetime
 ) -> None:
-    """Open a gate for each question that has none yet, or whose run had failed meanwhile."""
+    """Open a gate for each question without one, or whose gate was closed with its run."""
     for question in questions:
         added = connection.execute(
             insert_or_keep(connection.dialect, gates)
@@ -52,7 +52,7 @@ def open_doubt(
     wakes_at: datetime | None,
     at: datetime,
 ) -> None:
-    """Open the gate that asks what became of an attempt, if it is not there yet."""
+    """Open the gate that asks whether an attempt happened, if there is none yet."""
     question = {
         "did_it_happen": effect.tool,
         "arguments": json.loads(effect.arguments),
@@ -86,8 +86,8 @@ def open_doubt(
 def open_approval(connection: Connection, asked: NewApproval, *, at: datetime, actor: str) -> Gate:
     """Open the gate that asks whether a call may happen, in place of all others about it.
 
-    Its time runs by the database's clock. People are told when it opens and before it expires. One
-    that asks the same already is left as it is.
+    Its time runs by the database's clock. People are notified when it opens and before it expires.
+    A gate that asks the same already is left as it is.
     """
     dialect, terms = connection.dialect, asked.terms
     superseded = others_of_call(
@@ -143,7 +143,7 @@ def open_approval(connection: Connection, asked: NewApproval, *, at: datetime, a
 
 
 def _reopened(connection: Connection, gate_id: GateId) -> bool:
-    """Open a gate again that was closed with its run, which goes on after all."""
+    """Open a gate again that was closed with its run, which continues after all."""
     opened = connection.execute(
         update(gates)
         .where(gates.c.id == gate_id, gates.c.status == GateStatus.CANCELLED)

@@ -1,4 +1,4 @@
-"""Lending a seat at gates to somebody else, for a time."""
+"""Delegation: a person lends their seat at gates to another, for a time."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -66,7 +66,7 @@ def delegate(
 def revoke(
     connection: Connection, delegation_id: int, *, has: IsTenantMember, at: datetime, by: str
 ) -> None:
-    """Take a seat back; from now on the other has no vote for it.
+    """Revoke a delegation; from now on the other person has no vote for the seat.
 
     Raises:
         VoteRefused: they are neither of the two, nor an operator.
@@ -101,9 +101,9 @@ def listed(connection: Connection, *, tenant: str, at: datetime) -> Sequence[Del
 
 
 def lenders(connection: Connection, gate: Gate, person: str, *, now: datetime) -> Sequence[str]:
-    """Return who has lent a person their seat at a gate, now.
+    """Return the people who have lent a person their seat at a gate, now.
 
-    What somebody has been lent themselves is not among it: a seat is not lent on.
+    A lent seat cannot be lent on.
     """
     statement = select(delegations.c.from_person).where(
         delegations.c.tenant == gate.tenant,

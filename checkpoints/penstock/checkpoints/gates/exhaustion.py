@@ -1,6 +1,6 @@
-"""Gates of kind `budget`: a cap of a run was reached, and people say what becomes of that.
+"""Gates of kind `budget`: a run has hit a cap, and people decide how it continues.
 
-A run asks about one of its caps at one gate at a time, however many of its branches wait for it.
+A run asks about one of its caps at one gate at a time, however many of its branches wait there.
 """
 
 import hashlib
@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from penstock.checkpoints import budgets
-from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.gates import notices
 from penstock.checkpoints.gates.queries import gates_of, get, record_event
 from penstock.checkpoints.schema import gates
+from penstock.checkpoints.statements import database_now, insert_or_keep
 from penstock.contracts.budget import (
     CALL_UNITS,
     AccountStatement,
@@ -29,11 +29,11 @@ from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import Failure, FailureCode, Run
 
 RAISE_LIMIT = 10**15
-"""No cap is raised by more at once: what is more was a slip of the hand."""
+"""No cap is raised by more at once: a larger number is a typing error."""
 
 
 def exhaustion_answer(gate: Gate) -> BudgetAnswer | None:
-    """Return what was said at a gate of kind `budget`; None as long as nobody has."""
+    """Return the answer at a gate of kind `budget`; None while it is open."""
     return None if gate.answer is None else BudgetAnswer(json.loads(gate.answer)["type"])
 
 
@@ -47,10 +47,10 @@ def open_budget_gate(
     at: datetime,
     actor: str,
 ) -> Gate:
-    """Return the gate at which it is said what becomes of a cap that does not hold `name`.
+    """Return the gate that asks about a cap which leaves too little for `name`.
 
-    It is opened where none is: for the first time, and again after each raise. What was said of
-    finishing or stopping stays said, for all that comes after it in the run.
+    It is opened if there is none: the first time, and again after each raise. The answers to finish
+    or to stop hold for the rest of the run.
     """
     before = select(*gates.c).where(gates.c.run_id == run.id, gates.c.cap == short.unit)
     rows = [dict(row) for row in connection.execute(before).mappings()]
@@ -82,7 +82,7 @@ def open_budget_gate(
 
 
 def apply_answer(connection: Connection, gate: Gate, *, at: datetime, by: str) -> None:
-    """Do what was said at a gate, in the transaction in which it was."""
+    """Carry out the answer of a gate, in the transaction that records it."""
     if gate.cap is not None and exhaustion_answer(gate) is BudgetAnswer.RAISE:
         more = int(json.loads(gate.answer or "{}")["by"])
         account = run_account(gate.run_id)
@@ -90,7 +90,7 @@ def apply_answer(connection: Connection, gate: Gate, *, at: datetime, by: str) -
 
 
 def stop_failure(gate: Gate) -> Failure:
-    """Return what a run fails with that was stopped at a gate."""
+    """Return the failure of a run that was stopped at a gate."""
     return Failure(
         code=FailureCode.BUDGET_EXHAUSTED,
         message=(
@@ -102,13 +102,13 @@ def stop_failure(gate: Gate) -> Failure:
 
 
 def _is_past(gate: Gate) -> bool:
-    """Tell whether a gate says nothing of what comes now; a redrive supersedes what was closed."""
+    """Tell whether a gate does not apply any more: it was superseded, or the cap was raised."""
     return gate.status is GateStatus.SUPERSEDED or exhaustion_answer(gate) is BudgetAnswer.RAISE
 
 
 def _gate_id(run_id: RunId, unit: Unit, number: int) -> GateId:
-    told = f"{run_id}|budget|{unit}|{number}"
-    return GateId(hashlib.blake2b(told.encode(), digest_size=16).hexdigest())
+    name = f"{run_id}|budget|{unit}|{number}"
+    return GateId(hashlib.blake2b(name.encode(), digest_size=16).hexdigest())
 
 
 def _question(standing: Balance, short: Shortfall, name: str) -> Mapping[str, Any]:
@@ -138,16 +138,16 @@ def _answer_schema(short: Shortfall) -> Mapping[str, Any]:
     }
     choices = [_choice(BudgetAnswer.RAISE, "Raise", cap={"const": short.unit}, by=by)]
     if short.unit in CALL_UNITS:
-        # Without another step, or more time, there is nothing that a graph could finish with.
+        # Without another step, or more time, a graph cannot finish.
         choices.append(_choice(BudgetAnswer.FINISH, "Finish without it"))
     return {"oneOf": [*choices, _choice(BudgetAnswer.STOP, "Stop")]}
 
 
-def _choice(said: BudgetAnswer, title: str, **more: Mapping[str, Any]) -> Mapping[str, Any]:
+def _choice(answer: BudgetAnswer, title: str, **more: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "type": "object",
         "title": title,
-        "properties": {"type": {"const": said}, **more},
+        "properties": {"type": {"const": answer}, **more},
         "required": ["type", *more],
         "additionalProperties": False,
     }

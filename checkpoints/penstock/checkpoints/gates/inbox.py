@@ -1,6 +1,6 @@
 """The inbox: gates as one person sees them, on four shelves.
 
-Which shelf a gate lies on is said in SQL, so that a page of a long list costs what a page costs.
+The shelf of a gate is decided in SQL, so that a page of a long list costs no more than a page.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ from penstock.contracts.ids import GateId
 from penstock.contracts.inbox import GateFilter, ListedGate, Seat, Shelf, Viewer
 
 COUNT_LIMIT = 1_000
-"""Nobody reads whether there are more."""
+"""Counts stop here: nobody reads whether there are more."""
 
 _RISK = {
     GateKind.IN_DOUBT: 0,
@@ -37,7 +37,7 @@ _RISK = {
     GateKind.BUDGET: 2,
     GateKind.QUESTION: 3,
 }
-"""What comes first among gates that expire together: what may have happened already."""
+"""The order of gates that expire together: calls that may have happened come first."""
 
 
 def shelf(
@@ -49,9 +49,9 @@ def shelf(
     limit: int,
     offset: int = 0,
 ) -> Sequence[ListedGate]:
-    """Return a page of a shelf: what expires first, then what is riskier, comes first.
+    """Return a page of a shelf, ordered by expiry, then by risk.
 
-    Of what was decided, the last comes first.
+    Decided gates are ordered by their decision, the last first.
     """
     ids = select(gates.c.id).where(*_where(viewer, which, wanted))
     found = connection.execute(ids.order_by(*_order(which)).limit(limit).offset(offset))
@@ -66,7 +66,7 @@ def count(connection: Connection, viewer: Viewer, which: Shelf, wanted: GateFilt
 
 
 def of_ids(connection: Connection, gate_ids: Sequence[GateId]) -> Sequence[ListedGate]:
-    """Return these gates with what is shown of their runs, in this order."""
+    """Return these gates with the graph and principal of their runs, in this order."""
     statement: Select[Any] = (
         select(*gates.c, runs.c.graph, runs.c.principal)
         .join(runs, runs.c.id == gates.c.run_id)
@@ -120,7 +120,7 @@ def graphs_asking(connection: Connection, *, tenant: str) -> Mapping[str, int]:
 def seats_lent_to(
     connection: Connection, person: str, *, tenant: str, now: datetime
 ) -> Sequence[tuple[str, GateId | None]]:
-    """Return whose seats a person has been lent, and at which gate if not at all."""
+    """Return whose seats were lent to a person, each with its gate, or None for all gates."""
     lent = select(delegations.c.from_person, delegations.c.gate_id).where(
         delegations.c.tenant == tenant,
         delegations.c.to_person == person,
@@ -135,7 +135,7 @@ def seats_lent_to(
 
 
 def _where(viewer: Viewer, which: Shelf | None, wanted: GateFilter) -> list[ColumnElement[bool]]:
-    """Return what holds of gates on a shelf; without one, of all that are open."""
+    """Return the conditions of gates on a shelf; without a shelf, of all open gates."""
     conditions = [gates.c.tenant == viewer.tenant]
     is_over = and_(
         gates.c.status == GateStatus.OPEN,

@@ -13,41 +13,41 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Update, delete, exists, func, or_, select, update
 
-from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.gates.queries import get
 from penstock.checkpoints.schema import gates, notices, used_links
+from penstock.checkpoints.statements import database_now, insert_or_keep
 from penstock.contracts.errors import InvalidLink
 from penstock.contracts.gate import OPERATORS, Gate, GateStatus, Notice, NoticeCounts, NoticeKind
 from penstock.contracts.ids import GateId
 
 WARNING_SHARE = 0.2
-"""A gate nears its expiry when so much of its time is left, or `WARNING_S`, which is shorter."""
+"""A warning is due when this share of a gate's time is left, or `WARNING_S` if that is shorter."""
 
 WARNING_S = 3600.0
 
 LEAST_WARNING_S = 60.0
-"""Nobody is warned of an expiry that would then be nearer than this."""
+"""No warning is sent that would come nearer to the expiry than this."""
 
 TAKEN_S = 60.0
-"""So long a notice belongs to the worker that took it; longer than a sending may take."""
+"""How long a notice belongs to the worker that took it; longer than sending may take."""
 
 FIRST_WAIT_S = 30.0
 """After a failure; each further wait is twice as long."""
 
 ATTEMPT_LIMIT = 8
-"""A notice that could not be sent so often is given up."""
+"""A notice is given up after so many failures."""
 
 DROP_LIMIT = 100
-"""Of the notices that have come to nothing, so many are closed at a time."""
+"""How many void notices are closed at a time."""
 
 _GIVEN_UP = "given up: "
 
 
 def announce(connection: Connection, gate: Gate, *, expires_s: float | None = None) -> None:
-    """Have the groups of a gate be told that it is open, and before it expires, if it ever does.
+    """Schedule notices to a gate's groups: that it is open, and before it expires, if it does.
 
-    Of a gate that no group is to approve, the operators are told. Of one whose life is so short
-    that the warning would come at its very end, there is no warning.
+    For a gate without groups, the operators are notified. For a gate whose life is so short that
+    the warning would come at its very end, there is no warning.
     """
     ahead_s = min((expires_s or 0.0) * WARNING_SHARE, WARNING_S)
     for group in gate.approvals or (OPERATORS,):
@@ -57,7 +57,7 @@ def announce(connection: Connection, gate: Gate, *, expires_s: float | None = No
 
 
 def announce_escalation(connection: Connection, gate: Gate) -> None:
-    """Have the group that a gate was escalated to be told of it."""
+    """Schedule a notice to the group that a gate was escalated to."""
     if gate.escalates_to is not None:
         _add(connection, gate, NoticeKind.ESCALATED, gate.escalates_to, due_s=0.0)
 
@@ -71,8 +71,8 @@ def any_due(connection: Connection) -> bool:
 def take(connection: Connection, *, limit: int) -> Sequence[Notice]:
     """Take notices that are due, for `TAKEN_S`, those that have waited longest first.
 
-    Some of those that have come to nothing are closed on the way: those of gates that do not ask
-    any more, and those that were taken as often as they may be by workers that died over them.
+    Some void notices are closed on the way: those of gates that are not open any more, and those
+    that were taken too often by workers that died while sending.
     """
     _drop(connection, ~_asks(connection), outcome="the gate does not ask any more")
     _drop(
@@ -104,9 +104,9 @@ def take(connection: Connection, *, limit: int) -> Sequence[Notice]:
 
 
 def record_sent(connection: Connection, notice: Notice, *, outcome: str) -> None:
-    """Record that nothing more is to be done about a notice, and what came of it.
+    """Close a notice that was sent, with its outcome.
 
-    Whoever has sent it may say so, however late: that it was sent is true all the same.
+    A late report is accepted too: that it was sent is true all the same.
     """
     connection.execute(_open(notice).values(closed_at=_now(connection), outcome=outcome))
 
@@ -114,10 +114,10 @@ def record_sent(connection: Connection, notice: Notice, *, outcome: str) -> None
 def record_failure(
     connection: Connection, notice: Notice, *, why: str, told: Collection[str] = ()
 ) -> None:
-    """Have a notice that could not be sent to all be tried again later, or give it up.
+    """Schedule another attempt of a notice that some channel has not received, or give it up.
 
-    `told` are the marks of the channels that need not be told any more. From a worker whose notice
-    another has taken meanwhile, nothing is heard.
+    `told` names the channels that have received it. The report of a worker is ignored if another
+    worker has taken the notice since.
     """
     is_own = notices.c.attempt_count == notice.attempt_count
     if notice.attempt_count >= ATTEMPT_LIMIT:
@@ -138,7 +138,7 @@ def record_failure(
 
 
 def counts(connection: Connection, *, tenant: str) -> NoticeCounts:
-    """Return how the sending goes for a tenant."""
+    """Return how many of a tenant's notices are due and were given up."""
     of_tenant = (notices.c.tenant == tenant, _asks(connection))
     count = select(func.count()).select_from(notices)
     due = connection.execute(count.where(*of_tenant, *_due(connection))).scalar()
@@ -148,10 +148,10 @@ def counts(connection: Connection, *, tenant: str) -> NoticeCounts:
 
 
 def purge(connection: Connection, *, before: datetime, limit: int) -> int:
-    """Delete notices of gates that were closed before an instant, so many at most; return how many.
+    """Delete at most `limit` notices of gates closed before an instant; return how many.
 
-    Also those that nobody has taken, as where no worker knows a channel. What was given up stays as
-    long as its gate is open, for it is to be seen.
+    Notices that were never taken are deleted too, as where no worker has a channel. A notice that
+    was given up stays as long as its gate is open, to be seen.
     """
     is_over = exists().where(gates.c.id == notices.c.gate_id, gates.c.closed_at < before)
     old = (
@@ -170,7 +170,7 @@ def purge(connection: Connection, *, before: datetime, limit: int) -> int:
 def use_link(
     connection: Connection, nonce: str, *, gate_id: GateId, until: datetime, person: str
 ) -> None:
-    """Use a link up for a person; whoever used it first may follow it again until it is too old.
+    """Use a link for a person; the person who used it first may follow it until it expires.
 
     Raises:
         InvalidLink: it is too old, by the database's clock, or somebody else has used it.
@@ -197,10 +197,10 @@ def use_link(
 
 
 def purge_links(connection: Connection, *, before: datetime, limit: int) -> int:
-    """Delete what is known of links used before an instant, so many at most; return how many.
+    """Delete at most `limit` records of links used before an instant; return how many.
 
-    `before` is longer ago than a link can be good without an expiry of its gate. One that may
-    still be good stays, or it would lead there again.
+    `before` is longer ago than a link is valid if its gate has no expiry. The record of a link that
+    may still be valid stays, or the link could be used again.
     """
     may_be_good = exists().where(gates.c.id == used_links.c.gate_id, gates.c.expires_at >= before)
     old = (

@@ -7,9 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Select, bindparam, func, or_, select
 
 from penstock.checkpoints import audit
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.schema import gate_approvals, gate_votes, gates
-from penstock.checkpoints.statements import prepared
+from penstock.checkpoints.statements import database_now, prepared
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.budget import Unit
 from penstock.contracts.errors import UnknownGate
@@ -19,7 +18,7 @@ from penstock.contracts.policy import OnExpiry
 
 
 def gates_of(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Gate]:
-    """Return the gates that rows are, with who must approve at each."""
+    """Return the gates of rows, with the approvals that each needs."""
     asking = [row["id"] for row in rows if row["kind"] == GateKind.APPROVAL]
     approvals: dict[str, dict[str, int]] = {gate_id: {} for gate_id in asking}
     if asking:
@@ -39,7 +38,7 @@ def record_event(
     reason: str | None = None,
     **detail: str | int | bool | None,
 ) -> None:
-    """Write down what happened to a gate; what it asks, and its answer, by a code of each."""
+    """Append an event of a gate to the audit chain; its question and answer only as codes."""
     texts = {"question": gate.question} if action == "opened" else {}
     if gate.binding is not None:
         texts["binding"] = gate.binding
@@ -80,7 +79,7 @@ def get(connection: Connection, gate_id: GateId) -> Gate:
 
 
 def get_locked(connection: Connection, gate_id: GateId) -> tuple[Gate, datetime]:
-    """Return a gate that nobody else changes meanwhile, and what the database's clock shows.
+    """Lock a gate, and return it with the database's time.
 
     Raises:
         UnknownGate: there is none with this id.
@@ -110,17 +109,17 @@ def list_open(connection: Connection, *, tenant: str | None, limit: int) -> Sequ
 
 
 def approvals_of(connection: Connection, key: IdempotencyKey, *, run_id: RunId) -> Sequence[Gate]:
-    """Return the gates about whether a run's call may happen that stand, the oldest first.
+    """Return the valid approval gates of a run's call, the oldest first.
 
-    Of what one binding stands for there is at most one. The run of a copied thread may make the
-    same call: what that asked is its own affair, until its approval was used up for this call.
+    There is at most one for each binding. The run of a copied thread may make the same call: its
+    gates do not count here, unless an approval was used for this call.
     """
     rows = _approvals_of.rows(connection, {"of_key": key, "of_run": run_id})
     return gates_of(connection, rows) if rows else []
 
 
 def editors_of(connection: Connection, gate: Gate) -> Sequence[str]:
-    """Return who has edited the call that a gate asks about, each on top of the one before."""
+    """Return the people who have edited the call that a gate asks about."""
     if gate.edit is None:
         return []
     edited = select(gates.c.edit_by).where(
@@ -132,7 +131,7 @@ def editors_of(connection: Connection, gate: Gate) -> Sequence[str]:
 
 
 def count_of(connection: Connection, key: IdempotencyKey, binding: str) -> int:
-    """Return how many gates have asked for what a binding stands for, superseded ones too."""
+    """Return how many gates there were for a binding, superseded ones too."""
     asked = select(func.count()).where(gates.c.effect_key == key, gates.c.binding == binding)
     return connection.execute(asked).scalar_one()
 
@@ -155,7 +154,7 @@ def votes_of(connection: Connection, gate_id: GateId) -> Sequence[Vote]:
 
 
 def any_closed(connection: Connection, gate_ids: Sequence[GateId]) -> bool:
-    """Tell whether one of these gates does not ask any more."""
+    """Tell whether one of these gates is closed."""
     statement = select(gates.c.id).where(
         gates.c.id.in_(gate_ids), gates.c.status != GateStatus.OPEN
     )

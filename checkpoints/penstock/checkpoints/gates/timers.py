@@ -5,17 +5,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.gates import notices
 from penstock.checkpoints.gates.queries import gates_of, record_event
 from penstock.checkpoints.schema import gates, runs
+from penstock.checkpoints.statements import database_now
 from penstock.contracts.gate import Gate, GateKind, GateStatus
 from penstock.contracts.ids import GateId, RunId
 from penstock.contracts.run import RunStatus
 
 
 def wake_later(connection: Connection, gate_id: GateId, *, after_s: float) -> None:
-    """Have the run of an open gate go on in so many seconds, to look for itself."""
+    """Wake the run of an open gate in `after_s` seconds, to check again."""
     connection.execute(
         update(gates)
         .where(gates.c.id == gate_id, gates.c.status == GateStatus.OPEN)
@@ -24,13 +24,13 @@ def wake_later(connection: Connection, gate_id: GateId, *, after_s: float) -> No
 
 
 def wake_now(connection: Connection, gate: Gate, *, at: datetime, by: str) -> None:
-    """Have the run of an open gate go on with the next sweep, because somebody wants it to."""
+    """Wake the run of an open gate with the next sweep, because somebody asked for it."""
     wake_later(connection, gate.id, after_s=0.0)
     record_event(connection, gate, "look_asked", at=at, actor=by)
 
 
 def postpone(connection: Connection, gate_id: GateId, *, by_s: float) -> None:
-    """Have the run of an open gate that is to go on to look for itself do so later."""
+    """Postpone the timer of an open gate, if it has one."""
     connection.execute(
         update(gates)
         .where(
@@ -41,9 +41,9 @@ def postpone(connection: Connection, gate_id: GateId, *, by_s: float) -> None:
 
 
 def due(connection: Connection, *, limit: int) -> Sequence[RunId]:
-    """Return runs that wait at a gate and are to look for themselves, the longest due first.
+    """Return waiting runs whose gate's timer is due, the longest due first.
 
-    They are told once: what is returned is not due any more.
+    Each is returned once: its timer is cleared.
     """
     waiting = (
         select(gates.c.id)
@@ -66,7 +66,7 @@ def due(connection: Connection, *, limit: int) -> Sequence[RunId]:
 
 
 def recheck_approvals(connection: Connection, *, graph: str) -> None:
-    """Have every run of a graph that waits for an approval look whether it still needs it."""
+    """Wake every run of a graph that waits for an approval, to check whether it needs it still."""
     of_graph = select(runs.c.id).where(runs.c.graph == graph)
     connection.execute(
         update(gates)
@@ -80,7 +80,7 @@ def recheck_approvals(connection: Connection, *, graph: str) -> None:
 
 
 def escalate(connection: Connection, *, limit: int, at: datetime, actor: str) -> Sequence[Gate]:
-    """Escalate open gates whose time for it has come, the longest due first."""
+    """Escalate open gates whose escalation is due, the longest due first."""
     due = (
         select(gates.c.id)
         .where(

@@ -29,7 +29,7 @@ from penstock.contracts.gate import (
 from penstock.contracts.ids import GateId
 
 IsMember = Callable[[str, str], bool]
-"""Whether a group has a person in it, now."""
+"""Tells whether a group has a person as a member, now."""
 
 
 def vote(
@@ -83,7 +83,7 @@ def vote(
 def break_glass(
     connection: Connection, gate_id: GateId, ballot: Ballot, *, has: IsMember, at: datetime
 ) -> tuple[Gate, bool]:
-    """Approve alone, whoever else would have to, because there is no time to ask them.
+    """Approve alone, in place of everybody who would have to, because there is no time.
 
     Raises:
         GateClosed, GateStale, UnknownGate: as `vote`.
@@ -110,7 +110,7 @@ def break_glass(
 
 
 def require_open(gate: Gate, binding: str, *, now: datetime) -> None:
-    """Let pass who may still decide at a gate, and saw what it asks.
+    """Require that a gate is open, and asks what the voter has seen.
 
     Raises:
         GateClosed, GateStale, VoteRefused: as `vote`.
@@ -132,7 +132,7 @@ def require_open(gate: Gate, binding: str, *, now: datetime) -> None:
 def seat_of(
     connection: Connection, gate: Gate, person: str, *, has: IsMember, now: datetime
 ) -> str:
-    """Return for whom a person votes at a gate: themselves, or somebody who has lent them a seat.
+    """Return whose seat a person votes with: their own, or one that was lent to them.
 
     Raises:
         VoteRefused: they have no seat there.
@@ -159,7 +159,7 @@ def groups_of(gate: Gate) -> Sequence[str]:
 
 
 def has_quorum(gate: Gate, votes: Collection[Vote], *, has: IsMember) -> bool:
-    """Tell whether the approvals of a gate are enough, by who is in which group now."""
+    """Tell whether a gate has enough approvals, by the present members of its groups."""
     approving = [vote for vote in votes if vote.kind is VoteKind.APPROVE]
     if any(
         vote.channel is Channel.BREAK_GLASS and has(BREAK_GLASS, vote.person) for vote in approving
@@ -181,10 +181,10 @@ def consume(
     at: datetime,
     actor: str,
 ) -> str | None:
-    """Use an approval up for the call that begins in this transaction; return why it cannot be.
+    """Use an approval for the call that begins in this transaction; return why it cannot be used.
 
-    Who approved must be in their groups still. The gate of a call that had begun before was used
-    up then, for this same call: its attempts need no approval of their own.
+    The people who approved must still be in their groups. The approval of a call that began before
+    was used then: further attempts of the same call need no approval of their own.
     """
     gate, now = get_locked(connection, gate_id)
     if gate.binding != binding:
@@ -211,13 +211,13 @@ def consume(
 
 
 def _is_same(earlier: Vote, ballot: Ballot) -> bool:
-    """Tell whether a vote is the one that was cast before, so that a double click does no harm."""
+    """Tell whether a ballot repeats a vote, so that a double click does no harm."""
     says_same = ballot.kind is not VoteKind.RESPOND or ballot.reason == earlier.reason
     return earlier.kind is ballot.kind and says_same
 
 
 def _refuse_interested(connection: Connection, gate: Gate, concerned: Collection[str]) -> None:
-    """Refuse those for whose own wish a call would happen."""
+    """Refuse people with an interest in the call: its requester and its editors."""
     is_edited = gate.edit is not None
     for editor in editors_of(connection, gate):
         if editor in concerned:

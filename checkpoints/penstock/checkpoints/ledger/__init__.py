@@ -1,11 +1,11 @@
-"""The ledger: what is known of each tool call. Every function is one transaction's part.
+"""The ledger of effects. Each function takes part in its caller's transaction.
 
-An effect is begun before its tool is called and settled after. Who finds one that was begun and not
-settled knows that it may have happened; what is done then rests with the class of its contract.
+An effect is begun before its tool is called, and settled after. An effect that was begun and not
+settled may have happened; the class of its contract decides what is done then.
 
-The number of the attempt is a fence of its own: what an attempt came to is accepted, however late
-and from whomever, until the next one has begun. A report is knowledge, and a lost lease does not
-make it less true.
+The number of an attempt is a fence of its own: the outcome of an attempt is accepted, however late
+and from whichever worker, until the next attempt has begun. An outcome is a fact, and a lost lease
+does not make it less true.
 """
 
 from penstock.checkpoints.ledger.attempts import (

@@ -9,20 +9,20 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from penstock.checkpoints.database import insert_or_replace
 from penstock.checkpoints.fence import require_lease
 from penstock.checkpoints.ledger import rows
 from penstock.checkpoints.ledger.queries import find_blocking, find_by_business_key
 from penstock.checkpoints.ledger.rows import effect_of, record_report
 from penstock.checkpoints.ledger.settlement import doubt
 from penstock.checkpoints.schema import thread_lineages
+from penstock.checkpoints.statements import insert_or_replace
 from penstock.contracts.effect import Effect, EffectStatus, NewEffect, ReportKind
 from penstock.contracts.ids import ThreadId
 from penstock.contracts.run import Fence
 from penstock.contracts.tool import REPEATABLE, EffectClass
 
 INTERRUPTED = ("cut_off", "whoever carried it out was gone before it was known what came of it")
-"""Why an effect is in doubt whose attempt was begun and never settled."""
+"""Code and message of a doubt about an attempt that was begun and never settled."""
 
 _LINEAGE_LOCK = 0x6C696E65
 
@@ -30,15 +30,15 @@ _LINEAGE_LOCK = 0x6C696E65
 def begin(
     connection: Connection, new: NewEffect, *, fence: Fence, at: datetime, actor: str
 ) -> tuple[Effect, bool]:
-    """Begin an attempt; return the effect as it stands now, and whether one was begun.
+    """Begin an attempt; return the effect as it is now, and whether an attempt was begun.
 
-    None is begun where the effect succeeded, failed for good, or is in doubt, where the arguments
-    are others than those it was begun with, and where another effect holds the same key of
-    business: then that one is returned. One that was cut off is in doubt from now on, unless its
-    class allows that it be repeated.
+    No attempt is begun where the effect succeeded, failed for good, or is in doubt, where the
+    arguments differ from those it was begun with, and where another effect holds the same business
+    key: then that effect is returned. An interrupted attempt is put in doubt, unless its class
+    allows it to be repeated.
 
     Raises:
-        LeaseLost: somebody else drives the run now, or nobody may.
+        LeaseLost: another worker drives the run now, or none may.
     """
     require_lease(connection, fence)
     spend = new.spend
@@ -47,7 +47,7 @@ def begin(
         "spend_minor": None if spend is None else spend.minor,
         "spend_currency": None if spend is None else spend.currency,
     }
-    given = {
+    params = {
         **carried,
         "key": new.key,
         "tenant": new.tenant,
@@ -63,7 +63,7 @@ def begin(
         "epoch": fence.epoch,
         "settles_s": new.timeout_s + new.margin_s,
     }
-    added = rows.add.first(connection, given)
+    added = rows.add.first(connection, params)
     if added is not None:
         return _record_started(connection, effect_of(added), at=at, actor=actor), True
     found, now = find_blocking(connection, new)
@@ -76,7 +76,7 @@ def begin(
         case EffectStatus.STARTED:
             return doubt(connection, found, new, why=INTERRUPTED, at=at, actor=actor), False
         case EffectStatus.FAILED if found.error_retryable or not is_same:
-            # Nothing has happened under this key, so other arguments do no harm.
+            # Nothing has happened under this key, so different arguments do no harm.
             pass
         case _:
             return found, False
@@ -96,14 +96,14 @@ def begin(
         },
     )
     if renewed is None:
-        # Another has the key of business meanwhile; or, where writers do not exclude each other,
-        # somebody else was quicker.
+        # Another effect holds the business key meanwhile; or, where several writers run at once,
+        # another one was quicker.
         return find_by_business_key(connection, new) or find_blocking(connection, new)[0], False
     return _record_started(connection, effect_of(renewed), at=at, actor=actor), True
 
 
 def lineage_of(connection: Connection, thread_id: ThreadId) -> ThreadId:
-    """Return the thread that this one was copied from, first of all; itself if it was not."""
+    """Return the first thread in a thread's chain of copies; itself if it was not copied."""
     statement = select(thread_lineages.c.lineage).where(thread_lineages.c.thread_id == thread_id)
     found = connection.execute(statement).scalar()
     return thread_id if found is None else ThreadId(found)
@@ -121,12 +121,12 @@ def record_copy(connection: Connection, thread_id: ThreadId, *, of: ThreadId) ->
 
 
 def forget_lineage(connection: Connection, thread_id: ThreadId) -> None:
-    """Have a thread be a copy of nothing: it was deleted, and its name may be used anew."""
+    """Delete a thread's lineage: the thread was deleted, and its name may be used again."""
     connection.execute(thread_lineages.delete().where(thread_lineages.c.thread_id == thread_id))
 
 
 def find_in_lineage(connection: Connection, new: NewEffect) -> Effect | None:
-    """Return an effect with the same arguments that another thread of the lineage has had."""
+    """Return an effect of another thread of the lineage with the same tool and arguments."""
     row = rows.find_in_lineage.first(
         connection,
         {
@@ -141,15 +141,15 @@ def find_in_lineage(connection: Connection, new: NewEffect) -> Effect | None:
 
 
 def try_lock_lineage(connection: Connection, new: NewEffect) -> bool:
-    """Keep others from beginning a call like this one in its lineage until the transaction ends.
+    """Lock calls like this one in its lineage until the transaction ends; return whether it did.
 
-    Returns whether that came about: somebody may be about to begin such a call. Nobody waits for
-    them here, so it matters to no order of locks. On SQLite whoever writes is alone.
+    Another transaction may be about to begin such a call. This one does not wait for it, so the
+    lock has no place in the order of locks. On SQLite there is one writer at a time.
     """
     if connection.dialect.name != "postgresql":
         return True
-    told = json.dumps([new.lineage, new.tool, new.digest])
-    found = rows.try_lock_lineage.first(connection, {"alike": told, "place": _LINEAGE_LOCK})
+    alike = json.dumps([new.lineage, new.tool, new.digest])
+    found = rows.try_lock_lineage.first(connection, {"alike": alike, "place": _LINEAGE_LOCK})
     return found is not None and bool(found["is_locked"])
 
 

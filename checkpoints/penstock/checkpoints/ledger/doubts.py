@@ -25,9 +25,9 @@ from penstock.contracts.inbox import ListedDoubt, ResolvedDoubt
 from penstock.contracts.tool import EffectClass
 
 COUNT_LIMIT = 1_000
-"""Nobody reads whether there are more."""
+"""Counts stop here: nobody reads whether there are more."""
 
-# In words, not parameters: only then do the indexes of calls and gates in doubt serve them.
+# As literals, not parameters: only then do the indexes of calls and gates in doubt serve them.
 _IN_DOUBT = text(f"effects.status = '{EffectStatus.IN_DOUBT}'")
 _ASKS_SO = text(f"gates.kind = '{GateKind.IN_DOUBT}'")
 
@@ -45,7 +45,7 @@ _ANSWER_SCHEMA = json.dumps(
         ],
     }
 )
-"""The tool is not at hand where a run is cancelled, and nobody will go on with its result."""
+"""The tool is not available where a run is cancelled, and its result will not be used."""
 
 
 def doubts(
@@ -82,7 +82,7 @@ def doubt_count(connection: Connection, *, tenant: str) -> int:
 
 
 def resolved(connection: Connection, *, tenant: str, limit: int) -> Sequence[ResolvedDoubt]:
-    """Return calls that were in doubt, those first of which more became known last."""
+    """Return calls that were in doubt, those that were resolved last first."""
     closed = (
         select(gates.c.id)
         .where(
@@ -114,17 +114,17 @@ def resolved(connection: Connection, *, tenant: str, limit: int) -> Sequence[Res
 def record_lookup(
     connection: Connection, effect: Effect, why: str, *, next_s: float, at: datetime, actor: str
 ) -> None:
-    """Record that a look-up could not tell, and have the run look again in `next_s` seconds."""
+    """Record that a look-up was inconclusive, and schedule the next in `next_s` seconds."""
     record_report(connection, effect, ReportKind.LOOKED_UP, detail=why, at=at, actor=actor)
     wake_later(connection, gate_of(effect), after_s=next_s)
 
 
 def request_lookup(connection: Connection, gate: Gate, *, at: datetime, by: str) -> None:
-    """Have the run of a gate that asks about an effect go on now, to look it up.
+    """Wake the run of a gate that asks about an effect, to look the effect up now.
 
     Raises:
-        GateClosed: it asks no more.
-        GateNotReady: its attempt may still land, so a look-up could not tell; nothing was changed.
+        GateClosed: it is closed.
+        GateNotReady: its attempt may still land, so a look-up proves nothing; nothing was changed.
         UnknownEffect: the gate asks about none.
     """
     if gate.effect_key is None:
@@ -144,7 +144,7 @@ def resolve(
     at: datetime,
     by: str,
 ) -> None:
-    """Let an effect in doubt be what a person said it is.
+    """Resolve an effect in doubt by the answer of a person.
 
     Raises:
         GateNotReady: its attempt may still land; nothing was changed.
@@ -175,7 +175,7 @@ def resolve(
 
 
 def make_retryable(connection: Connection, run_id: RunId) -> None:
-    """Have what failed for good be tried again when the run calls it again: a redrive."""
+    """Make a run's failed effects retryable, for its redrive."""
     connection.execute(
         update(effects)
         .where(effects.c.run_id == run_id, effects.c.status == EffectStatus.FAILED)
@@ -184,10 +184,10 @@ def make_retryable(connection: Connection, run_id: RunId) -> None:
 
 
 def doubt_unsettled(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -> None:
-    """Put in doubt what a run that was cancelled has begun and not settled, and ask people.
+    """Put the unsettled calls of a cancelled run in doubt, and ask people.
 
-    Also what may be repeated: it may have happened, and nobody repeats it any more. What comes to
-    an end after all settles itself.
+    That includes repeatable calls: they may have happened, and will not be repeated. A call that
+    ends after all settles its own doubt.
     """
     begun = select(effects).where(
         effects.c.run_id == run_id,
@@ -207,9 +207,9 @@ def doubt_unsettled(connection: Connection, run_id: RunId, *, at: datetime, acto
 
 
 def _answer(gate: Gate) -> DoubtAnswer | None:
-    """Return what was said at a gate; it is erased with its run."""
-    told = None if gate.answer is None else json.loads(gate.answer)
-    return None if told is None else DoubtAnswer(told["answer"])
+    """Return the answer of a gate, unless it was erased with its run."""
+    answer = None if gate.answer is None else json.loads(gate.answer)
+    return None if answer is None else DoubtAnswer(answer["answer"])
 
 
 def _tools(connection: Connection, keys: Sequence[IdempotencyKey]) -> Mapping[IdempotencyKey, str]:
@@ -220,15 +220,15 @@ def _tools(connection: Connection, keys: Sequence[IdempotencyKey]) -> Mapping[Id
 def _who_answered(
     connection: Connection, keys: Sequence[IdempotencyKey]
 ) -> frozenset[tuple[str, str]]:
-    """Return which people have answered about which calls; what became known has no such line."""
-    told = select(effect_reports.c.effect_key, effect_reports.c.actor).where(
+    """Return which people have answered about which calls; a look-up leaves no such report."""
+    answers = select(effect_reports.c.effect_key, effect_reports.c.actor).where(
         effect_reports.c.effect_key.in_(keys), effect_reports.c.kind == ReportKind.DECIDED
     )
-    return frozenset((row.effect_key, row.actor) for row in connection.execute(told))
+    return frozenset((row.effect_key, row.actor) for row in connection.execute(answers))
 
 
 def _refuse_early(connection: Connection, gate: Gate, effect: Effect) -> None:
-    """Let pass what is about an attempt that cannot land any more."""
+    """Require that the attempt of an effect cannot land any more."""
     now = database_time(connection)
     if now < effect.settles_at:
         rest_s = (effect.settles_at - now).total_seconds()

@@ -7,17 +7,17 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.ledger import rows
 from penstock.checkpoints.ledger.rows import effect_of
 from penstock.checkpoints.schema import effect_reports, effects, runs
+from penstock.checkpoints.statements import database_now
 from penstock.contracts.effect import Effect, EffectStatus, NewEffect, Report, ReportKind, UsedTool
 from penstock.contracts.errors import UnknownEffect
 from penstock.contracts.ids import GateId, IdempotencyKey, RunId
 from penstock.contracts.tool import EffectClass
 
 DOUBT_ROWS = 1000
-"""So many calls in doubt are looked through for those of one tool."""
+"""How many calls in doubt are searched for those of one tool."""
 
 
 def get(connection: Connection, key: IdempotencyKey) -> Effect:
@@ -40,7 +40,7 @@ def find(connection: Connection, key: IdempotencyKey) -> Effect | None:
 
 
 def find_with_clock(connection: Connection, key: IdempotencyKey) -> tuple[Effect, datetime] | None:
-    """Return an effect, if there is one with this key, and what the database's clock shows."""
+    """Return an effect, if there is one with this key, and the database's time."""
     row = rows.find.first(connection, {"of_key": key})
     return None if row is None else (effect_of(row), row["now"])
 
@@ -71,7 +71,7 @@ def list_effects(
 def keys_by_prefix(
     connection: Connection, beginning: str, *, tenant: str, limit: int
 ) -> Sequence[IdempotencyKey]:
-    """Return the keys of a tenant's effects that begin so."""
+    """Return the keys of a tenant's effects that begin with a prefix."""
     statement = (
         select(effects.c.key)
         .where(
@@ -87,7 +87,7 @@ def keys_by_prefix(
 
 
 def doubted_runs(connection: Connection, *, tenant: str) -> frozenset[RunId]:
-    """Return a tenant's runs of which people are still to say what became of a call."""
+    """Return a tenant's runs that have a call in doubt."""
     doubted = select(effects.c.run_id).where(
         effects.c.status == EffectStatus.IN_DOUBT, effects.c.tenant == tenant
     )
@@ -95,7 +95,7 @@ def doubted_runs(connection: Connection, *, tenant: str) -> frozenset[RunId]:
 
 
 def is_doubted(connection: Connection, run_id: RunId) -> bool:
-    """Tell whether people are still to say what became of a call of a run."""
+    """Tell whether a run has a call in doubt."""
     doubted = select(effects.c.key).where(
         effects.c.run_id == run_id, effects.c.status == EffectStatus.IN_DOUBT
     )
@@ -103,7 +103,7 @@ def is_doubted(connection: Connection, run_id: RunId) -> bool:
 
 
 def reports(connection: Connection, key: IdempotencyKey) -> Sequence[Report]:
-    """Return an effect's story, in the order in which it was written."""
+    """Return the reports of an effect, in the order in which they were written."""
     statement = select(effect_reports).where(effect_reports.c.effect_key == key)
     return [
         Report(
@@ -124,12 +124,12 @@ def gate_of(effect: Effect) -> GateId:
 
 def gate_id_of(key: IdempotencyKey, attempt: int) -> GateId:
     """Return the id of the gate that asks about an attempt."""
-    told = f"{key}|{attempt}".encode()
-    return GateId(hashlib.blake2b(told, digest_size=16).hexdigest())
+    name = f"{key}|{attempt}".encode()
+    return GateId(hashlib.blake2b(name, digest_size=16).hexdigest())
 
 
 def find_blocking(connection: Connection, new: NewEffect) -> tuple[Effect, datetime]:
-    """Return the effect that stands in the way of a new one, and what the clock shows."""
+    """Return the effect that blocks a new one, and the database's time."""
     row = rows.find.first(connection, {"of_key": new.key}) or _holding(connection, new)
     if row is None:
         msg = f"no effect has the key `{new.key}` in this store"
@@ -138,13 +138,13 @@ def find_blocking(connection: Connection, new: NewEffect) -> tuple[Effect, datet
 
 
 def find_by_business_key(connection: Connection, new: NewEffect) -> Effect | None:
-    """Return the effect that has the key of business of a new one, if any has."""
+    """Return the effect that holds the business key of a new one, if there is one."""
     row = _holding(connection, new)
     return None if row is None else effect_of(row)
 
 
 def database_time(connection: Connection) -> datetime:
-    """Return what the database's clock shows."""
+    """Return the database's time."""
     return connection.execute(select(database_now(connection.dialect))).scalar_one()
 
 
@@ -194,7 +194,7 @@ def used_tools(connection: Connection, *, tenant: str) -> Sequence[UsedTool]:
 def outcomes_of_tool(
     connection: Connection, tool: str, *, tenant: str, graph: str | None, since: datetime
 ) -> Mapping[EffectStatus, int]:
-    """Return what the calls of a tool came to that began last since then, in one graph or all."""
+    """Return the statuses of a tool's calls since an instant, in one graph or all."""
     statement = (
         select(effects.c.status, func.count().label("number"))
         .where(
@@ -230,7 +230,7 @@ def calls_of_tool(
 def doubts_of_tool(
     connection: Connection, tool: str, *, tenant: str, graph: str | None, limit: int
 ) -> Sequence[Effect]:
-    """Return calls of a tool that are in doubt, those that have been for longest first."""
+    """Return a tool's calls in doubt, those that have been so for longest first."""
     # The few of all tools first: SQLite would look at every call that the tool has ever had.
     few = (
         select(effects)

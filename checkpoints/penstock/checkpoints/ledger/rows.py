@@ -26,9 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from penstock.checkpoints import audit
-from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import effect_reports, effect_results, effects, one_of
-from penstock.checkpoints.statements import prepared
+from penstock.checkpoints.statements import database_now, insert_or_keep, prepared
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.effect import NOT_DONE, Effect, EffectStatus, ReportKind, sources
 from penstock.contracts.tool import EffectClass
@@ -39,15 +38,15 @@ _CALL_COLUMNS = (
     *("key", "tenant", "run_id", "thread_id", "lineage", "tool", "tool_version", "effect"),
     *("arguments", "digest", "business_key", "epoch", "taints", "spend_minor", "spend_currency"),
 )
-"""What a call says of itself, under the names of its columns."""
+"""The columns that the call itself fills."""
 
 RESULT_LIMIT_CHARS = 32_000
-"""A longer result is kept apart, once, and referred to."""
+"""A longer result is stored once in a table of its own, and referred to by its digest."""
 
 
 @prepared()
 def add(dialect: Dialect) -> ReturningInsert[Any]:
-    """Begin the first attempt of an effect, if none has its key or its key of business."""
+    """Begin the first attempt of an effect, if none has its key or its business key."""
     now = database_now(dialect)
     return (
         insert_or_keep(dialect, effects)
@@ -67,9 +66,9 @@ def add(dialect: Dialect) -> ReturningInsert[Any]:
 
 @prepared()
 def next_attempt(dialect: Dialect) -> ReturningUpdate[Any]:
-    """Begin the next attempt of the effect `of_key`, if it stands as it was found.
+    """Begin the next attempt of the effect `of_key`, if it is unchanged since it was found.
 
-    Its key of business was free while it had failed: another effect may have it by now.
+    Its business key was free while it had failed: another effect may hold it by now.
     """
     other = effects.alias("other")
     is_taken = exists().where(
@@ -112,10 +111,10 @@ def next_attempt(dialect: Dialect) -> ReturningUpdate[Any]:
 
 @prepared()
 def settle(dialect: Dialect) -> ReturningUpdate[Any]:
-    """Say what the attempt `of_attempt` of `of_key` came to, if the effect is still `found`.
+    """Record the outcome of the attempt `of_attempt` of `of_key`, if the effect is still `found`.
 
-    Of one that is to be undone nothing more is said than that it was: the answer of a person
-    stands, whatever is learnt later.
+    An effect that is to be undone can only become compensated: the answer of a person holds,
+    whatever is learnt later.
     """
     return (
         update(effects)
@@ -140,14 +139,14 @@ def settle(dialect: Dialect) -> ReturningUpdate[Any]:
 
 @prepared()
 def find(dialect: Dialect) -> Select[Any]:
-    """Return the effect `of_key` with its result, and what the database's clock shows."""
+    """Return the effect `of_key` with its result, and the database's time."""
     statement = _whole().add_columns(database_now(dialect).label("now"))
     return statement.where(effects.c.key == bindparam("of_key"))
 
 
 @prepared()
 def find_by_business_key(dialect: Dialect) -> Select[Any]:
-    """Return the effect that holds a key of business."""
+    """Return the effect that holds a business key."""
     statement = _whole().add_columns(database_now(dialect).label("now"))
     return statement.where(
         effects.c.tenant == bindparam("of_tenant"),
@@ -159,7 +158,7 @@ def find_by_business_key(dialect: Dialect) -> Select[Any]:
 
 @prepared()
 def find_in_lineage(_: Dialect) -> Select[Any]:
-    """Return an effect that another thread of a lineage has had with the same arguments."""
+    """Return an effect of another thread of a lineage with the same tool and arguments."""
     return (
         select(*effects.c)
         .where(
@@ -176,20 +175,20 @@ def find_in_lineage(_: Dialect) -> Select[Any]:
 
 @prepared()
 def try_lock_lineage(_: Dialect) -> Select[Any]:
-    """Take a lock of PostgreSQL's until the transaction ends, unless somebody else has it."""
+    """Take an advisory lock of PostgreSQL until the transaction ends, unless it is taken."""
     alike = func.hashtextextended(bindparam("alike", type_=Text), bindparam("place", type_=Integer))
     return select(func.pg_try_advisory_xact_lock(alike, type_=Boolean).label("is_locked"))
 
 
 @prepared("effect_key", "attempt", "kind", "at", "actor", "detail")
 def add_report(_: Dialect) -> Insert:
-    """Add a line to an effect's story."""
+    """Add a report to an effect."""
     return effect_reports.insert().inline()
 
 
 @prepared("digest", "data")
 def add_result(dialect: Dialect) -> Insert:
-    """Keep a large result, once."""
+    """Store a large result, once."""
     return insert_or_keep(dialect, effect_results).inline()
 
 
@@ -203,7 +202,7 @@ def record_report(
     at: datetime,
     actor: str,
 ) -> None:
-    """Add a line to an effect's story, and to the audit, which is told of `result` by a code."""
+    """Add a report to an effect, and an event to the audit chain, with `result` as a code."""
     add_report.execute(
         connection,
         {
@@ -242,7 +241,7 @@ def record_report(
 
 
 def store_result(connection: Connection, result: str) -> tuple[str | None, str | None]:
-    """Return a result as its row has it: itself, or the digest under which it is kept."""
+    """Return a result for its row: inline, or the digest under which it was stored."""
     if len(result) <= RESULT_LIMIT_CHARS:
         return result, None
     data = result.encode()
@@ -252,7 +251,7 @@ def store_result(connection: Connection, result: str) -> tuple[str | None, str |
 
 
 def effect_of(row: Mapping[str, Any]) -> Effect:
-    """Return the effect that a row is."""
+    """Return the effect of a row."""
     data = row.get("data")
     values: dict[str, Any] = {name: row[name] for name in Effect.__dataclass_fields__}
     values["effect"], values["status"] = EffectClass(row["effect"]), EffectStatus(row["status"])

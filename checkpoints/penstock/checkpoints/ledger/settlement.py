@@ -1,4 +1,4 @@
-"""Settling a tool call: what is known of an attempt, from whoever knows it."""
+"""Settlement of tool calls: the outcome of an attempt, whoever reports it."""
 
 import json
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from typing import Any, cast
 from sqlalchemy import Connection, select, update
 
 from penstock.checkpoints import budgets, gates, runs
-from penstock.checkpoints.database import database_now
 from penstock.checkpoints.ledger import rows
 from penstock.checkpoints.ledger.queries import gate_id_of, gate_of, get
 from penstock.checkpoints.ledger.rows import effect_of, record_report, store_result
 from penstock.checkpoints.schema import effect_reports, effects
+from penstock.checkpoints.statements import database_now
 from penstock.contracts.call import Failed
 from penstock.contracts.effect import DoubtAnswer, Effect, EffectStatus, NewEffect, ReportKind
 from penstock.contracts.ids import IdempotencyKey
@@ -27,7 +27,7 @@ def succeed(
     at: datetime,
     actor: str,
 ) -> Effect | None:
-    """Record the result of an attempt; return the effect, or nothing if that came too late."""
+    """Record the result of an attempt; return the effect, or None if the report came too late."""
     inline, digest = store_result(connection, result)
     values = {"result": inline, "result_digest": digest}
     to = EffectStatus.SUCCEEDED
@@ -43,10 +43,10 @@ def fail(
     at: datetime,
     actor: str,
 ) -> Effect | None:
-    """Record that an attempt did not happen; return the effect, or nothing if that is too late.
+    """Record that an attempt did not happen; return the effect, or None if that is too late.
 
-    The effect has not failed where an attempt before was left open, which may have happened. Then
-    nothing is changed: it is to be tried again, or in doubt.
+    The effect has not failed where the attempt before was left open and may have happened. Then
+    nothing is changed: the effect is to be tried again, or put in doubt.
     """
     if attempt > 1 and _is_left_open(connection, key, attempt - 1):
         found = get(connection, key)
@@ -64,9 +64,9 @@ def record_not_happened(
     at: datetime,
     actor: str,
 ) -> Effect | None:
-    """Record that no attempt up to this one happened, which was looked up.
+    """Record that no attempt up to this one happened, as a look-up has shown.
 
-    Returns the effect, or nothing if that is too late.
+    Returns the effect, or None if the report came too late.
     """
     return _settle(
         connection,
@@ -92,7 +92,7 @@ def doubt(
     at: datetime,
     actor: str,
 ) -> Effect:
-    """Record that nobody knows whether an attempt happened, and ask people."""
+    """Put an attempt in doubt, and open the gate that asks people."""
     return put_in_doubt(
         connection,
         effect,
@@ -114,7 +114,7 @@ def put_in_doubt(
     at: datetime,
     actor: str,
 ) -> Effect:
-    """Record that nobody knows whether an attempt happened, and ask people what this allows."""
+    """Put an attempt in doubt, and open the gate with the answers that are allowed."""
     code, message = why
     values = {"error_code": code, "error_message": message}
     to = EffectStatus.IN_DOUBT
@@ -141,13 +141,13 @@ def record_compensation(
 
 
 def prolong(connection: Connection, key: IdempotencyKey, attempt: int, *, by_s: float) -> None:
-    """Have an attempt that cannot be stopped count as one that may still land."""
+    """Extend the time in which an attempt that cannot be stopped may still land."""
     connection.execute(
         update(effects)
         .where(effects.c.key == key, effects.c.attempt == attempt)
         .values(settles_at=database_now(connection.dialect, plus_s=by_s))
     )
-    # Who would look it up before could not be told, and would not be told to look again.
+    # A look-up before that time would be inconclusive, so the gate's timer waits as well.
     gates.postpone(connection, gate_id_of(key, attempt), by_s=by_s)
 
 
@@ -171,7 +171,7 @@ def _settle(
     at: datetime,
     actor: str,
 ) -> Effect | None:
-    """Record what an attempt came to, unless a later one has begun or more is known already."""
+    """Record the outcome of an attempt, unless a later attempt or a final status is recorded."""
     for found in (EffectStatus.STARTED, EffectStatus.IN_DOUBT):
         if found is to:
             continue
@@ -179,9 +179,9 @@ def _settle(
         if settled is None:
             continue
         detail = cast("str | None", values.get("error_message"))
-        told = _result(values)
+        result = _result(values)
         record_report(
-            connection, settled, ReportKind(to), detail=detail, result=told, at=at, actor=actor
+            connection, settled, ReportKind(to), detail=detail, result=result, at=at, actor=actor
         )
         if found is EffectStatus.IN_DOUBT:
             _close_gate(connection, settled, at=at, actor=actor)
@@ -198,18 +198,18 @@ def move(
     at: datetime,
     actor: str,
 ) -> Effect | None:
-    """Move an effect that stands as it was found; nothing if it does not."""
+    """Move an effect that is unchanged since it was found; None if it has changed."""
     moved = _write(connection, effect.key, effect.attempt, effect.status, to, values)
     if moved is not None:
-        told = _result(values)
+        result = _result(values)
         record_report(
-            connection, moved, ReportKind(to), detail=None, result=told, at=at, actor=actor
+            connection, moved, ReportKind(to), detail=None, result=result, at=at, actor=actor
         )
     return moved
 
 
 def _result(values: Mapping[str, Any]) -> str | None:
-    """Return a result, or what stands for one that is kept apart."""
+    """Return a result, or the digest of one that is stored apart."""
     return values.get("result") or values.get("result_digest")
 
 
@@ -227,13 +227,13 @@ def _write(
     if row is None:
         return None
     if to is not EffectStatus.IN_DOUBT:
-        # What may have happened keeps what is held for it until somebody knows.
+        # A call that may have happened keeps its hold until its outcome is known.
         budgets.settle_whole(connection, key, happened=to is not EffectStatus.FAILED)
     return effect_of(row)
 
 
 def _close_gate(connection: Connection, effect: Effect, *, at: datetime, actor: str) -> None:
-    """Close the gate of an effect of which more was learnt, and let its run go on."""
+    """Close the gate of an effect whose outcome became known, and wake its run."""
     happened = effect.status is EffectStatus.SUCCEEDED
     answer = json.dumps({"answer": DoubtAnswer.HAPPENED if happened else DoubtAnswer.DID_NOT})
     if gates.close(connection, gate_of(effect), answer=answer, by=actor, at=at):

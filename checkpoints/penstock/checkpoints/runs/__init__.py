@@ -1,7 +1,7 @@
-"""Runs in the store. Every function takes a connection first and is one transaction's part.
+"""Runs in the store. Each function takes a connection first, and part in its transaction.
 
-A change of state is an update that holds its own guard and must touch exactly one row; nothing is
-read first and believed later. Each writes its audit event beside it.
+A change of state is an update that contains its own guard and must touch exactly one row; nothing
+is read first and trusted later. Each change appends its event to the audit chain.
 """
 
 from penstock.checkpoints.runs.creation import ancestors, create, living_children, record_fork

@@ -28,9 +28,9 @@ from penstock.contracts.run import (
 
 
 def inherit(connection: Connection, run: NewRun, parent_id: RunId, *, at: datetime) -> NewRun:
-    """Return a new run with what its parent gives it: principal, mode, tags, the time left.
+    """Return a new run with what it inherits: principal, mode, tags, the time left.
 
-    The parent stays as it is until the transaction is over: it is not cancelled in between.
+    The parent is locked until the transaction is over: it is not cancelled in between.
 
     Raises:
         IllegalTransition: the parent is over, or about to be.
@@ -64,7 +64,7 @@ def inherit(connection: Connection, run: NewRun, parent_id: RunId, *, at: dateti
 
 
 def ancestors(connection: Connection, run: Run) -> Sequence[RunId]:
-    """Return the runs above a run, the one that started it first."""
+    """Return the ancestors of a run, its parent first."""
     above: list[RunId] = []
     parent_id = run.parent_id
     while parent_id is not None:
@@ -74,7 +74,7 @@ def ancestors(connection: Connection, run: Run) -> Sequence[RunId]:
 
 
 def living_children(connection: Connection, run_id: RunId) -> Sequence[RunId]:
-    """Return the runs that a run has started and that are not over, in the order to lock them."""
+    """Return the children of a run that are not over, in the order to lock them."""
     below = (
         select(runs.c.id)
         .where(runs.c.parent_id == run_id, runs.c.status.in_(sorted(LIVE)))
@@ -88,10 +88,10 @@ def create(
 ) -> tuple[Run, bool]:
     """Queue a run; return it as stored, and whether this call queued it.
 
-    A key that was used before gives the run it names, whatever has become of it.
+    For a key that was used before, the run with that key is returned, whatever its status.
 
     Raises:
-        IllegalTransition, UnknownRun: it is to have a parent that starts no runs, or is none.
+        IllegalTransition, UnknownRun: its parent may not start runs, or does not exist.
         RunKeyReused: the key names a run of another graph, thread or input.
         ThreadBusy: the thread has a run that is not over, and the new one is not to wait.
     """
@@ -155,9 +155,9 @@ def record_fork(
     at: datetime,
     actor: str,
 ) -> None:
-    """Write down that a run goes on from a checkpoint of another.
+    """Append the event of a run that goes on from a checkpoint of another.
 
-    `edited` names the channels whose values were edited; of the `edits` a code is told.
+    `edited` names the channels whose values were edited; the event has only a code of `edits`.
     """
     audit.append(
         connection,

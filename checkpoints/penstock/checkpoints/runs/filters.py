@@ -1,4 +1,4 @@
-"""Which runs fit a filter, as conditions. What others say of runs is looked up once, not by run."""
+"""Filters of runs as conditions. Facts in other tables are subqueries, evaluated once."""
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
@@ -18,11 +18,11 @@ from penstock.contracts.run import RunStatus
 from penstock.contracts.step import StepStatus
 
 STANDING = (StepStatus.STARTED, StepStatus.PARKED)
-"""How far the steps have come in which a run waits, under its epoch."""
+"""The statuses of the steps in which a run waits, under its epoch."""
 
 
 def matches(wanted: RunFilter) -> list[ColumnElement[bool]]:
-    """Return the conditions that a run fits a filter."""
+    """Return the conditions under which a run matches a filter."""
     conditions = [runs.c.tenant == wanted.tenant]
     if wanted.statuses:
         conditions.append(runs.c.status.in_(sorted(wanted.statuses)))
@@ -53,7 +53,7 @@ def matches(wanted: RunFilter) -> list[ColumnElement[bool]]:
 
 
 def has_tag(tag: str, *, tenant: str | None) -> ColumnElement[bool]:
-    """Return the condition that a run has a tag; an index leads there where there is a tenant."""
+    """Return the condition that a run has a tag; an index serves it with a tenant."""
     tagged = select(run_tags.c.run_id).where(run_tags.c.tag == tag)
     if tenant is not None:
         tagged = tagged.where(run_tags.c.tenant == tenant)

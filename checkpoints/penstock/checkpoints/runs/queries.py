@@ -40,10 +40,10 @@ def get(connection: Connection, run_id: RunId) -> Run:
 
 
 def lock(connection: Connection, run_id: RunId) -> None:
-    """Have nobody else change a run until this transaction is over, where writers run at once.
+    """Lock a run until this transaction is over.
 
-    Who is about to lock a gate locks its run first, as a worker does that begins a call: in another
-    order each could wait for the other. On SQLite whoever writes is alone.
+    A transaction that locks a gate locks its run first, as a worker does that begins a call: in
+    another order each could wait for the other. On SQLite there is one writer at a time.
     """
     connection.execute(select(runs.c.id).where(runs.c.id == run_id).with_for_update())
 
@@ -141,7 +141,7 @@ def list_seen(
     before: RunId | None = None,
     limit: int,
 ) -> Sequence[SeenRun]:
-    """Return what is seen of runs that fit, newest first: of these, if `ids` names some."""
+    """Return matching runs as a bulk action sees them, newest first; of `ids` alone, if given."""
     statement = select(*_COLUMNS).where(*matches(wanted)).order_by(runs.c.id.desc()).limit(limit)
     if ids is not None:
         statement = statement.where(runs.c.id.in_(sorted(ids)))
@@ -151,7 +151,7 @@ def list_seen(
 
 
 def versions(connection: Connection, *, tenant: str, graph: str) -> Sequence[GraphVersion]:
-    """Return the forms in which a tenant has had runs of a graph, the last used first."""
+    """Return the versions of a graph that a tenant has had runs of, the last used first."""
     number = func.count().label("number")
     counted = (
         select(

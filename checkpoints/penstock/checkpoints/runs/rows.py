@@ -10,9 +10,8 @@ from sqlalchemy import Connection, Dialect, Float, Select, bindparam, select, te
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from penstock.checkpoints import audit
-from penstock.checkpoints.database import database_now, insert_or_keep
 from penstock.checkpoints.schema import one_of, runs
-from penstock.checkpoints.statements import Prepared, prepared
+from penstock.checkpoints.statements import Prepared, database_now, insert_or_keep, prepared
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import (
@@ -28,7 +27,7 @@ from penstock.contracts.run import (
 
 
 def run_of(row: Mapping[str, Any]) -> Run:
-    """Return the run that a row is."""
+    """Return the run of a row."""
     values: dict[str, Any] = dict(row)
     code = values.pop("failure_code")
     message, redrivable = values.pop("failure_message"), values.pop("failure_redrivable")
@@ -56,7 +55,7 @@ def record_event(
     caller: str | None = None,
     origin: Origin | None = None,
 ) -> None:
-    """Write down what happened to a run; its input by a code of it."""
+    """Append an event of a run to the audit chain; its input only as a code."""
     is_new = action == "run.queued" and run.epoch == 0
     code = None if run.failure is None else str(run.failure.code)
     called = {} if caller is None else {"caller": caller}
@@ -107,7 +106,7 @@ def find(_: Dialect) -> Select[Any]:
 
 @prepared()
 def claim(dialect: Dialect) -> ReturningUpdate[Any]:
-    """Take the run `run_id`, if it is queued and not paused, for `worker` and `lease_s` seconds."""
+    """Claim the run `run_id` for `worker` and `lease_s` seconds, if it is queued and not paused."""
     return (
         update(runs)
         .where(

@@ -29,12 +29,12 @@ from penstock.contracts.signals import LeaseLost
 
 
 def deadline(deadline_s: float | None, at: datetime) -> datetime | None:
-    """Return when a run that begins now is to be over; None where it may take for ever."""
+    """Return the deadline of a run that begins at `at`; None without a limit."""
     return None if deadline_s is None else at + timedelta(seconds=deadline_s)
 
 
-def put_off(connection: Connection, run: Run, *, by: timedelta) -> None:
-    """Put a run's deadline off by a time that does not count."""
+def extend_deadline(connection: Connection, run: Run, *, by: timedelta) -> None:
+    """Extend a run's deadline by a time that does not count."""
     if run.deadline_at is None or by <= timedelta():
         return
     connection.execute(
@@ -47,7 +47,7 @@ def put_off(connection: Connection, run: Run, *, by: timedelta) -> None:
 def claim(
     connection: Connection, run_id: RunId, worker: WorkerId, *, lease_s: float, at: datetime
 ) -> Run | None:
-    """Take a queued run for `worker`; return it, or nothing if it is not to be had."""
+    """Claim a queued run for `worker`; return it, or None if it cannot be claimed."""
     params = {"run_id": run_id, "worker": worker, "lease_s": lease_s, "at": at}
     found = rows.claim.first(connection, params)
     if found is None:
@@ -67,7 +67,7 @@ def move(
     failure: Failure | None = None,
     lost: WorkerId | None = None,
 ) -> Run:
-    """Move a run to another state, if it still is at the fence's epoch; return it as it is now.
+    """Move a run to another state, if it is still at the fence's epoch; return it as it is now.
 
     A run becomes running only by `claim`. `failure` says why it failed, and only then; `lost`
     names the worker that it is taken from. With its end, its open gates close.
@@ -112,45 +112,45 @@ def park(
     at: datetime,
     actor: str,
 ) -> Run:
-    """Let a run wait at its gates; it goes back to the queue if one was decided meanwhile.
+    """Park a run at its gates; it returns to the queue if a gate was decided meanwhile.
 
-    `others` are the gates that its calls wait at: they are open already, or were.
+    `others` are the gates of its calls, which were opened before.
 
-    One that was to be cancelled is cancelled, and asks nothing.
+    A run whose cancellation was requested is cancelled, and opens no gate.
 
     Raises:
         LeaseLost, IllegalTransition, UnknownRun: as `move`.
     """
     run = move(connection, fence, RunStatus.WAITING, at=at, actor=actor)
     if run.cancel_by is not None:
-        # No worker will see the flag while it waits, and nobody asks for a cancellation twice.
+        # No worker sees the flag while the run waits, and nobody requests a cancellation twice.
         return move(connection, fence, RunStatus.CANCELLED, at=at, actor=actor)
     gates.open_questions(connection, run, questions, at=at)
     waits_for = [*(question.id for question in questions), *others]
     if gates.any_closed(connection, waits_for):
-        # Closed while the run was still on its way here, so nobody else will wake it.
+        # The gate was closed before the run was parked, so nothing else will wake the run.
         return move(connection, fence, RunStatus.QUEUED, at=at, actor=actor)
     return run
 
 
 def wake(connection: Connection, run_id: RunId, *, at: datetime, actor: str) -> Run:
-    """Queue a run that waits; one that does not is left as it is.
+    """Queue a run that waits; another is left as it is.
 
     The time at the gate does not count for its deadline.
     """
     run = get(connection, run_id)
     if run.status is not RunStatus.WAITING:
         return run
-    put_off(connection, run, by=at - run.changed_at)
+    extend_deadline(connection, run, by=at - run.changed_at)
     return move(connection, run.fence, RunStatus.QUEUED, at=at, actor=actor)
 
 
 def cancel(
     connection: Connection, run_id: RunId, *, at: datetime, by: str, reason: str | None = None
 ) -> Run:
-    """Cancel a run: at once where nobody drives it, else as soon as its worker sees it.
+    """Cancel a run: at once if no worker drives it, else as soon as its worker sees the request.
 
-    Who asked first, when and why is kept, also where it is asked again.
+    The first request is kept: who, when and why.
 
     Raises:
         IllegalTransition: the run is over and was not cancelled.
@@ -176,9 +176,9 @@ def cancel(
 def pause(
     connection: Connection, run_id: RunId, *, at: datetime, by: str, reason: str | None = None
 ) -> Run:
-    """Keep a run from being claimed until it is resumed; one that is driven is given back.
+    """Keep a run from being claimed until it is resumed; one that is driven returns to the queue.
 
-    Who paused it first, when and why is kept. Its gates stay open, and may be decided.
+    The first request is kept: who, when and why. Its gates stay open, and may be decided.
 
     Raises:
         IllegalTransition: the run is over.
@@ -197,9 +197,9 @@ def pause(
 
 
 def resume(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> Run:
-    """Let a run that was paused go on; one that was not is left as it is.
+    """Let a paused run continue; another is left as it is.
 
-    What it spent in the queue under its pause does not count for its deadline.
+    The time that it spent paused in the queue does not count for its deadline.
 
     Raises:
         IllegalTransition: the run is over.
@@ -215,8 +215,8 @@ def resume(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> R
     if resumed.rowcount == 0:
         return run
     if run.status is RunStatus.QUEUED and run.pause_at is not None:
-        # Time at a gate is put off when the gate is decided, and a worker's counts.
-        put_off(connection, run, by=at - max(run.pause_at, run.changed_at))
+        # The time at a gate extends the deadline when the gate is decided; a worker's time counts.
+        extend_deadline(connection, run, by=at - max(run.pause_at, run.changed_at))
     record_event(connection, run, "run.resumed", at=at, actor=by)
     return get(connection, run_id)
 
@@ -224,7 +224,7 @@ def resume(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> R
 def redrive(connection: Connection, run_id: RunId, *, at: datetime, by: str) -> Run:
     """Queue a failed run again; it goes on from its last checkpoint.
 
-    A cancellation or a pause that its failure overtook is forgotten, and its time begins anew.
+    A cancellation or a pause that its failure overtook is dropped, and its deadline starts again.
 
     Raises:
         IllegalTransition: it has not failed, or a redrive cannot help it.

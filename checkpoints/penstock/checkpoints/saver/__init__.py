@@ -1,10 +1,9 @@
-"""LangGraph's checkpointer, and what only it needs.
+"""LangGraph's checkpointer on the store.
 
-A call comes in through `checkpointer`. `records` makes rows of it in the caller's thread, `encode`
-and `lanes` helping; `changes` writes them in the writer's thread, with `values`, `deltas` and
-`heads` for what is large, `retention` for what goes and `forking` for threads that begin at a
-checkpoint of another. `reading` puts checkpoints together again, and `plain` makes them readable.
-`sql` holds the statements.
+A call enters at `checkpointer`. In the caller's thread `records` turns it into rows, with
+`serialization` and `early_writes`. In the writer's thread `changes` stores them, with `values` and
+`deltas` for large values, `pruner` and `threads` for deletion, and `forks` for threads that begin
+at a checkpoint of another. `reader` assembles checkpoints again. `sql` holds the statements.
 """
 
 from penstock.checkpoints.saver.checkpointer import Checkpointer

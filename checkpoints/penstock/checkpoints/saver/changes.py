@@ -1,4 +1,4 @@
-"""What the checkpointer does in the writer's thread: each a change, fenced in its transaction."""
+"""The checkpointer's changes to the store, each fenced in its own transaction."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,10 +9,11 @@ from penstock.checkpoints import ledger
 from penstock.checkpoints.fence import FenceCheck
 from penstock.checkpoints.saver.early_writes import EarlyWrites, WriteTarget
 from penstock.checkpoints.saver.forks import Fork, ForkWriter
+from penstock.checkpoints.saver.pruner import CheckpointPruner
 from penstock.checkpoints.saver.reader import CheckpointReader
 from penstock.checkpoints.saver.records import CheckpointRecord, WritesRecord
-from penstock.checkpoints.saver.retention import CheckpointPruner, copy_thread, delete_thread
 from penstock.checkpoints.saver.sql import CheckpointSql, Namespace
+from penstock.checkpoints.saver.threads import copy_thread, delete_thread
 from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.schema import checkpoint_namespaces, checkpoints
 from penstock.contracts.errors import StoreError
@@ -20,7 +21,7 @@ from penstock.contracts.ids import ThreadId
 
 
 class CheckpointChanges:
-    """Writes checkpoints, and takes them away, through the connection it is given last."""
+    """Writes and deletes checkpoints in the writer's thread; the connection comes last."""
 
     def __init__(
         self,
@@ -28,20 +29,20 @@ class CheckpointChanges:
         sql: CheckpointSql,
         values: Values,
         reading: CheckpointReader,
-        lanes: EarlyWrites,
+        early_writes: EarlyWrites,
         fences: FenceCheck,
     ) -> None:
         """Share what the checkpointer reads with."""
         self._sql = sql
         self._values = values
-        self._lanes = lanes
+        self._early_writes = early_writes
         self._fences = fences
-        self._thinning = CheckpointPruner(sql, values, reading)
-        self._forking = ForkWriter(sql, self._thinning)
+        self._pruner = CheckpointPruner(sql, values, reading)
+        self._forks = ForkWriter(sql, self._pruner)
 
     def add_checkpoint(self, record: CheckpointRecord, connection: Connection) -> None:
         """Store a checkpoint and the values that are new with it."""
-        namespace, is_first = self._enter(connection, record.lane)
+        namespace, is_first = self._enter(connection, record.target)
         try:
             for value in record.values:
                 self._values.add(connection, namespace, value, is_first=is_first)
@@ -50,30 +51,30 @@ class CheckpointChanges:
             row = {**record.row, "namespace_id": namespace.id}
             self._sql.add_checkpoint(connection, row)
         except BaseException:
-            self._values.heads.drop(namespace.key)
+            self._values.newest.drop(namespace.key)
             raise
 
     def add_writes(self, record: WritesRecord, connection: Connection) -> None:
         """Store what a task wrote."""
-        namespace, _ = self._enter(connection, record.lane)
+        namespace, _ = self._enter(connection, record.target)
         rows = [{**row, "namespace_id": namespace.id} for row in record.rows]
         self._sql.add_writes(connection, rows, replace=record.replace)
 
     def when_undone(
-        self, lane: WriteTarget, *, told: bool = True
+        self, target: WriteTarget, *, is_reported: bool = True
     ) -> Callable[[BaseException], None]:
-        """Return what is to happen when a change to `lane` is undone.
+        """Return the callback for a change to `target` that is undone.
 
-        `told` says whether its caller waits for it and will be given the failure.
+        `is_reported` says whether the caller waits for the change and receives the failure.
         """
 
-        def lose(failure: BaseException) -> None:
+        def record(failure: BaseException) -> None:
             if isinstance(failure, StoreError):
-                # The commit may be what failed: nothing that was to be in it is to be built upon.
-                self._values.heads.clear()
-            self._lanes.lose(lane, failure, told=told)
+                # Perhaps the commit failed: no version that was part of it may be built upon.
+                self._values.newest.clear()
+            self._early_writes.record_loss(target, failure, is_reported=is_reported)
 
-        return lose
+        return record
 
     def delete(self, thread_id: str, connection: Connection) -> None:
         """Delete all of a thread."""
@@ -90,7 +91,7 @@ class CheckpointChanges:
     def fork(self, serde: SerializerProtocol, fork: Fork, connection: Connection) -> None:
         """Begin a thread at a checkpoint of another, whose lineage it shares."""
         self._fences.check(connection, thread_id=fork.target_id, fence=None)
-        self._forking.fork(connection, serde, fork)
+        self._forks.fork(connection, serde, fork)
         ledger.record_copy(connection, fork.target_id, of=fork.source_id)
 
     def keep_latest(
@@ -98,7 +99,7 @@ class CheckpointChanges:
     ) -> None:
         """Keep only the newest checkpoint of a thread's namespaces."""
         self._fences.check(connection, thread_id=thread_id, fence=None)
-        self._thinning.keep_latest(connection, serde, thread_id)
+        self._pruner.keep_latest(connection, serde, thread_id)
 
     def drop_runs(
         self, serde: SerializerProtocol, run_ids: Sequence[str], connection: Connection
@@ -109,9 +110,9 @@ class CheckpointChanges:
         touched = touched.where(cp.c.run_id.in_(run_ids)).distinct()
         for thread_id in connection.execute(touched).scalars():
             self._fences.check(connection, thread_id=thread_id, fence=None)
-        self._thinning.drop_runs(connection, serde, run_ids)
+        self._pruner.drop_runs(connection, serde, run_ids)
 
-    def _enter(self, connection: Connection, lane: WriteTarget) -> tuple[Namespace, bool]:
-        self._lanes.check(lane)
-        self._fences.check(connection, thread_id=lane.thread_id, fence=lane.fence)
-        return self._sql.open_namespace(connection, lane.thread_id, lane.checkpoint_ns)
+    def _enter(self, connection: Connection, target: WriteTarget) -> tuple[Namespace, bool]:
+        self._early_writes.check(target)
+        self._fences.check(connection, thread_id=target.thread_id, fence=target.fence)
+        return self._sql.open_namespace(connection, target.thread_id, target.checkpoint_ns)

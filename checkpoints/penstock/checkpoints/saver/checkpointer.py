@@ -54,15 +54,15 @@ class Checkpointer(BaseCheckpointSaver[int]):
         values = Values(self._sql)
         self._reading = CheckpointReader(self._sql, values)
         self._recorder = Recorder()
-        self._lanes = EarlyWrites()
+        self._early_writes = EarlyWrites()
         self._changes = CheckpointChanges(
             sql=self._sql,
             values=values,
             reading=self._reading,
-            lanes=self._lanes,
+            early_writes=self._early_writes,
             fences=FenceCheck(store.dialect),
         )
-        # Seeded anew in each process, so that no two give the same version to different values.
+        # Seeded in each process, so that no two give the same version to different values.
         self._random = random.Random(secrets.randbits(128))  # noqa: S311  (apart, not secret)
 
     def get_next_version(
@@ -87,7 +87,7 @@ class Checkpointer(BaseCheckpointSaver[int]):
         record = self._recorder.checkpoint(self.serde, config, checkpoint, metadata, new_versions)
         await self._store.write(
             partial(self._changes.add_checkpoint, record),
-            on_failure=self._changes.when_undone(record.lane),
+            on_failure=self._changes.when_undone(record.target),
         )
         return _config_of(record)
 
@@ -102,7 +102,7 @@ class Checkpointer(BaseCheckpointSaver[int]):
         record = self._recorder.checkpoint(self.serde, config, checkpoint, metadata, new_versions)
         self._store.write_blocking(
             partial(self._changes.add_checkpoint, record),
-            on_failure=self._changes.when_undone(record.lane),
+            on_failure=self._changes.when_undone(record.target),
         )
         return _config_of(record)
 
@@ -120,7 +120,7 @@ class Checkpointer(BaseCheckpointSaver[int]):
         else:
             await self._store.write(
                 partial(self._changes.add_writes, record),
-                on_failure=self._changes.when_undone(record.lane),
+                on_failure=self._changes.when_undone(record.target),
             )
 
     def put_writes(
@@ -137,19 +137,19 @@ class Checkpointer(BaseCheckpointSaver[int]):
         else:
             self._store.write_blocking(
                 partial(self._changes.add_writes, record),
-                on_failure=self._changes.when_undone(record.lane),
+                on_failure=self._changes.when_undone(record.target),
             )
 
     # ---- reading ----
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that `config` names, or the thread's newest."""
-        await self._lanes.settle(target_of(config))
+        await self._early_writes.settle(target_of(config))
         return await self._store.read(self._find(config))
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that `config` names, or the thread's newest."""
-        self._lanes.settle_blocking(target_of(config))
+        self._early_writes.settle_blocking(target_of(config))
         return self._store.read_blocking(self._find(config))
 
     async def alist(
@@ -161,7 +161,7 @@ class Checkpointer(BaseCheckpointSaver[int]):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """List checkpoints, newest first, those with `filter` in their metadata."""
-        await self._lanes.settle(None)
+        await self._early_writes.settle(None)
         listing, left = _listing(config, filter, before), limit
         below: int | None = None
         while left is None or left > 0:
@@ -181,7 +181,7 @@ class Checkpointer(BaseCheckpointSaver[int]):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """List checkpoints, newest first, those with `filter` in their metadata."""
-        self._lanes.settle_blocking(None)
+        self._early_writes.settle_blocking(None)
         listing, left = _listing(config, filter, before), limit
         below: int | None = None
         while left is None or left > 0:
@@ -195,14 +195,14 @@ class Checkpointer(BaseCheckpointSaver[int]):
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """Return what the value of each `DeltaChannel` is made of at a checkpoint."""
-        await self._lanes.settle(target_of(config))
+        await self._early_writes.settle(target_of(config))
         return await self._store.read(self._history(config, channels))
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """Return what the value of each `DeltaChannel` is made of at a checkpoint."""
-        self._lanes.settle_blocking(target_of(config))
+        self._early_writes.settle_blocking(target_of(config))
         return self._store.read_blocking(self._history(config, channels))
 
     # ---- keeping less ----
@@ -225,17 +225,17 @@ class Checkpointer(BaseCheckpointSaver[int]):
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy a thread with its whole history to a new thread."""
-        await self._lanes.settle(None)
+        await self._early_writes.settle(None)
         await self._store.write(partial(self._changes.copy, source_thread_id, target_thread_id))
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy a thread with its whole history to a new thread."""
-        self._lanes.settle_blocking(None)
+        self._early_writes.settle_blocking(None)
         self._store.write_blocking(partial(self._changes.copy, source_thread_id, target_thread_id))
 
     async def settled(self) -> None:
         """Wait until all that was answered before it was durable is stored."""
-        await self._lanes.settle(None)
+        await self._early_writes.settle(None)
 
     def fork(self, connection: Connection, fork: Fork) -> None:
         """Begin a thread at a checkpoint of another, in the writer's thread; see `Forking.fork`.
@@ -262,9 +262,9 @@ class Checkpointer(BaseCheckpointSaver[int]):
 
     def _post(self, record: WritesRecord) -> None:
         change = partial(self._changes.add_writes, record)
-        undone = self._changes.when_undone(record.lane, told=False)
-        hand_in = partial(self._store.post, change, on_failure=undone)
-        self._lanes.answer_early(record.lane, hand_in)
+        undone = self._changes.when_undone(record.target, is_reported=False)
+        submit = partial(self._store.post, change, on_failure=undone)
+        self._early_writes.answer_early(record.target, submit)
 
     def _prunes(self, thread_ids: Sequence[str], strategy: str) -> Sequence[Change[None]]:
         if strategy == "delete":
@@ -278,24 +278,24 @@ class Checkpointer(BaseCheckpointSaver[int]):
         raise ValueError(msg)
 
     def _find(self, config: RunnableConfig) -> Callable[[Connection], CheckpointTuple | None]:
-        lane = target_of(config)
+        target = target_of(config)
         return lambda connection: self._reading.find(
             connection,
             self.serde,
-            thread_id=lane.thread_id,
-            checkpoint_ns=lane.checkpoint_ns,
+            thread_id=target.thread_id,
+            checkpoint_ns=target.checkpoint_ns,
             checkpoint_id=get_checkpoint_id(config),
         )
 
     def _history(
         self, config: RunnableConfig, channels: Sequence[str]
     ) -> Callable[[Connection], Mapping[str, DeltaChannelHistory]]:
-        lane = target_of(config)
+        target = target_of(config)
         return lambda connection: self._reading.history(
             connection,
             self.serde,
-            thread_id=lane.thread_id,
-            checkpoint_ns=lane.checkpoint_ns,
+            thread_id=target.thread_id,
+            checkpoint_ns=target.checkpoint_ns,
             checkpoint_id=get_checkpoint_id(config),
             channels=channels,
         )
@@ -309,8 +309,8 @@ class Checkpointer(BaseCheckpointSaver[int]):
 def _config_of(record: CheckpointRecord) -> RunnableConfig:
     return {
         "configurable": {
-            "thread_id": record.lane.thread_id,
-            "checkpoint_ns": record.lane.checkpoint_ns,
+            "thread_id": record.target.thread_id,
+            "checkpoint_ns": record.target.checkpoint_ns,
             "checkpoint_id": record.row["checkpoint_id"],
         },
     }

@@ -1,9 +1,10 @@
-"""How a channel's versions are kept small: each as its difference from an earlier one.
+"""Deltas: each version of a channel is stored as its difference from an earlier one.
 
 A conversation grows by a message a step and is serialised whole each time. Two neighbouring
 versions share a long beginning, and often a long end, so a version is kept as *how much of the
 base's beginning, what is between, how much of the base's end*. That takes a hundredth of the time
-a compressor needs with the base as its dictionary, and grows with what was said, not its square.
+that a compressor needs with the base as its dictionary, and grows with the length of the
+conversation, not its square.
 
 Three kinds of versions bound what a read has to follow: most are links to the version before;
 every `LINKS`-th is a key, a difference from the key before it; every `KEYS`-th key is whole. A
@@ -65,7 +66,7 @@ class Stored:
 
 
 def store(version: int, raw: bytes, *, after: Version | None) -> Stored:
-    """Decide how `raw` is kept, given the version written before it."""
+    """Decide how `raw` is stored after the version written before it."""
     if after is not None:
         key = after.key or after
         if after.link_count + 1 < LINKS:
@@ -122,7 +123,7 @@ def pack(raw: bytes) -> bytes:
 
 
 def unpack(data: bytes) -> bytes:
-    """Return what `pack` was given."""
+    """Return the bytes that `pack` packed."""
     return zstandard.decompress(data[1:]) if data[:1] == _ZSTD else data[1:]
 
 

@@ -2,9 +2,10 @@
 
 LangGraph waits for the writes of a finished task before it hands in the checkpoint that follows
 them. Waiting for the disk in between would cost two commits a step where one will do: the writer
-keeps the order, so the checkpoint cannot become durable before them. They are therefore answered
-at once, under two rules. Who reads waits until they are stored. And where one of them fails,
-the thread takes nothing more until it has been read anew, so nothing is built on what is gone.
+keeps the order, so the checkpoint cannot become durable before the writes. The writes are therefore
+answered at once, under two rules. A reader waits until they are stored. And after one of them has
+failed, the thread accepts no further write until it has been read again, so that nothing is built
+on a lost write.
 """
 
 import asyncio
@@ -36,102 +37,102 @@ class WriteTarget:
 
 @dataclass(slots=True)
 class _Loss:
-    lane: WriteTarget
+    target: WriteTarget
     cause: BaseException
-    told: bool
-    """Whether somebody was given the failure."""
+    is_reported: bool
+    """Whether a caller has received the failure."""
 
 
 class EarlyWrites:
-    """Knows which lanes have lost a write, and which write was answered early last."""
+    """The writes that were answered early, and the targets of those that were lost."""
 
     def __init__(self) -> None:
         """Start with nothing lost."""
         self._lock = threading.Lock()
-        self._handing_in = threading.Lock()
+        self._submitting = threading.Lock()
         self._losses: dict[tuple[str, str], _Loss] = {}
         self._last_early: Future[Any] | None = None
-        # What is stored is forgotten: nobody but the writer holds on to it.
+        # A stored write is forgotten: only the writer holds a reference to its future.
         self._early: WeakValueDictionary[tuple[str, str], Future[Any]] = WeakValueDictionary()
 
-    def answer_early(self, lane: WriteTarget, hand_in: Callable[[], "Future[Any]"]) -> None:
-        """Hand in a write to `lane` that is answered before it is stored.
+    def answer_early(self, target: WriteTarget, submit: Callable[[], "Future[Any]"]) -> None:
+        """Submit a write to `target` that is answered before it is stored.
 
-        The writer keeps the order, so who waits for the last one waits for all; hence the last
-        one remembered must be the last one handed in, also by several threads at once.
+        The writer keeps the order, so whoever waits for the last write waits for all. Hence the
+        last one remembered must be the last one submitted, also by several threads at once.
         """
-        with self._handing_in:
-            self._last_early = self._early[lane.place] = hand_in()
+        with self._submitting:
+            self._last_early = self._early[target.place] = submit()
 
-    def lose(self, lane: WriteTarget, cause: BaseException, *, told: bool) -> None:
-        """Close `lane`: a write to it failed; `told` if its caller was given the failure."""
+    def record_loss(self, target: WriteTarget, cause: BaseException, *, is_reported: bool) -> None:
+        """Close `target`, to which a write failed; `is_reported` if its caller has the failure."""
         with self._lock:
-            loss = self._losses.get(lane.place)
-            if loss is None or loss.lane != lane:
-                self._losses[lane.place] = _Loss(lane, cause, told)
+            loss = self._losses.get(target.place)
+            if loss is None or loss.target != target:
+                self._losses[target.place] = _Loss(target, cause, is_reported)
             else:
-                loss.told = loss.told or told
+                loss.is_reported = loss.is_reported or is_reported
 
-    def check(self, lane: WriteTarget) -> None:
-        """Refuse a write to a lane that has lost one.
+    def check(self, target: WriteTarget) -> None:
+        """Refuse a write to a target that has lost a write.
 
         Raises:
             WriteLost: an earlier write failed.
             LeaseLost, ThreadBusy: an earlier write was refused.
         """
         if self._losses:
-            self._raise_if_lost(lane, reading=False)
+            self._raise_if_lost(target, reading=False)
 
-    async def settle(self, lane: WriteTarget | None) -> None:
-        """Before a read: wait until what was answered early is stored, and open the lane again.
+    async def settle(self, target: WriteTarget | None) -> None:
+        """Before a read: wait until early writes are stored, and open the target again.
 
-        Without a lane, that of all lanes is waited for.
+        Without a target, wait for the early writes of all targets.
 
         Raises:
-            WriteLost: a write failed and nobody was told yet.
-            LeaseLost, ThreadBusy: a write was refused and nobody was told yet.
+            WriteLost: a write failed, which was not reported yet.
+            LeaseLost, ThreadBusy: a write was refused, which was not reported yet.
         """
-        early = self._early_of(lane)
+        early = self._early_of(target)
         if early is not None and not early.done():
             waiting = asyncio.wrap_future(early)
-            # Looked at even if this caller is cancelled: its failure is told through the lane.
+            # Retrieved even if this caller is cancelled: the target reports the failure.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
             await asyncio.wait([waiting])
-        self._reopen(lane)
+        self._reopen(target)
 
-    def settle_blocking(self, lane: WriteTarget | None) -> None:
-        """Do what `settle` does, keeping the thread waiting."""
-        early = self._early_of(lane)
+    def settle_blocking(self, target: WriteTarget | None) -> None:
+        """Do what `settle` does, blocking the thread."""
+        early = self._early_of(target)
         if early is not None and not early.done():
             early.exception()
-        self._reopen(lane)
+        self._reopen(target)
 
-    def _early_of(self, lane: WriteTarget | None) -> "Future[Any] | None":
-        return self._last_early if lane is None else self._early.get(lane.place)
+    def _early_of(self, target: WriteTarget | None) -> "Future[Any] | None":
+        return self._last_early if target is None else self._early.get(target.place)
 
-    def _reopen(self, lane: WriteTarget | None) -> None:
-        if lane is not None and self._losses:
-            self._raise_if_lost(lane, reading=True)
+    def _reopen(self, target: WriteTarget | None) -> None:
+        if target is not None and self._losses:
+            self._raise_if_lost(target, reading=True)
 
-    def _raise_if_lost(self, lane: WriteTarget, *, reading: bool) -> None:
+    def _raise_if_lost(self, target: WriteTarget, *, reading: bool) -> None:
         with self._lock:
-            loss = self._losses.get(lane.place)
+            loss = self._losses.get(target.place)
             if loss is None:
                 return
-            if loss.lane != lane:
-                # A new lease starts from what is stored; a reader without one decides nothing.
-                if lane.fence is not None:
-                    del self._losses[lane.place]
+            if loss.target != target:
+                # A new lease starts from what is stored; a reader without a lease reopens nothing.
+                if target.fence is not None:
+                    del self._losses[target.place]
                 return
-            if reading and loss.told:
-                del self._losses[lane.place]
+            if reading and loss.is_reported:
+                del self._losses[target.place]
                 return
-            loss.told = True
+            loss.is_reported = True
         if isinstance(loss.cause, (ControlSignal, ThreadBusy)):
-            # A write that was refused: what comes after it is refused for the same reason.
+            # The write was refused: those after it are refused for the same reason.
             raise type(loss.cause)(*loss.cause.args) from loss.cause
         msg = (
-            f"a write to thread `{lane.thread_id}` that had been answered did not reach the store"
+            f"a write to thread `{target.thread_id}` that had been answered did not reach the store"
             f" ({loss.cause}); nothing after it was kept; run on from the last checkpoint"
         )
         raise WriteLost(msg) from loss.cause

@@ -1,9 +1,9 @@
-"""A thread that begins at a checkpoint of another: what the other did after it is not in it.
+"""Forks: threads that begin at a checkpoint of another thread.
 
-Of the other thread it has that one checkpoint, and nothing that was written on it: whatever had
-begun there begins again. LangGraph makes the ids of executions from the checkpoint's, so an
-execution that begins at it is the same as it was, and its calls have the keys that they had. Where
-values are edited the checkpoint is another one, and so are its executions.
+A fork has that one checkpoint of the other thread, and no write on it: an execution that had begun
+there begins again. LangGraph derives the ids of executions from the id of their checkpoint, so an
+execution that begins at the copy is the same as before, and its calls have the same keys. Where
+values are edited, the checkpoint is another one, and so are its executions.
 """
 
 import json
@@ -17,8 +17,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from sqlalchemy import BigInteger, Connection, delete, insert, literal, select
 
 from penstock.checkpoints.saver import deltas
+from penstock.checkpoints.saver.pruner import CheckpointPruner
 from penstock.checkpoints.saver.records import INLINE_MAX_BYTES
-from penstock.checkpoints.saver.retention import CheckpointPruner
 from penstock.checkpoints.saver.serialization import encode
 from penstock.checkpoints.saver.sql import CheckpointRow, CheckpointSql, ValueRow
 from penstock.checkpoints.schema import (
@@ -50,16 +50,16 @@ class Fork:
 class ForkWriter:
     """Begins threads at checkpoints of others."""
 
-    def __init__(self, sql: CheckpointSql, thinning: CheckpointPruner) -> None:
+    def __init__(self, sql: CheckpointSql, pruner: CheckpointPruner) -> None:
         """Share the checkpointer's statements."""
         self._sql = sql
-        self._thinning = thinning
+        self._pruner = pruner
 
     def fork(self, connection: Connection, serde: SerializerProtocol, fork: Fork) -> None:
-        """Copy the checkpoint, and what it cannot be read without, to a thread that has nothing.
+        """Copy the checkpoint, and what it cannot be read without, to an empty thread.
 
         Raises:
-            UnknownCheckpoint: the run has no such checkpoint at the top of its graph.
+            UnknownCheckpoint: the run has no such checkpoint at the top level of its graph.
             IllegalTransition: a subgraph of it keeps a state of its own, which is of no checkpoint.
             InvalidInput: an edited channel has no value there.
         """
@@ -70,11 +70,11 @@ class ForkWriter:
                 f"run `{fork.of}` has no checkpoint `{fork.checkpoint_id}` to be forked at; it was"
                 " forgotten or thinned out, or is one of a subgraph"
             )
-        _refuse_remembering(connection, fork)
+        _refuse_stateful_subgraphs(connection, fork)
         target, _ = self._sql.open_namespace(connection, fork.target_id, "")
-        kept = self._thinning.needed(connection, serde, source.id, row)
+        kept = self._pruner.needed(connection, serde, source.id, row)
         _copy(connection, source.id, target.id, kept, tip=row.checkpoint_id)
-        self._thinning.keep_values(connection, serde, target.id)
+        self._pruner.keep_values(connection, serde, target.id)
         self._begin(connection, serde, target.id, row, fork, has_past=len(kept) > 1)
 
     def _begin(
@@ -109,7 +109,7 @@ class ForkWriter:
         if fork.edits:
             rest = {**rest, "id": str(uuid6(clock_seq=-2)), "ts": fork.at.isoformat()}
         body_type, body = serde.dumps_typed([rest, inline, apart])
-        told = {**json.loads(row.metadata), "source": "fork", "run_id": fork.run_id}
+        metadata = {**json.loads(row.metadata), "source": "fork", "run_id": fork.run_id}
         cp = checkpoints
         connection.execute(
             delete(cp).where(
@@ -123,23 +123,23 @@ class ForkWriter:
                 "checkpoint_id": rest["id"],
                 "parent_id": row.parent_id if has_past else None,
                 "run_id": fork.run_id,
-                "metadata": json.dumps(told),
+                "metadata": json.dumps(metadata),
                 "body_type": body_type,
                 "body": body,
             },
         )
 
 
-def _refuse_remembering(connection: Connection, fork: Fork) -> None:
+def _refuse_stateful_subgraphs(connection: Connection, fork: Fork) -> None:
     ns = checkpoint_namespaces
     names = connection.execute(
         select(ns.c.checkpoint_ns).where(ns.c.thread_id == fork.source_id, ns.c.checkpoint_ns != "")
     ).scalars()
-    # A subgraph that begins anew with each execution has its id behind a colon.
-    remembering = sorted(name for name in names if ":" not in name.rpartition("|")[2])
-    if remembering:
+    # A subgraph that starts afresh with each execution has its id behind a colon.
+    stateful = sorted(name for name in names if ":" not in name.rpartition("|")[2])
+    if stateful:
         raise IllegalTransition(
-            f"run `{fork.of}` cannot be forked: its subgraph `{remembering[0]}` keeps a state from"
+            f"run `{fork.of}` cannot be forked: its subgraph `{stateful[0]}` keeps a state from"
             " one execution to the next, and what that was at a checkpoint is not known; start a"
             " new run"
         )

@@ -1,4 +1,4 @@
-"""From what is stored back to LangGraph's checkpoints."""
+"""Reading stored rows back as LangGraph's checkpoints."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -42,7 +42,7 @@ class Page:
 
 
 class CheckpointReader:
-    """Puts checkpoints together again. Its functions take a connection that sees one state."""
+    """Assembles checkpoints. Its functions take a connection that sees one state."""
 
     def __init__(self, sql: CheckpointSql, values: Values) -> None:
         """Read what `values` has stored."""

@@ -1,6 +1,6 @@
-"""From LangGraph's calls to what is stored, made in the caller's thread.
+"""Records: LangGraph's checkpoints and writes as rows, made in the caller's thread.
 
-Serialising happens here and not in the writer's thread: the graph goes on changing its values.
+Values are serialised here and not in the writer's thread: the graph goes on changing them.
 """
 
 import json
@@ -31,7 +31,7 @@ INLINE_MAX_BYTES = 512
 """A serialised value up to this size stands in the checkpoint's own row."""
 
 _PLACES_LIMIT = 4096
-"""Of so many namespaces it is remembered how their unchanged channels are stored."""
+"""For how many namespaces it is remembered how their unchanged channels are stored."""
 
 _PLAIN_CHANNELS = frozenset({"__pregel_tasks", "__no_writes__", "__return__"})
 # LangGraph's own channels that carry ordinary results of a task: a `Send`, nothing, a return value.
@@ -41,7 +41,7 @@ _PLAIN_CHANNELS = frozenset({"__pregel_tasks", "__no_writes__", "__return__"})
 class CheckpointRecord:
     """A checkpoint on its way into the store."""
 
-    lane: WriteTarget
+    target: WriteTarget
     row: Mapping[str, Any]
     """Columns of the checkpoint's row, but for its namespace."""
     values: Sequence[NewValue]
@@ -54,7 +54,7 @@ class CheckpointRecord:
 class WritesRecord:
     """The writes of one task on their way into the store."""
 
-    lane: WriteTarget
+    target: WriteTarget
     rows: Sequence[Mapping[str, Any]]
     """Columns of each write's row, but for its namespace."""
     replace: bool
@@ -93,8 +93,8 @@ class Recorder:
         Raises:
             UnstorableValue: a channel holds something that has no serialised form.
         """
-        lane = target_of(config)
-        known = self._known_of(lane.place)
+        target = target_of(config)
+        known = self._known_of(target.place)
         versions = checkpoint["channel_versions"]
         inline: dict[str, list[Any]] = {}
         apart: list[str] = []
@@ -137,7 +137,7 @@ class Recorder:
             "body_type": body_type,
             "body": body,
         }
-        return CheckpointRecord(lane=lane, row=row, values=values, required=required)
+        return CheckpointRecord(target=target, row=row, values=values, required=required)
 
     def writes(
         self,
@@ -169,10 +169,10 @@ class Recorder:
             )
         channels = [channel for channel, _ in writes]
         return WritesRecord(
-            lane=target_of(config),
+            target=target_of(config),
             rows=rows,
             replace=all(channel in WRITES_IDX_MAP for channel in channels),
-            # What says that a task failed, was interrupted or answered is durable when we say so.
+            # A write that marks a task as failed, interrupted or resumed is durable when answered.
             early=all(not c.startswith("__") or c in _PLAIN_CHANNELS for c in channels),
         )
 

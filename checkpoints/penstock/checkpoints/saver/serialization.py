@@ -1,4 +1,4 @@
-"""From LangGraph's values to bytes and back, with an error that says what cannot be stored."""
+"""Serialization of LangGraph's values, with an error that names the part that has no form."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass

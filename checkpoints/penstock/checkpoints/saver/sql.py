@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Integer, bindparam, literal_column, select
 
-from penstock.checkpoints.database import insert_or_keep, insert_or_replace
 from penstock.checkpoints.saver.deltas import KEYS, LINKS
 from penstock.checkpoints.schema import (
     checkpoint_namespaces,
@@ -14,7 +13,7 @@ from penstock.checkpoints.schema import (
     checkpoint_writes,
     checkpoints,
 )
-from penstock.checkpoints.statements import Statement
+from penstock.checkpoints.statements import Statement, insert_or_keep, insert_or_replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ NEWEST_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 class NewestVersions:
-    """A bounded memory of newest versions; only the writer's thread touches it.
+    """A bounded cache of newest versions; only the writer's thread uses it.
 
-    Losing an entry costs one read. Holding one that the database has not would corrupt the next
-    version, so a namespace is dropped when a change to it is undone, everything is when a commit
-    fails, and the key holds the namespace's generation, which rises when anybody takes stored
-    versions away.
+    Losing an entry costs one read. An entry that the database does not have would corrupt the next
+    version. So a namespace is dropped when a change to it is undone, and everything when a commit
+    fails; and the key holds the namespace's generation, which rises when stored versions are
+    deleted.
     """
 
     def __init__(self, *, limit_bytes: int = NEWEST_LIMIT_BYTES) -> None:
@@ -78,7 +78,7 @@ class Values:
     def __init__(self, sql: CheckpointSql) -> None:
         """Start with nothing in memory."""
         self._sql = sql
-        self.heads = NewestVersions()
+        self.newest = NewestVersions()
 
     def add(
         self,
@@ -92,7 +92,7 @@ class Values:
         channel, version = value.channel, value.version
         if value.may_exist and self._sql.has_version(connection, namespace.id, channel, version):
             return
-        head = self.heads.get(namespace.key, channel)
+        head = self.newest.get(namespace.key, channel)
         if head is None and not is_first:
             head = self._newest(connection, namespace, channel)
         stored = deltas.store(version, value.raw, after=head)
@@ -107,7 +107,7 @@ class Values:
         # The same value serialised twice may differ (a set has no order): what is built upon
         # must be the bytes that are stored.
         if self._sql.add_value(connection, namespace.id, channel, row):
-            self.heads.set(namespace.key, channel, stored.head)
+            self.newest.set(namespace.key, channel, stored.head)
 
     def require(
         self, connection: Connection, namespace: Namespace, channel: str, *, version: int
@@ -117,7 +117,7 @@ class Values:
         Raises:
             WriteLost: it is not, because its own write failed or somebody deleted it.
         """
-        head = self.heads.get(namespace.key, channel)
+        head = self.newest.get(namespace.key, channel)
         if head is not None and head.version == version:
             return
         if not self._sql.has_version(connection, namespace.id, channel, version):

@@ -1,8 +1,7 @@
-"""Deleting, thinning out and copying stored threads.
+"""Pruning: some checkpoints of a thread stay, the rest are deleted with what only they needed.
 
-All of it runs in the writer, in one transaction: a reader sees a thread before or after, never in
-between. Whatever takes stored versions away raises the namespace's generation, so that no process
-builds the next version on one that is gone.
+Pruning runs in the writer, in one transaction: a reader sees a thread before or after, never in
+between.
 """
 
 import json
@@ -11,13 +10,10 @@ from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     bindparam,
     delete,
-    insert,
-    literal,
     select,
     update,
 )
@@ -25,6 +21,7 @@ from sqlalchemy import (
 from penstock.checkpoints.saver import deltas
 from penstock.checkpoints.saver.reader import CheckpointReader
 from penstock.checkpoints.saver.sql import CheckpointRow, CheckpointSql
+from penstock.checkpoints.saver.threads import begin_generation
 from penstock.checkpoints.saver.values import Values
 from penstock.checkpoints.schema import (
     checkpoint_namespaces,
@@ -32,51 +29,13 @@ from penstock.checkpoints.schema import (
     checkpoint_writes,
     checkpoints,
 )
-from penstock.contracts.errors import ThreadExists
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
 """Where LangGraph's metadata names the `DeltaChannel`s whose value lies in earlier checkpoints."""
 
 
-def delete_thread(connection: Connection, thread_id: str) -> None:
-    """Delete all of a thread."""
-    ns = checkpoint_namespaces
-    doomed = _begin_generation(connection, ns.c.thread_id == thread_id)
-    for table in (checkpoint_values, checkpoint_writes, checkpoints):
-        connection.execute(delete(table).where(table.c.namespace_id.in_(doomed)))
-    connection.execute(delete(ns).where(ns.c.thread_id == thread_id))
-
-
-def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
-    """Copy all of a thread, with its whole history, to a new one.
-
-    Raises:
-        ThreadExists: the target already holds something.
-    """
-    ns = checkpoint_namespaces
-    if connection.execute(select(ns.c.id).where(ns.c.thread_id == target_id)).first():
-        msg = (
-            f"thread `{source_id}` cannot be copied to `{target_id}`: that thread already holds"
-            " checkpoints; copy to a new thread, or delete that one first"
-        )
-        raise ThreadExists(msg)
-    sources = connection.execute(
-        select(ns.c.id, ns.c.checkpoint_ns).where(ns.c.thread_id == source_id)
-    ).fetchall()
-    for source, checkpoint_ns in sources:
-        fresh = {"thread_id": target_id, "checkpoint_ns": checkpoint_ns, "generation": 0}
-        target = connection.execute(insert(ns).values(fresh).returning(ns.c.id)).scalar_one()
-        for table in (checkpoint_values, checkpoint_writes, checkpoints):
-            names = [c.name for c in table.c if c.name not in {"namespace_id", "seq"}]
-            rows = select(literal(target, BigInteger), *(table.c[name] for name in names))
-            rows = rows.where(table.c.namespace_id == source)
-            if table is checkpoints:
-                rows = rows.order_by(table.c.seq)
-            connection.execute(insert(table).from_select(["namespace_id", *names], rows))
-
-
 class CheckpointPruner:
-    """Keeps some checkpoints of a thread and removes the rest, with what only those needed."""
+    """Deletes checkpoints, and the values and writes that no remaining checkpoint needs."""
 
     def __init__(self, sql: CheckpointSql, values: Values, reading: CheckpointReader) -> None:
         """Work on what `values` has stored."""
@@ -88,7 +47,7 @@ class CheckpointPruner:
         self, connection: Connection, serde: SerializerProtocol, thread_id: str
     ) -> None:
         """Keep the newest checkpoint of each namespace, and what it cannot be read without."""
-        for namespace_id in _begin_generation(
+        for namespace_id in begin_generation(
             connection, checkpoint_namespaces.c.thread_id == thread_id
         ):
             row = self._sql.find_checkpoint(connection, namespace_id, None)
@@ -121,7 +80,7 @@ class CheckpointPruner:
         cp = checkpoints
         theirs = cp.c.run_id.in_(run_ids)
         touched = select(cp.c.namespace_id).where(theirs)
-        for namespace_id in _begin_generation(connection, checkpoint_namespaces.c.id.in_(touched)):
+        for namespace_id in begin_generation(connection, checkpoint_namespaces.c.id.in_(touched)):
             self._keep(connection, serde, namespace_id, cp.c.run_id.is_(None) | ~theirs)
 
     def _keep(
@@ -156,7 +115,7 @@ class CheckpointPruner:
         stored = connection.execute(
             select(val.c.channel, val.c.version, val.c.base_version).where(of_namespace)
         ).fetchall()
-        # Read before anything goes: what loses its base is from now on kept whole.
+        # Read before anything is deleted: a version that loses its base is stored whole.
         whole = {
             (channel, version): self._values.load(
                 connection, namespace_id, channel, version=version
@@ -183,17 +142,6 @@ class CheckpointPruner:
         ]
         if gone:
             connection.execute(delete(val).where(*one), gone)
-
-
-def _begin_generation(connection: Connection, which: ColumnElement[bool]) -> Sequence[int]:
-    """Begin a new generation of these namespaces and return their ids.
-
-    It comes first: where writers do not exclude each other, the row that is changed here is the
-    one that every checkpoint holds while it is written.
-    """
-    ns = checkpoint_namespaces
-    risen = update(ns).where(which).values(generation=ns.c.generation + 1).returning(ns.c.id)
-    return connection.execute(risen).scalars().all()
 
 
 def _delta_channels(row: CheckpointRow | None) -> Collection[str]:
