@@ -73,7 +73,7 @@ async def test_only_a_node_has_the_tag_of_its_step_and_its_namespace_ends_with_i
     begun: list[str] = []
 
     class Noting(SegmentTrace):
-        def tried(self, step_id: str) -> None:
+        def count_attempt(self, step_id: str) -> None:
             begun.append(step_id)
 
     def act(_: Any, runtime: Runtime) -> Any:
