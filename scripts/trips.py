@@ -33,10 +33,11 @@ from penstock.ui.cli.app import main as penstock
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = (sys.executable, "-m", "penstock.ui")
 RUNS = 3
-PATIENCE_S = 120.0
+PATIENCE_S = 600.0
 PROJECT = "graph.py"
 
 CLAIM = "checkpoints/leases.py:claim"
+CLAIMED = "checkpoints/runs/transitions.py:claim"
 DRIVE = "runs/driver.py:Driver.drive"
 FIRST_NODE = f"{PROJECT}:write"
 CALLING_NODE = f"{PROJECT}:deliver"
@@ -91,10 +92,11 @@ def _trips(events: Sequence[Event]) -> dict[str, list[set[str]]]:
     for begun, over in zip(begins, [*begins[1:], len(events)], strict=True):
         made = _entries(events, TOOL, begun, over)[0]
         left = [at for at in range(made, over) if events[at] == ("return", CALLING_NODE)][-1]
-        woken = _entries(events, CLAIM, begun, made)[-1]
-        again = _entries(events, CALLING_NODE, woken, made)[0]
-        claimed = _entries(events, CLAIM, 0, begun)[-1]
-        driven = _entries(events, DRIVE, claimed, begun)[0]
+        # A worker looks for runs all the time; what counts is the claim that found this one.
+        found = _entries(events, CLAIMED, begun, made)[-1]
+        woken = _entries(events, CLAIM, begun, found)[-1]
+        again = _entries(events, CALLING_NODE, found, made)[0]
+        driven = _entries(events, DRIVE, _entries(events, CLAIMED, 0, begun)[-1], begun)[0]
         for name, first, last in (
             ("tool call", again, left),
             ("woken call", woken, again),

@@ -20,6 +20,7 @@ from penstock.contracts.ids import RunId, new_run_id
 from penstock.contracts.run import Erased, Run, RunStatus
 from penstock.traces.phoenix import PhoenixClient
 from penstock.traces.phoenix_links import Annotator, PhoenixAnnotation, PhoenixLinks
+from penstock.ui.dev.supervisor import tied_to_parent
 from support.checkout import ROOT
 from support.phoenixes import Running
 from support.refund_desk import desk, environment
@@ -70,7 +71,9 @@ def start_worker(phoenix_url: str, *, program: str = WORKS) -> "subprocess.Popen
         "OTEL_EXPORTER_OTLP_ENDPOINT": phoenix_url,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }
-    return subprocess.Popen([sys.executable, "-c", program], env={**environment(), **told})
+    return subprocess.Popen(
+        tied_to_parent([sys.executable, "-c", program]), env={**environment(), **told}
+    )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.ui.dev.supervisor import tied_to_parent
 from support import disk_faults
 from support.checkout import ROOT, import_path
 
@@ -19,7 +20,7 @@ HERE = Path(__file__).parent
 def run(program: str, *arguments: object, timeout_s: int = 240) -> str:
     """Run a program of this folder and return what it printed."""
     done = subprocess.run(
-        [sys.executable, HERE / f"{program}.py", *map(str, arguments)],
+        tied_to_parent([sys.executable, str(HERE / f"{program}.py"), *map(str, arguments)]),
         env={"PYTHONPATH": import_path(), "LANGGRAPH_STRICT_MSGPACK": "true", "PATH": ""},
         cwd=ROOT,
         text=True,

@@ -13,6 +13,7 @@ from penstock.checkpoints import Store
 from penstock.contracts.ids import RunId
 from penstock.contracts.run import RunStatus
 from penstock.traces import segment_span_id
+from penstock.ui.dev.supervisor import tied_to_parent
 from support.checkout import ROOT, import_path
 from support.rounds import Log
 from support.shops import Shop
@@ -28,7 +29,7 @@ async def test_what_a_killed_worker_left_open_is_written_by_whoever_takes_over(
     store: Store, database_url: str, tmp_path: Path
 ) -> None:
     done = subprocess.run(  # noqa: ASYNC221  (nothing else is on this loop)
-        [sys.executable, HERE / "traced_kill.py", database_url, tmp_path],
+        tied_to_parent([sys.executable, str(HERE / "traced_kill.py"), database_url, str(tmp_path)]),
         env=ENV,
         cwd=ROOT,
         text=True,
@@ -85,7 +86,9 @@ async def test_a_call_of_a_worker_that_was_only_stopped_says_that_its_lease_was_
 ) -> None:
     log, spans = Log(tmp_path / "log"), Spans()
     first = subprocess.Popen(  # noqa: ASYNC220  (nothing else is on this loop)
-        [sys.executable, HERE / "traced_stop.py", database_url, tmp_path], env=ENV, cwd=ROOT
+        tied_to_parent([sys.executable, str(HERE / "traced_stop.py"), database_url, str(tmp_path)]),
+        env=ENV,
+        cwd=ROOT,
     )
     try:
         _, status = os.waitpid(first.pid, os.WUNTRACED)  # noqa: ASYNC222  (nothing else is here)

@@ -133,7 +133,7 @@ async def test_a_parent_that_is_driven_is_cancelled_with_its_children(store: Sto
     shop = shop_of(store, linger)
     top = await start(shop)
     async with shop.worker():
-        await asyncio.wait_for(began.wait(), 30)
+        await asyncio.wait_for(began.wait(), 90)
         child = await start(shop, top)
         await shop.runtime.cancel(top.id, by="bob")
         assert (await shop.runtime.wait(top.id)).status is RunStatus.CANCELLED

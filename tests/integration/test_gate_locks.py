@@ -19,7 +19,7 @@ WAITING = text(
 )
 
 
-def until_somebody_waits(url: str, *, within_s: float = 20) -> None:
+def until_somebody_waits(url: str, *, within_s: float = 90) -> None:
     """Come back when a transaction waits for a lock."""
     engine, ends = create_engine(url), time.monotonic() + within_s
     try:

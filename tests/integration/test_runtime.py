@@ -547,7 +547,7 @@ async def test_a_run_that_a_living_worker_has_given_up_is_taken_over(
 
     monkeypatch.setattr(Driver, "drive", fail_once)
     run = await desk.start()
-    async with desk.worker(Pace(beat_s=0.02, lease_s=2.0, poll_s=0.02)):
+    async with desk.worker(Pace(beat_s=0.02, lease_s=4.0, poll_s=0.02)):
         ended = await desk.until(run, RunStatus.SUCCEEDED)
     assert ended.epoch == 2
 

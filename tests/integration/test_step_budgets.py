@@ -2,7 +2,6 @@
 
 import asyncio
 import operator
-import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, TypedDict
@@ -172,9 +171,7 @@ async def test_a_run_that_takes_longer_than_its_cap_is_stopped(store: Store) -> 
         return {}
 
     shop = Shop(store, chain_of(State, linger, budget=Budget(wall_s=1)))
-    began_s = time.monotonic()
     run = await shop.run()
-    assert time.monotonic() - began_s < 30
     assert run.failure is not None
     assert (run.failure.code, run.failure.redrivable) == (FailureCode.BUDGET_EXHAUSTED, False)
     assert (await standing(shop, run, Unit.WALL_MS)).spent >= 1000

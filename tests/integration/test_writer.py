@@ -207,7 +207,7 @@ def test_a_writer_that_dies_fails_everybody_waiting_and_everybody_later(
     held.let_go()
     for future in waiting:
         with pytest.raises(WriterStopped, match="died of MemoryError: no more"):
-            future.result(timeout=10)
+            future.result(timeout=90)
     assert isinstance(told[0], WriterStopped)
     with pytest.raises(WriterStopped, match="died of MemoryError"):
         store.write_blocking(add("late"))

@@ -30,10 +30,13 @@ class Copy:
     code: Code
     pytest: WarmPytest
 
-    def run(self, tests: Sequence[str], *, timeout_s: float = 110) -> tuple[int, str]:
-        """Run tests of the copy on SQLite, and stop at the first that fails."""
-        options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=20")
-        return self.pytest.run([*options, "-k", "not postgresql", *tests], timeout_s=timeout_s)
+    def run(
+        self, tests: Sequence[str], *, each_s: int = 20, timeout_s: float = 110
+    ) -> tuple[int, str]:
+        """Run tests of the copy on SQLite, and stop at the first that fails or takes too long."""
+        options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly")
+        which = ("-k", "not postgresql", f"--timeout={each_s}")
+        return self.pytest.run([*options, *which, *tests], timeout_s=timeout_s)
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +64,7 @@ def checkout_copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
 def test_the_tests_pass_where_nothing_is_broken(checkout_copy: Copy, subject: str) -> None:
     """Only `make nightly` runs it; in `make test` these tests run unbroken beside the mutants."""
     tests = sorted({test for mutant in SUBJECTS[subject] for test in mutant.killed_by})
-    code, report = checkout_copy.run(tests, timeout_s=600)
+    code, report = checkout_copy.run(tests, each_s=120, timeout_s=600)
     assert code == pytest.ExitCode.OK, report
 
 

@@ -19,7 +19,7 @@ QUIET = (
     "--disable-sync",
 )
 OWN_HOST = "127.0.0.1"
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
 """What a page may take for what is waited for: a loaded machine is slow, not wrong."""
 
 

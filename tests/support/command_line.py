@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from penstock.checkpoints.schema import audit_events, gates, runs
 from penstock.ui.cli.app import app
+from penstock.ui.dev.supervisor import tied_to_parent
 from support.checkout import import_path
 from support.projects import Project
 
@@ -72,7 +73,7 @@ async def linger(state: State) -> State:
 
 def block(state: State) -> State:
     (HERE / "entered").touch()
-    time.sleep(60)
+    time.sleep(100)
     return {}
 
 
@@ -90,7 +91,7 @@ def of(*nodes):
     return graph.compile()
 
 
-@tool(effect="unsafe", description="Pay.", timeout_s=1, margin_s=0.0)
+@tool(effect="unsafe", description="Pay.", timeout_s=3, margin_s=0.0)
 async def pay(amount: int) -> str:
     raise ConnectionError("the answer was lost")
 
@@ -162,7 +163,7 @@ class CommandLine:
     def process(self, *typed: str, **variables: str) -> "subprocess.Popen[str]":
         """Start a command as a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "penstock.ui", *typed],
+            tied_to_parent([sys.executable, "-m", "penstock.ui", *typed]),
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": import_path(), **variables},
             text=True,
@@ -186,7 +187,7 @@ class CommandLine:
             engine.dispose()
 
 
-def until_there(file: Path, process: "subprocess.Popen[str]", *, within_s: float = 30) -> None:
+def until_there(file: Path, process: "subprocess.Popen[str]", *, within_s: float = 90) -> None:
     """Wait for a file that a process makes."""
     ends = time.monotonic() + within_s
     while not file.exists():
@@ -198,7 +199,7 @@ def until_there(file: Path, process: "subprocess.Popen[str]", *, within_s: float
             continue
 
 
-def ended(process: "subprocess.Popen[str]", *, within_s: float = 30) -> Answer:
+def ended(process: "subprocess.Popen[str]", *, within_s: float = 90) -> Answer:
     """Wait for a process to end; it is killed where it does not."""
     try:
         out, err = process.communicate(timeout=within_s)

@@ -23,7 +23,7 @@ class Held:
     def _wait(self, _: Connection) -> None:
         self._entered.set()
         # Not for ever: a test that fails must still be able to close its store.
-        self._let_go.wait(timeout=10)
+        self._let_go.wait(timeout=60)
 
     def let_go(self) -> None:
         """Let the writer go on."""

@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from support.processes import end_with_parent
+
 
 def fork(work: Callable[[], None]) -> int:
     """Run `work` in a child process and return the child's id.
@@ -18,6 +20,7 @@ def fork(work: Callable[[], None]) -> int:
     child = os.fork()
     if child:
         return child
+    end_with_parent(signal.SIGKILL)
     try:
         work()
     except BaseException:

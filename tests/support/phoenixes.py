@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.ui.dev import phoenix, ports
+from penstock.ui.dev.supervisor import tied_to_parent
 from support.checkout import ROOT
 
 START_S = 240
@@ -49,7 +50,10 @@ def running(found: phoenix.Phoenix, folder: Path) -> Generator[Running]:
     log = folder / "log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            part.command, env=dict(part.env), stdout=output, stderr=subprocess.STDOUT
+            tied_to_parent(part.command),
+            env=dict(part.env),
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         ends = time.monotonic() + START_S
@@ -64,6 +68,6 @@ def running(found: phoenix.Phoenix, folder: Path) -> Generator[Running]:
     finally:
         process.terminate()
         try:
-            process.wait(30)
+            process.wait(60)
         finally:
             process.kill()

@@ -14,7 +14,7 @@ from penstock.nodes.isolation import Job, Pool
 from support.calls import ATTEMPT
 
 TOOLS = "support.isolated"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def job(

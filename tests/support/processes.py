@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE_S = 60
+PATIENCE_S = 240
+"""What is waited for comes within a second on a machine that does nothing else."""
 
 _SET_DEATH_SIGNAL = 1
 # From the kernel's header linux/prctl.h.
@@ -30,7 +31,7 @@ async def until_gone(process: int) -> None:
 
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    """Ask again and again until something is so; fail with `what` after a minute."""
+    """Ask again and again until something is so; fail with `what` when patience is at an end."""
     deadline = time.monotonic() + PATIENCE_S
     while not is_so():
         if time.monotonic() > deadline:
@@ -38,10 +39,10 @@ def wait_until(is_so: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)  # noqa: TID251 - a process of another program gives no sign of its own
 
 
-def end_with_parent() -> None:
-    """In a process that was just forked: have the kernel interrupt it when its parent has ended.
+def end_with_parent(number: signal.Signals = signal.SIGINT) -> None:
+    """In a process that was just forked: have the kernel signal to it when its parent has ended.
 
     Its parent is the thread that started it; servers are therefore started in the main thread.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGINT, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, number, 0, 0, 0)

@@ -112,7 +112,7 @@ async def finish(shop: Shop, run: Run, decide: Decide = ask_nobody) -> dict[str,
 
     What is in doubt is left to be found out.
     """
-    async with shop.worker(), asyncio.timeout(60):
+    async with shop.worker(), asyncio.timeout(100):
         while True:
             run = await shop.until(run, *RunStatus)
             if run.status is not RunStatus.WAITING:
@@ -158,7 +158,7 @@ def environment() -> dict[str, str]:
 def be_killed(function: str, when: str) -> None:
     """Let a worker work that kills itself before or after a function of the desk."""
     command = [sys.executable, "-c", DYING, store_url(), function, when]
-    died = subprocess.run(command, env=environment(), timeout=60, check=False)
+    died = subprocess.run(command, env=environment(), timeout=100, check=False)
     assert died.returncode == -signal.SIGKILL
 
 

@@ -23,12 +23,13 @@ from penstock.graphs import Catalog
 from penstock.policies import Directory
 from penstock.runs import Approvals, Runtime
 from penstock.ui.accounts import Accounts
+from penstock.ui.dev.supervisor import tied_to_parent
 from support.checkout import import_path
 from support.databases import migrated_sqlite
 from support.projects import Project
 
 PASSWORD = "a password of the tests"  # noqa: S105  (it opens nothing else)
-WITHIN_S = 60.0
+WITHIN_S = 240.0
 
 GRAPHS = '''
 import asyncio
@@ -65,7 +66,7 @@ async def pay(order: str, cents: int, note: str = "") -> str:
     return f"paid {cents}"
 
 
-@tool(effect="unsafe", timeout_s=0.2, margin_s=0.0)
+@tool(effect="unsafe", timeout_s=2, margin_s=0.0)
 async def wire(order: str) -> str:
     """Wire money."""
     raise ConnectionError("the answer was lost")
@@ -238,7 +239,7 @@ def started(folder: Path, settings: dict[str, str], *typed: str) -> Generator[Pa
     log = folder / f"{typed[0]}.log"
     with log.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "penstock.ui", *typed],
+            tied_to_parent([sys.executable, "-m", "penstock.ui", *typed]),
             cwd=folder,
             env={**os.environ, "PYTHONPATH": import_path(), **settings},
             stdin=subprocess.DEVNULL,
@@ -250,7 +251,7 @@ def started(folder: Path, settings: dict[str, str], *typed: str) -> Generator[Pa
         finally:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -258,7 +259,7 @@ def started(folder: Path, settings: dict[str, str], *typed: str) -> Generator[Pa
 
 def _answers(url: str) -> bool:
     try:
-        with urlopen(f"{url}/_stcore/health", timeout=5) as answer:  # noqa: S310  (our own)
+        with urlopen(f"{url}/_stcore/health", timeout=60) as answer:  # noqa: S310  (our own)
             return answer.status == 200
     except (URLError, OSError):
         return False

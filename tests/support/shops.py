@@ -92,7 +92,7 @@ class Shop:
     async def until(self, run: Run, *statuses: RunStatus) -> Run:
         """Wait until a run is in one of these states, and nobody has to do anything for it."""
         wanted = set(statuses) - {RunStatus.QUEUED, RunStatus.RUNNING}
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             while True:
                 found = await self.runtime.get(run.id)
                 if found.status in wanted:

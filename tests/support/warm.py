@@ -6,6 +6,7 @@ imported before the fork, so each session sees the files as they are then.
 It is a program: a line of JSON asks for a session, and a line answers with its exit code.
 """
 
+import ctypes
 import importlib
 import json
 import os
@@ -32,6 +33,9 @@ LIBRARIES = (
     "pytest_asyncio",
     "typer.testing",
 )
+
+_SET_DEATH_SIGNAL = 1
+"""From the kernel's header linux/prctl.h."""
 
 _WITHOUT_REWRITING = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 """Libraries that bring a plugin are in memory before pytest could rewrite their assertions."""
@@ -68,6 +72,7 @@ class WarmPytest:
 
 def main() -> None:
     """Answer until nobody asks any more."""
+    _end_with_parent()
     # A script's own folder is searched first, and the modules beside this one are no libraries.
     del sys.path[0]
     # LangGraph reads it once, when it is first imported.
@@ -83,6 +88,7 @@ def main() -> None:
 
 
 def _be_a_session(asked: Mapping[str, Any]) -> None:
+    _end_with_parent()
     pytest = importlib.import_module("pytest")
     os.setsid()
     out = os.open(asked["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -98,6 +104,12 @@ def _be_a_session(asked: Mapping[str, Any]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel kill this process when the one that started it has ended."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 def _ended(child: int, timeout_s: float) -> int:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from penstock.ui.dev.supervisor import tied_to_parent
 from support.checkout import ROOT, import_path
 from world import Evidence, Fault, World
 
@@ -16,7 +17,7 @@ DESK = ROOT / "examples" / "refund_desk"
 def run(home: Path, *program: object) -> str:
     """Run a program as a user would, and return what it printed."""
     done = subprocess.run(
-        [sys.executable, *map(str, program)],
+        tied_to_parent([sys.executable, *map(str, program)]),
         cwd=home.parent,
         env=environment(home),
         text=True,

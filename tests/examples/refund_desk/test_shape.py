@@ -14,6 +14,7 @@ import pytest
 
 from penstock.contracts.errors import InvalidInput
 from penstock.graphs import Graph, input_schema, validate_input
+from penstock.ui.dev.supervisor import tied_to_parent
 from support.checkout import ROOT, import_path
 from support.refund_desk import approve, desk, work
 from world import World
@@ -101,7 +102,9 @@ async def test_question_says_what_is_decided_and_what_may_be_answered() -> None:
 def test_world_runs_as_a_program_until_it_is_stopped(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": PATH, "REFUND_DESK_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "world"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as world:
+    with subprocess.Popen(
+        tied_to_parent(command), env=environment, stdout=subprocess.PIPE, text=True
+    ) as world:
         assert world.stdout is not None
         assert world.stdout.readline().startswith("18 tickets are in")
         assert (tmp_path / "services.json").is_file()

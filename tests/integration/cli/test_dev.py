@@ -68,7 +68,7 @@ def test_a_second_signal_kills_all_at_once(cli: CommandLine) -> None:
         until_said(process, "another signal kills at once")
         process.send_signal(signal.SIGTERM)
     finally:
-        over = ended(process, within_s=30)
+        over = ended(process, within_s=90)
     assert over.code == 128 + signal.SIGTERM
     asyncio.run(until_gone(int(said[1])))
 

@@ -25,7 +25,7 @@ async def look_up(amount: int) -> Happened | Unknown:
     return Happened("found") if (HERE / "found").exists() else Unknown("the bank is closed")
 
 
-@tool(effect="probe", probe=look_up, description="Pay.", timeout_s=1, margin_s=0.0)
+@tool(effect="probe", probe=look_up, description="Pay.", timeout_s=3, margin_s=0.0)
 async def pay(amount: int) -> str:
     raise ConnectionError("the answer was lost")
 
@@ -46,7 +46,7 @@ def in_doubt(cli: CommandLine) -> str:
 
 def until(is_so: Callable[[], bool]) -> None:
     """Wait for something that takes moments."""
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 90
     while not is_so():
         assert time.monotonic() < ends
 
@@ -58,7 +58,7 @@ def drive(cli: CommandLine, run: str) -> None:
         until(lambda: cli.status(run) == "succeeded")
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=90)
 
 
 def test_effects_are_listed_with_what_is_known_of_them(cli: CommandLine, in_doubt: str) -> None:

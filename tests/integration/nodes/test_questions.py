@@ -431,7 +431,7 @@ async def test_a_question_that_was_not_stored_is_asked_by_the_next_worker(
 
     monkeypatch.setattr(gates, "open_questions", fail_once)
     shop = Shop(store, trip(booking("async", []), calls=[("book", {"place": "inn"})]))
-    run = await shop.run(Pace(beat_s=0.02, lease_s=2.0, poll_s=0.02), {"messages": []})
+    run = await shop.run(Pace(beat_s=0.02, lease_s=4.0, poll_s=0.02), {"messages": []})
     assert (run.status, run.epoch) == (RunStatus.WAITING, 2)
     await answer(shop, run, "inn", "Mon")
     run = await shop.go_on(run)

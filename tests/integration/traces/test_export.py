@@ -75,7 +75,7 @@ async def test_a_collector_that_does_not_answer_changes_nothing_for_a_run(
         began_s = time.monotonic()
         pipeline.close()
         # On a machine that is busy it may take longer; the library itself waits for 30 s.
-        assert time.monotonic() - began_s < CLOSE_S + 10
+        assert time.monotonic() - began_s < CLOSE_S + 60
 
 
 class Refusing(SpanExporter):
