@@ -20,6 +20,14 @@ PUBLIC = {
         *("Catalog", "Graph", "Manifest"),
         *("declare", "input_schema", "read_manifest", "validate_input"),
     ],
+    "penstock.nodes": [
+        *("Attempt", "Cost", "DidNot", "EffectClass", "Extractor", "FactType"),
+        *("Happened", "IdempotencyKey", "IsolationTier", "Permanent", "RefusedByService"),
+        *("RetryAfter", "RetryPlan", "Retryable", "SecretRef", "Taint"),
+        *("Terms", "Tool", "Unknown"),
+        *("adopt", "fact", "minor_units", "real_path", "recipient_domains"),
+        *("tool", "url_host"),
+    ],
     "penstock.runs": [
         *("Approvals", "Auditor"),
         *("BlockingApprovals", "BlockingBulk", "BlockingPolicies", "BlockingRuntime"),
@@ -57,7 +65,7 @@ def test_the_public_names_of_a_package_are_the_listed_ones(package: str) -> None
     assert list(module.__all__) == PUBLIC[package]
 
 
-@pytest.mark.parametrize("package", [*PUBLIC, "penstock.nodes", "penstock.policies"])
+@pytest.mark.parametrize("package", [*PUBLIC, "penstock.policies"])
 def test_each_public_name_is_there_and_says_what_it_is(package: str) -> None:
     module = importlib.import_module(package)
     assert list(module.__all__) == sorted(module.__all__)

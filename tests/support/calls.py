@@ -11,7 +11,10 @@ from langchain_core.runnables import RunnableConfig
 
 from penstock.contracts.call import Attempt, Done, Origin, Outcome, Refused
 from penstock.contracts.ids import IdempotencyKey, RunId
-from penstock.nodes import Supplies, Tool, resolve, with_calls
+from penstock.nodes import Tool
+from penstock.nodes.secrets import resolve
+from penstock.nodes.tools.request import with_calls
+from penstock.nodes.tools.supplies import Supplies
 
 ATTEMPT = Attempt(
     key=IdempotencyKey("k1"),

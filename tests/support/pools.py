@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from penstock.nodes import SecretValues
 from penstock.nodes.isolation import Job, Pool
+from penstock.nodes.secrets import SecretValues
 from support.calls import ATTEMPT
 
 TOOLS = "support.isolated"

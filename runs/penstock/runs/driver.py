@@ -28,7 +28,6 @@ from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
 from penstock.contracts.signals import BudgetExhausted, GateAwaited, GateExpired
 from penstock.contracts.step import Step
 from penstock.graphs import Graph
-from penstock.nodes import with_calls
 from penstock.nodes.calls.authorization import Authorizer, PolicyCache
 from penstock.nodes.calls.context import Halt, SegmentContext
 from penstock.nodes.gates.exhaustion import ExhaustionOutcome, Resolution, resolve_exhaustion
@@ -38,6 +37,7 @@ from penstock.nodes.models.callbacks import NodeAttempts
 from penstock.nodes.models.meter import Meter, install_meter
 from penstock.nodes.models.spans import Retrievals
 from penstock.nodes.pipeline import CallPipeline
+from penstock.nodes.tools.request import with_calls
 from penstock.policies import People
 from penstock.runs import failures
 from penstock.runs.interrupts import STRICT_RESUME_KEY, interrupts, questions, resume_command, waits

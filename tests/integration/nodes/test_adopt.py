@@ -14,7 +14,8 @@ from penstock.contracts.call import MessageCall, Refused
 from penstock.contracts.errors import InvalidContract
 from penstock.contracts.policy import Taint
 from penstock.contracts.tool import EffectClass, RetryAfter, RetryPlan
-from penstock.nodes import AdoptedResult, adopt, tool
+from penstock.nodes import adopt, tool
+from penstock.nodes.tools.messages import AdoptedResult
 from support.calls import DirectCalls
 
 

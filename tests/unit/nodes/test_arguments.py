@@ -15,7 +15,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, Field
 
 from penstock.contracts.call import Refused, Stage
-from penstock.nodes import CheckedArguments, IdempotencyKey, tool
+from penstock.nodes import IdempotencyKey, tool
+from penstock.nodes.tools.arguments import CheckedArguments
 from support.checkout import import_path
 
 

@@ -3,7 +3,9 @@
 import pytest
 
 from penstock.contracts.call import Refused
-from penstock.nodes import CheckedArguments, DidNot, Happened, IdempotencyKey, Supplies, tool
+from penstock.nodes import DidNot, Happened, IdempotencyKey, tool
+from penstock.nodes.tools.arguments import CheckedArguments
+from penstock.nodes.tools.supplies import Supplies
 from support.calls import ATTEMPT
 
 

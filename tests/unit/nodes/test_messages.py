@@ -8,8 +8,8 @@ from langchain_core.messages import ToolMessage
 
 from penstock.contracts.call import Done, Failed, InDoubt, Outcome, Refused, Stage
 from penstock.contracts.errors import PenstockError, ToolFailed, ToolInDoubt, ToolRefused
-from penstock.nodes import AdoptedResult, ResultCodec
-from penstock.nodes.tools.messages import WHAT_NEXT, message, value
+from penstock.nodes.tools.messages import WHAT_NEXT, AdoptedResult, message, value
+from penstock.nodes.tools.results import ResultCodec
 
 
 @dataclass

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from penstock.nodes import SecretValues
 from penstock.nodes.isolation import Job, protocol
 from penstock.nodes.isolation.protocol import decode_job, encode_job
+from penstock.nodes.secrets import SecretValues
 from support.calls import ATTEMPT
 
 

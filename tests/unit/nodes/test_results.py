@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from typing_extensions import TypedDict
 
 from penstock.contracts.errors import InvalidContract, InvalidResult
-from penstock.nodes import ResultCodec, tool
-from penstock.nodes.tools.results import UnstorableType
+from penstock.nodes import tool
+from penstock.nodes.tools.results import ResultCodec, UnstorableType
 
 
 class Colour(Enum):

@@ -5,7 +5,10 @@ from typing import Annotated
 import pytest
 
 from penstock.contracts.call import Refused, Stage
-from penstock.nodes import CheckedArguments, SecretRef, SecretValues, Supplies, resolve, tool
+from penstock.nodes import SecretRef, tool
+from penstock.nodes.secrets import SecretValues, resolve
+from penstock.nodes.tools.arguments import CheckedArguments
+from penstock.nodes.tools.supplies import Supplies
 from support.calls import ATTEMPT
 
 
