@@ -14,7 +14,7 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.run import Failure, FailureCode, RunStatus
 from penstock.ui.forms import bulk_actions
 from penstock.ui.project import Project
-from support.looking import TENANT, login, look, open_empty, open_strict, said, show_to
+from support.pages import TENANT, login, look_at, open_empty, open_strict, said, show_to
 from support.runs import NOW, Runs
 
 
@@ -72,7 +72,7 @@ def heads(app: AppTest) -> list[str]:
 
 def test_what_fits_the_filter_is_looked_over_first_and_then_cancelled(desk: Project) -> None:
     mine, other = [waiting(desk, "one", tag="a"), waiting(desk, "two", tag="a")], waiting(desk, "x")
-    app = press(look("runs", tags="a"), "Cancel all…")
+    app = press(look_at("runs", tags="a"), "Cancel all…")
     assert heads(app) == ["Cancel 2 runs?"]
     assert "Nothing has been done yet" in said(app)
     assert {status(desk, run_id) for run_id in mine} == {RunStatus.WAITING}
@@ -88,7 +88,7 @@ def test_what_fits_the_filter_is_looked_over_first_and_then_cancelled(desk: Proj
 
 def test_what_changes_before_it_is_confirmed_is_left_as_it_is(desk: Project) -> None:
     first, second = waiting(desk, "one"), waiting(desk, "two")
-    app = press(look("runs", graph="demo"), "Cancel all…")
+    app = press(look_at("runs", graph="demo"), "Cancel all…")
     desk.store.write_blocking(lambda tx: run_rows.wake(tx, first, at=NOW, actor="test"))
     app = press(app, "Cancel these 2 runs")
     assert heads(app) == ["Done: 1 applied, 0 skipped, 1 stale"]
@@ -97,7 +97,7 @@ def test_what_changes_before_it_is_confirmed_is_left_as_it_is(desk: Project) -> 
 
 def test_two_windows_do_it_once(desk: Project) -> None:
     run_id = waiting(desk, "one")
-    windows = [press(look("runs", graph="demo"), "Cancel all…") for _ in range(2)]
+    windows = [press(look_at("runs", graph="demo"), "Cancel all…") for _ in range(2)]
     ends = [press(window, "Cancel this run") for window in windows]
     assert [heads(end) for end in ends] == [
         ["Done: 1 applied, 0 skipped, 0 stale"],
@@ -113,7 +113,7 @@ def _fence(desk: Project, run_id: RunId) -> Any:
 def test_redrive_says_what_it_leaves_out_and_why(desk: Project) -> None:
     good, dead = failed(desk, "one", redrivable=True), failed(desk, "two", redrivable=False)
     waiting(desk, "three")
-    app = press(look("runs", graph="demo"), "Redrive all…")
+    app = press(look_at("runs", graph="demo"), "Redrive all…")
     assert heads(app) == ["Redrive 1 run?"]
     left_out: Any = app.table[1].value
     assert list(left_out["why"]) == [
@@ -129,7 +129,7 @@ def test_many_are_done_only_by_who_says_that_all_are_meant(
 ) -> None:
     monkeypatch.setattr(bulk_actions, "SURE", 1)
     ids = [waiting(desk, thread) for thread in ("one", "two")]
-    app = press(press(look("runs", graph="demo"), "Cancel all…"), "Cancel these 2 runs")
+    app = press(press(look_at("runs", graph="demo"), "Cancel all…"), "Cancel these 2 runs")
     assert "Say that you mean all of them" in said(app)
     assert {status(desk, run_id) for run_id in ids} == {RunStatus.WAITING}
     app.checkbox(key="bulk-sure").check()
@@ -142,7 +142,7 @@ def test_who_leaves_in_the_middle_is_asked_before_it_goes_on(
 ) -> None:
     monkeypatch.setattr(bulk_actions, "PORTION", 1)
     ids = [waiting(desk, thread) for thread in ("one", "two", "three")]
-    app = press(press(look("runs", graph="demo"), "Cancel all…"), "Cancel these 3 runs")
+    app = press(press(look_at("runs", graph="demo"), "Cancel all…"), "Cancel these 3 runs")
     app = app.run()
     assert heads(app) == ["Stopped: 1 applied, 0 skipped, 0 stale"]
     assert "2 runs not touched" in said(app)
@@ -154,7 +154,7 @@ def test_who_leaves_in_the_middle_is_asked_before_it_goes_on(
 
 def test_nothing_is_offered_for_all_runs_without_a_filter(desk: Project) -> None:
     waiting(desk, "one")
-    app = look("runs")
+    app = look_at("runs")
     offered = [each for each in app.button if each.label.endswith("all…")]
     assert len(offered) == 2
     assert all(each.disabled and each.help == "Choose a filter first." for each in offered)
@@ -165,9 +165,9 @@ def test_who_looks_only_is_offered_nothing_and_does_nothing_with_what_another_sa
 ) -> None:
     run_id = waiting(desk, "one")
     with open_strict(desk, tmp_path, "vera") as strict:
-        assert "Cancel all…" not in labels(look("runs", graph="demo"))
+        assert "Cancel all…" not in labels(look_at("runs", graph="demo"))
         show_to(strict, "olga")
-        app = press(look("runs", graph="demo"), "Cancel all…")
+        app = press(look_at("runs", graph="demo"), "Cancel all…")
         show_to(strict, "vera")
         app = press(app, "Cancel this run")
     assert heads(app) == ["Done: 0 applied, 1 skipped, 0 stale"]
@@ -176,16 +176,16 @@ def test_who_looks_only_is_offered_nothing_and_does_nothing_with_what_another_sa
 
 def test_amount_that_is_none_is_said_and_not_looked_for(desk: Project) -> None:
     waiting(desk, "one")
-    app = look("runs", spent="lots")
+    app = look_at("runs", spent="lots")
     assert "is not looked for" in said(app)
     assert "No run fits" not in said(app)
-    assert "No run fits" in said(look("runs", spent="50,000 tokens"))
-    assert "No run fits" in said(look("runs", spent="0.50 USD"))
+    assert "No run fits" in said(look_at("runs", spent="50,000 tokens"))
+    assert "No run fits" in said(look_at("runs", spent="0.50 USD"))
 
 
 def test_filter_of_another_page_can_be_taken_away(desk: Project) -> None:
     waiting(desk, "one")
-    app = look("runs", graph="demo", node="pay", shape="f" * 64)
+    app = look_at("runs", graph="demo", node="pay", shape="f" * 64)
     assert "No run fits" in said(app)
     app = press(app, "Waits in pay")
     app = press(app, "Fingerprint ffffffff")
@@ -206,5 +206,5 @@ def test_whatever_the_address_asks_for_is_no_error(desk: Project) -> None:
         "redrive",
         "find",
     ):
-        app = look("runs", **{name: "a,b\u202e,,'\"; DROP TABLE runs"})
+        app = look_at("runs", **{name: "a,b\u202e,,'\"; DROP TABLE runs"})
         assert not app.exception

@@ -17,7 +17,7 @@ from penstock.contracts.run import RunStatus
 from penstock.contracts.tool import EffectClass
 from penstock.ui.project import Project
 from support.ledgers import Book, new_effect
-from support.looking import login, look, open_empty, open_strict, said
+from support.pages import login, look_at, open_empty, open_strict, said
 from support.runs import NOW, Runs
 
 SCHEMA = {
@@ -65,7 +65,7 @@ def gate_of(book: Book, key: str = "call-1") -> Gate:
 
 @pytest.mark.usefixtures("desk")
 def test_empty_page_says_what_would_appear_and_what_to_do() -> None:
-    app = look("doubt")
+    app = look_at("doubt")
     assert "In doubt (0)" in said(app)
     assert "Nothing is in doubt" in said(app)
     assert "appears here" in said(app)
@@ -75,7 +75,7 @@ def test_empty_page_says_what_would_appear_and_what_to_do() -> None:
 def test_page_lists_calls_with_why_they_are_in_doubt(desk: Project) -> None:
     doubt(desk, "one")
     doubt(desk, "two", margin_s=600)
-    told = said(look("doubt"))
+    told = said(look_at("doubt"))
     assert "In doubt (2)" in told
     assert "the answer was lost" in told
     assert "waits for an answer" in told
@@ -85,7 +85,7 @@ def test_page_lists_calls_with_why_they_are_in_doubt(desk: Project) -> None:
 def test_one_call_shows_its_evidence(desk: Project, book: Book) -> None:
     effect = doubt(desk, effect=EffectClass.PROBE, can_be_looked_up=True)
     book.looked_up(effect)
-    app = look("doubt", effect=effect.key)
+    app = look_at("doubt", effect=effect.key)
     told = said(app)
     assert "Did `pay` happen?" in told
     assert "Why nobody can know" in told
@@ -113,7 +113,7 @@ def test_each_answer_says_of_the_call_what_it_means(
     desk: Project, book: Book, answer: DoubtAnswer, status: EffectStatus
 ) -> None:
     effect = doubt(desk)
-    app = look("doubt", effect=effect.key)
+    app = look_at("doubt", effect=effect.key)
     app = app.radio(key=f"doubt-{gate_of(book).id}").set_value(answer).run()
     if answer is DoubtAnswer.HAPPENED:
         app.text_input(key=f"result-{gate_of(book).id}").input("receipt 7")
@@ -128,7 +128,7 @@ def test_each_answer_says_of_the_call_what_it_means(
 
 def test_answer_that_comes_second_is_not_sent_and_says_so(desk: Project, book: Book) -> None:
     effect = doubt(desk)
-    app = look("doubt", effect=effect.key)
+    app = look_at("doubt", effect=effect.key)
     app = app.radio(key=f"doubt-{gate_of(book).id}").set_value(DoubtAnswer.RETRY).run()
     book.answer(effect, DoubtAnswer.DID_NOT, by="olga")
     app = next(each for each in app.button if each.label.startswith("Answer: ")).click().run()
@@ -139,7 +139,7 @@ def test_answer_that_comes_second_is_not_sent_and_says_so(desk: Project, book: B
 
 
 def test_nothing_is_answered_while_the_call_may_still_happen(desk: Project) -> None:
-    app = look("doubt", effect=doubt(desk, margin_s=600).key)
+    app = look_at("doubt", effect=doubt(desk, margin_s=600).key)
     assert "Then it can be answered" in said(app)
     assert not app.radio
 
@@ -147,21 +147,22 @@ def test_nothing_is_answered_while_the_call_may_still_happen(desk: Project) -> N
 def test_who_is_no_operator_looks_on(desk: Project, tmp_path: Path) -> None:
     effect = doubt(desk)
     with open_strict(desk, tmp_path, "vera"):
-        app = look("doubt", effect=effect.key)
+        app = look_at("doubt", effect=effect.key)
         assert "answered by an operator" in said(app)
         assert not app.radio
     with open_strict(desk, tmp_path, "olga"):
-        assert look("doubt", effect=effect.key).radio
+        assert look_at("doubt", effect=effect.key).radio
 
 
 def test_look_up_is_offered_where_there_is_a_probe_and_wakes_the_run(
     desk: Project, book: Book
 ) -> None:
-    plain = doubt(desk, "plain")
-    assert not [each for each in look("doubt", effect=plain.key).button if "Look it" in each.label]
+    unprobed = doubt(desk, "plain")
+    page = look_at("doubt", effect=unprobed.key)
+    assert not [each for each in page.button if "Look it" in each.label]
     effect = doubt(desk, "probed", effect=EffectClass.PROBE, can_be_looked_up=True)
     book.looked_up(effect, next_s=600)
-    app = look("doubt", effect=effect.key)
+    app = look_at("doubt", effect=effect.key)
     app = next(each for each in app.button if each.label == "Look it up now").click().run()
     assert "A worker looks it up" in said(app)
     gate = gate_of(book, "probed")
@@ -179,7 +180,7 @@ def test_what_a_cancelled_run_has_left_is_answered_by_what_can_still_be_said(
     book.begun(new_effect(fence), fence)
     runs.move(fence, RunStatus.CANCELLED)
     desk.store.write_blocking(lambda tx: doubt_unsettled(tx, fence.run_id, at=NOW, actor="worker"))
-    app = look("doubt", effect="call-1")
+    app = look_at("doubt", effect="call-1")
     radio = app.radio(key=f"doubt-{gate_of(book).id}")
     assert radio.options == ["It happened", "It did not happen"]
     assert "Its run was cancelled" in said(app)
@@ -193,7 +194,7 @@ def test_what_a_cancelled_run_has_left_is_answered_by_what_can_still_be_said(
 def test_what_was_resolved_is_told_with_who_said_what(desk: Project, book: Book) -> None:
     book.answer(doubt(desk, "one"), DoubtAnswer.RETRY, by="olga")
     book.succeed(doubt(desk, "two"))
-    (table,) = look("doubt").dataframe
+    (table,) = look_at("doubt").dataframe
     rows: Any = table.value
     assert set(zip(rows["Said"], rows["By"], strict=True)) == {
         ("try it again", "olga"),
@@ -203,6 +204,6 @@ def test_what_was_resolved_is_told_with_who_said_what(desk: Project, book: Book)
 
 @pytest.mark.usefixtures("desk")
 def test_unknown_call_is_a_sentence() -> None:
-    app = look("doubt", effect="nothing")
+    app = look_at("doubt", effect="nothing")
     assert "no call of tenant" in said(app)
     assert not app.exception

@@ -8,7 +8,7 @@ import pytest
 from penstock.contracts.gate import Gate
 from penstock.ui.project import Project
 from support.approvals import open_approval, reject
-from support.looking import TENANT, look, open_empty, open_strict, said
+from support.pages import TENANT, look_at, open_empty, open_strict, said
 from support.runs import Runs
 
 QUESTION = {
@@ -46,28 +46,28 @@ def gate(desk: Project) -> Gate:
 
 def test_admin_is_told_why_they_do_not_decide(desk: Project, gate: Gate, tmp_path: Path) -> None:
     with open_strict(desk, tmp_path, "ann"):
-        app = look("gate", gate=gate.id)
+        app = look_at("gate", gate=gate.id)
         assert BECAUSE in said(app)
         assert not [button for button in app.button if "Approve" in button.label]
 
 
 def test_whoever_only_looks_is_told_who_decides(desk: Project, gate: Gate, tmp_path: Path) -> None:
     with open_strict(desk, tmp_path, "vera"):
-        told = said(look("gate", gate=gate.id))
+        told = said(look_at("gate", gate=gate.id))
         assert "whoever decides here is in **finance**" in told
         assert BECAUSE not in told
 
 
 def test_gate_that_is_closed_says_what_was_asked(desk: Project, gate: Gate) -> None:
-    assert "What will happen" in said(look("gate", gate=gate.id))
+    assert "What will happen" in said(look_at("gate", gate=gate.id))
     reject(desk.store, gate)
-    told = said(look("gate", gate=gate.id))
+    told = said(look_at("gate", gate=gate.id))
     assert "What was asked" in told
     assert "What will happen" not in told
 
 
 @pytest.mark.usefixtures("desk")
 def test_page_without_a_gate_has_its_name_and_a_way_on() -> None:
-    told = said(look("gate"))
+    told = said(look_at("gate"))
     assert "Gate" in told
     assert "Open one from the inbox" in told

@@ -15,14 +15,14 @@ from penstock.contracts.policy import PolicyFile, PolicySetName, PolicySource, V
 from penstock.policies import make_source, write_sheet
 from penstock.ui.project import Project
 from support.decided import decided, record
-from support.policed import (
-    as_person,
+from support.pages import (
     has_button,
     html,
-    look,
-    policed,
+    look_at,
+    open_policed,
     press,
-    said,
+    said_with_tables,
+    show_to,
     start_run,
     tables,
 )
@@ -37,9 +37,9 @@ FORBIDS = EVERYTHING + '@id("none")\nforbid (principal, action, resource);\n'
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Project]:
     """A project whose policy of `paying` decides; alma, an admin, looks."""
-    with policed(tmp_path) as opened:
+    with open_policed(tmp_path) as opened:
         asyncio.run(opened.policies.load("paying", by="alma"))
-        as_person(opened, "alma")
+        show_to(opened, "alma")
         yield opened
 
 
@@ -86,15 +86,15 @@ def calls(desk: Project, *verdicts: tuple[Verdict, str], tool: str = "pay") -> N
 
 def tried(text: str) -> AppTest:
     """Try a candidate."""
-    app = look("policies", graph="paying", view="try")
+    app = look_at("policies", graph="paying", view="try")
     app.text_area[0].set_value(text)
     return press(app, "Check and try it")
 
 
 @pytest.mark.usefixtures("desk")
 def test_rules_are_listed_with_what_they_do() -> None:
-    app = look("policies", graph="paying")
-    assert "`paying@1` decides" in said(app)
+    app = look_at("policies", graph="paying")
+    assert "`paying@1` decides" in said_with_tables(app)
     (table,) = tables(app)
     assert table["Rule"] == ["all", "above-100"]
     assert table["It"] == ["✓ permits", "◐ asks 1 of finance"]
@@ -110,20 +110,20 @@ def test_rules_are_counted_by_what_was_said_because_of_them(desk: Project) -> No
         (Verdict.DENY, "scopes"),
         (Verdict.DENY, "taken-away"),
     )
-    app = look("policies", graph="paying")
+    app = look_at("policies", graph="paying")
     (table,) = tables(app)
     assert table["Allowed"] == [2, 0]
     assert table["Asked"] == [0, 1]
-    told = said(app)
+    told = said_with_tables(app)
     assert "a scope is missing: 1 denied" in told
     assert "which no longer stands in the policy: 1 denied" in told
 
 
 def test_a_rule_is_shown_with_its_text_and_its_calls(desk: Project) -> None:
     calls(desk, (Verdict.ASK, "above-100"), (Verdict.ALLOW, "all"))
-    app = look("policies", graph="paying", rule="above-100")
+    app = look_at("policies", graph="paying", rule="above-100")
     assert '<span class="annotation">@gate</span>' in html(app)
-    assert "1 asked about" in said(app)
+    assert "1 asked about" in said_with_tables(app)
     (table,) = tables(app)
     assert table["It was"] == ["asked about"]
     assert not app.exception
@@ -136,15 +136,15 @@ def test_whatever_stands_in_a_policy_is_text(desk: Project) -> None:
         source(f'// {nasty}\n@id("all")\n@doc("{nasty}")\npermit (principal, action, resource);\n'),
     )
     for view in ("text", "versions", "rules"):
-        app = look("policies", graph="paying", view=view)
+        app = look_at("policies", graph="paying", view=view)
         assert "<img" not in html(app)
         assert not BARE.search("\n".join(str(each.value) for each in [*app.markdown, *app.caption]))
         assert not app.exception
-    assert "&lt;img" in html(look("policies", graph="paying", view="text"))
-    app = look("policies", graph="paying", rule="all")
-    assert not BARE.search(said(app))
-    app = look("policies", graph="paying", rule=NASTY)
-    assert not BARE.search(said(app))
+    assert "&lt;img" in html(look_at("policies", graph="paying", view="text"))
+    app = look_at("policies", graph="paying", rule="all")
+    assert not BARE.search(said_with_tables(app))
+    app = look_at("policies", graph="paying", rule=NASTY)
+    assert not BARE.search(said_with_tables(app))
 
 
 def test_policy_that_does_not_fit_its_tools_says_where(desk: Project) -> None:
@@ -152,8 +152,8 @@ def test_policy_that_does_not_fit_its_tools_says_where(desk: Project) -> None:
         desk,
         source('@id("all")\npermit (principal, action == Penstock::Action::"payy", resource);'),
     )
-    app = look("policies", graph="paying")
-    told = said(app)
+    app = look_at("policies", graph="paying")
+    told = said_with_tables(app)
     assert "It does not fit the graph's tools as they are now" in told
     assert "Did you mean `pay`?" in told
     assert 'class="l hit"' in html(app)
@@ -174,8 +174,8 @@ def test_candidate_that_cannot_be_used_is_told_line_by_line(
     desk: Project, text: str, wrong: str
 ) -> None:
     app = tried(text)
-    assert "It cannot be used; nothing was tried" in said(app)
-    assert wrong in said(app)
+    assert "It cannot be used; nothing was tried" in said_with_tables(app)
+    assert wrong in said_with_tables(app)
     assert not has_button(app, "Do it")
     assert deciding(desk) == "paying@1"
     assert not app.exception
@@ -184,7 +184,7 @@ def test_candidate_that_cannot_be_used_is_told_line_by_line(
 def test_candidate_that_allows_everything_is_called_looser(desk: Project) -> None:
     calls(desk, (Verdict.ASK, "above-100"), (Verdict.DENY, "none"), (Verdict.ALLOW, "all"))
     app = tried(EVERYTHING)
-    told = said(app)
+    told = said_with_tables(app)
     assert "2 of 3 calls" in told
     assert "It is looser" in told
     assert "2 calls that were denied or asked about" in told
@@ -197,7 +197,7 @@ def test_candidate_that_allows_everything_is_called_looser(desk: Project) -> Non
 def test_calls_that_cannot_be_decided_anew_are_said_and_not_counted(desk: Project) -> None:
     calls(desk, (Verdict.ALLOW, "all"), tool="gone")
     app = tried(FORBIDS)
-    told = said(app)
+    told = said_with_tables(app)
     assert "1 calls could not be decided anew" in told
     assert "no such tool any more" in told
     assert "0 of 0 calls" in told
@@ -205,7 +205,7 @@ def test_calls_that_cannot_be_decided_anew_are_said_and_not_counted(desk: Projec
 
 def test_candidate_decides_once_an_admin_says_so(desk: Project) -> None:
     app = press(tried(FORBIDS), "Do it")
-    assert "decides from now on" in said(app)
+    assert "decides from now on" in said_with_tables(app)
     found = desk.store.read_blocking(lambda tx: policies.active(tx, "paying"))
     assert (found.name, found.loaded_by) == ("paying@2", "alma")
     assert [file.name for file in found.source.files] == ["all.cedar"]
@@ -216,7 +216,7 @@ def test_of_two_windows_that_activate_the_second_is_told_and_does_nothing(desk: 
     first, second = tried(FORBIDS), tried(EVERYTHING)
     press(first, "Do it")
     app = press(second, "Do it")
-    told = said(app)
+    told = said_with_tables(app)
     assert "Somebody was quicker; nothing was loaded" in told
     assert "decides by now" in told
     assert deciding(desk) == "paying@2"
@@ -226,16 +226,16 @@ def test_of_two_windows_that_activate_the_second_is_told_and_does_nothing(desk: 
 def test_candidate_that_was_compared_with_an_older_version_says_so(desk: Project) -> None:
     app = tried(FORBIDS)
     load(desk, source('@id("other")\npermit (principal, action, resource);'))
-    assert "Check it again to compare with that" in said(app.run())
+    assert "Check it again to compare with that" in said_with_tables(app.run())
 
 
 @pytest.mark.parametrize("person", ["vera", "olga", "fay", "ada"])
 def test_who_is_no_admin_tries_and_activates_nothing(desk: Project, person: str) -> None:
-    as_person(desk, person)
+    show_to(desk, person)
     app = tried(FORBIDS)
-    assert "What it would have come to" in said(app)
+    assert "What it would have come to" in said_with_tables(app)
     assert not has_button(app, "Do it")
-    assert "members of **admins** load policies" in said(app)
+    assert "members of **admins** load policies" in said_with_tables(app)
 
 
 def test_who_lost_the_right_meanwhile_activates_nothing(desk: Project, tmp_path: Path) -> None:
@@ -243,19 +243,19 @@ def test_who_lost_the_right_meanwhile_activates_nothing(desk: Project, tmp_path:
     people = tmp_path / "people.toml"
     people.write_text(people.read_text().replace('groups = ["admins"]', "groups = []"))
     app = press(app, "Do it")
-    assert "members of **admins** load policies" in said(app)
+    assert "members of **admins** load policies" in said_with_tables(app)
     assert deciding(desk) == "paying@1"
 
 
 def test_a_version_decides_again(desk: Project) -> None:
     load(desk, source(FORBIDS.partition("\n")[2]))
-    app = look("policies", graph="paying", view="versions")
+    app = look_at("policies", graph="paying", view="versions")
     assert '<span class="l add">' in html(app)
     app = press(app, "Do it")
-    assert "decides from now on" in said(app)
+    assert "decides from now on" in said_with_tables(app)
     assert deciding(desk) == "paying@1"
-    as_person(desk, "vera")
-    assert not has_button(look("policies", graph="paying", view="versions"), "Do it")
+    show_to(desk, "vera")
+    assert not has_button(look_at("policies", graph="paying", view="versions"), "Do it")
 
 
 def test_five_hundred_rules_are_listed_in_pages_and_found_by_words(desk: Project) -> None:
@@ -265,35 +265,35 @@ def test_five_hundred_rules_are_listed_in_pages_and_found_by_words(desk: Project
         for number in range(500)
     )
     load(desk, source(many))
-    app = look("policies", graph="paying")
+    app = look_at("policies", graph="paying")
     (table,) = tables(app)
     assert len(table["Rule"]) == 50
-    assert "Page 1 of 10, 500 rules" in said(app)
-    app = look("policies", graph="paying", find="A-417")
+    assert "Page 1 of 10, 500 rules" in said_with_tables(app)
+    app = look_at("policies", graph="paying", find="A-417")
     (table,) = tables(app)
     assert table["Rule"] == ["rule-417"]
     assert not app.exception
     found = desk.store.read_blocking(lambda tx: policies.active(tx, "paying"))
     app = tried(write_sheet(found.source))
-    assert "It decides already" in said(app)
+    assert "It decides already" in said_with_tables(app)
 
 
 def test_graph_of_which_nothing_was_loaded_says_what_happens(desk: Project) -> None:
-    app = look("policies", graph="wiring")
-    assert "was loaded yet" in said(app)
+    app = look_at("policies", graph="wiring")
+    assert "was loaded yet" in said_with_tables(app)
     assert not app.exception
     assert desk.policies is not None
 
 
 def test_where_no_graph_is_at_hand_the_policy_is_shown_and_cannot_be_tried(tmp_path: Path) -> None:
-    with policed(tmp_path, at_hand=False) as bare:
-        as_person(bare, "alma")
-        assert "No policy is known yet" in said(look("policies"))
+    with open_policed(tmp_path, at_hand=False) as bare:
+        show_to(bare, "alma")
+        assert "No policy is known yet" in said_with_tables(look_at("policies"))
         load(bare, source('@id("all")\npermit (principal, action, resource);'))
-        app = look("policies")
+        app = look_at("policies")
         (table,) = tables(app)
         assert table["Rule"] == ["all"]
-        assert "cannot be checked against the tools" in said(app)
-        app = look("policies", view="try")
-        assert "The graph is not at hand here" in said(app)
+        assert "cannot be checked against the tools" in said_with_tables(app)
+        app = look_at("policies", view="try")
+        assert "The graph is not at hand here" in said_with_tables(app)
         assert not app.exception

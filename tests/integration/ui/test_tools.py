@@ -12,22 +12,22 @@ from penstock.contracts.clock import SystemClock
 from penstock.contracts.effect import EffectStatus
 from penstock.contracts.ids import RunId
 from penstock.ui.project import Project
-from support.policed import as_person, links, look, policed, said, start_run, tables
+from support.pages import links, look_at, open_policed, said_with_tables, show_to, start_run, tables
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Project]:
     """A project with its graphs, at which vera looks."""
-    with policed(tmp_path) as opened:
-        as_person(opened, "vera")
+    with open_policed(tmp_path) as opened:
+        show_to(opened, "vera")
         yield opened
 
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Project]:
     """The same store without the graphs."""
-    with policed(tmp_path, at_hand=False) as opened:
-        as_person(opened, "vera")
+    with open_policed(tmp_path, at_hand=False) as opened:
+        show_to(opened, "vera")
         yield opened
 
 
@@ -76,7 +76,7 @@ def call(
 
 @pytest.mark.usefixtures("desk")
 def test_tools_of_all_graphs_are_listed_with_what_they_may_do() -> None:
-    app = look("tools")
+    app = look_at("tools")
     (table,) = tables(app)
     assert table["Tool"] == ["pay", "wire"]
     assert table["Graph"] == ["paying", "wiring"]
@@ -86,17 +86,17 @@ def test_tools_of_all_graphs_are_listed_with_what_they_may_do() -> None:
 
 @pytest.mark.usefixtures("desk")
 def test_filters_stand_in_the_url() -> None:
-    (table,) = tables(look("tools", graph="wiring"))
+    (table,) = tables(look_at("tools", graph="wiring"))
     assert table["Tool"] == ["wire"]
-    (table,) = tables(look("tools", find="GIVE back"))
+    (table,) = tables(look_at("tools", find="GIVE back"))
     assert table["Tool"] == ["pay"]
-    assert "No tool fits" in said(look("tools", **{"class": "read"}))
+    assert "No tool fits" in said_with_tables(look_at("tools", **{"class": "read"}))
 
 
 @pytest.mark.usefixtures("desk")
 def test_a_tool_is_shown_with_its_whole_contract() -> None:
-    app = look("tools", tool="pay", of="paying")
-    told = said(app)
+    app = look_at("tools", tool="pay", of="paying")
+    told = said_with_tables(app)
     assert "Give money back" in told
     assert "its run waits until a person has said whether it did" in told
     assert "whole number" in told
@@ -111,8 +111,8 @@ def test_calls_are_counted_by_what_they_came_to(desk: Project) -> None:
     call(desk, run_id, "b" * 64)
     call(desk, run_id, "c" * 64, status=EffectStatus.IN_DOUBT)
     call(desk, start_run(desk, "wiring"), "d" * 64)
-    app = look("tools", tool="pay", of="paying")
-    told = said(app)
+    app = look_at("tools", tool="pay", of="paying")
+    told = said_with_tables(app)
     assert "✓ happened: 2" in told
     assert "? in doubt: 1" in told
     assert any(f"effect={'c' * 64}" in link for link in links(app))
@@ -121,25 +121,25 @@ def test_calls_are_counted_by_what_they_came_to(desk: Project) -> None:
 def test_where_no_graph_is_at_hand_the_ledger_says_what_it_knows(bare: Project) -> None:
     run_id = start_run(bare, "paying")
     call(bare, run_id, "a" * 64, arguments='{"note":"[x](http://evil) <b>"}')
-    app = look("tools")
-    assert "graphs are not at hand" in said(app)
+    app = look_at("tools")
+    assert "graphs are not at hand" in said_with_tables(app)
     (table,) = tables(app)
     assert table["Graph"] == ["not at hand"]
-    app = look("tools", tool="pay")
-    assert "its contract cannot be shown" in said(app)
-    assert "✓ happened: 1" in said(app)
+    app = look_at("tools", tool="pay")
+    assert "its contract cannot be shown" in said_with_tables(app)
+    assert "✓ happened: 1" in said_with_tables(app)
     assert not app.exception
 
 
 @pytest.mark.usefixtures("bare")
 def test_without_tools_the_page_says_what_would_appear() -> None:
-    told = said(look("tools"))
+    told = said_with_tables(look_at("tools"))
     assert "No tool is known yet" in told
     assert "langgraph.json" in told
 
 
 @pytest.mark.usefixtures("desk")
 def test_unknown_tool_is_a_sentence() -> None:
-    told = said(look("tools", tool="<b>gone</b>"))
+    told = said_with_tables(look_at("tools", tool="<b>gone</b>"))
     assert "is known here" in told
     assert "<b>" not in told

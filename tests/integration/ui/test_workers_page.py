@@ -15,7 +15,7 @@ from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import Failure, FailureCode, RunStatus
 from penstock.contracts.worker import NewWorker
 from penstock.ui.project import Project
-from support.looking import login, look, open_empty, open_strict, said
+from support.pages import login, look_at, open_empty, open_strict, said
 from support.runs import NOW, Runs, lose
 
 # A run that `Runs` starts is claimed by `worker-1`, and its graph is `demo` in the form `f`.
@@ -51,7 +51,7 @@ def show(desk: Project, worker: NewWorker = ONE, *, silent_s: float = 0.0) -> No
 
 @pytest.mark.usefixtures("desk")
 def test_empty_page_says_what_would_appear_and_what_to_do() -> None:
-    app = look("workers")
+    app = look_at("workers")
     told = said(app)
     assert "No worker was heard of" in told
     assert "appears here" in told
@@ -63,7 +63,7 @@ def test_empty_page_says_what_would_appear_and_what_to_do() -> None:
 def test_worker_is_shown_with_its_state_its_lease_and_its_runs(desk: Project) -> None:
     show(desk)
     fence = Runs(desk.store).start("one")
-    app = look("workers")
+    app = look_at("workers")
     told = said(app)
     assert "1 alive" in told
     assert "drives 1 of 8" in told
@@ -85,7 +85,7 @@ def test_worker_that_is_not_heard_of_is_said_to_be_late_and_then_gone(
     desk: Project, silent_s: float, state: str, words: str
 ) -> None:
     show(desk, silent_s=silent_s)
-    told = said(look("workers"))
+    told = said(look_at("workers"))
     assert f"1 {state}" in told
     assert words in told
 
@@ -94,22 +94,22 @@ def test_queued_runs_that_no_living_worker_serves_are_said_plainly(desk: Project
     runs = Runs(desk.store)
     runs.move(runs.start("one"), RunStatus.QUEUED)
     nobody = "Nobody will take 1 queued run of demo"
-    assert nobody in said(look("workers"))
+    assert nobody in said(look_at("workers"))
     show(desk, replace(ONE, id=WorkerId("other"), graphs=[("demo", "g")]))
-    told = said(look("workers"))
+    told = said(look_at("workers"))
     assert nobody in told
     assert "another form of this graph" in told
     show(desk, silent_s=4000.0)
-    assert nobody in said(look("workers"))
+    assert nobody in said(look_at("workers"))
     show(desk)
-    assert "Nobody will take" not in said(look("workers"))
+    assert "Nobody will take" not in said(look_at("workers"))
     desk.fleet.drain(ONE.id, by="olga", tenant="acme")
-    assert nobody in said(look("workers"))
+    assert nobody in said(look_at("workers"))
 
 
 def test_operator_has_a_worker_drain(desk: Project) -> None:
     show(desk)
-    app = look("workers")
+    app = look_at("workers")
     assert "No other worker takes runs of **demo**" in said(app)
     app = app.button(key="drain-now-worker-1").click().run()
     told = said(app)
@@ -123,7 +123,7 @@ def test_operator_has_a_worker_drain(desk: Project) -> None:
 def test_who_is_no_operator_cannot_have_a_worker_drain(desk: Project, tmp_path: Path) -> None:
     show(desk)
     with open_strict(desk, tmp_path, "vera"):
-        app = look("workers")
+        app = look_at("workers")
         # What is hidden could be pressed all the same.
         app = app.button(key="drain-now-worker-1").click().run()
         assert "may not have workers drain" in said(app)
@@ -143,11 +143,11 @@ def test_runs_of_lost_workers_and_those_that_can_be_redriven_are_led_to(desk: Pr
         move(connection, dead, RunStatus.FAILED, at=NOW, actor="test", failure=failure)
 
     desk.store.write_blocking(fail)
-    told = said(look("workers"))
+    told = said(look_at("workers"))
     assert "lost by lost\\-1" in told
     assert "Failed, and can be redriven (1)" in told
     assert "node_failed: `pay` is closed" in told
-    app = look("runs", state="failed", redrive="1")
+    app = look_at("runs", state="failed", redrive="1")
     assert "No run fits" not in said(app)
     assert "Can be redriven" in [each.label for each in app.button]
 
@@ -155,6 +155,6 @@ def test_runs_of_lost_workers_and_those_that_can_be_redriven_are_led_to(desk: Pr
 def test_worker_that_has_ended_is_told_of_apart(desk: Project) -> None:
     show(desk)
     desk.store.write_blocking(lambda tx: workers.end(tx, ONE.id))
-    app = look("workers")
+    app = look_at("workers")
     assert "No worker is heard of" in said(app)
     assert [each.label for each in app.expander] == ["Ended in the last day (1)"]
