@@ -130,7 +130,7 @@ MUTANTS = [
     ),
     Mutant(
         "another site shows the room inside its own",
-        at="Assets._instead",
+        at="Assets._send_own_document",
         old="\"frame-ancestors 'none'\"",
         new="'frame-ancestors *'",
         killed_by=[f"{ASSETS}::test_first_document_is_ours_and_is_shown_inside_no_other"],

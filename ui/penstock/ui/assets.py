@@ -27,7 +27,13 @@ ICONS = "MaterialSymbols-Rounded"
 
 _NO_PAGES = ("/_stcore/", "/media/", "/component/")
 _INDEX, _MANIFEST = "index.html", "manifest.json"
-_PACKED = {"text/javascript", "application/javascript", "text/css", "text/html", "application/json"}
+_COMPRESSIBLE = {
+    "text/javascript",
+    "application/javascript",
+    "text/css",
+    "text/html",
+    "application/json",
+}
 _FOREVER = "public, immutable, max-age=31536000"
 """The names of these files hold digests of their content."""
 _LEVEL = 6
@@ -45,7 +51,7 @@ class StaticFile:
     """A static file, and its compressed body where it is of a kind that compresses."""
 
     body: bytes
-    packed: bytes | None
+    compressed: bytes | None
     media_type: str
 
 
@@ -59,32 +65,32 @@ class StaticFiles:
             for path in folder.rglob("*")
             if path.is_file()
         }
-        self._kept: dict[str, StaticFile] = {}
+        self._cached: dict[str, StaticFile] = {}
         found = (folder / _INDEX).read_bytes()
         document = index(found.decode(), folder)
-        self._begins_with = [f"/{name}" for name in re.findall(r'"\./(static/[^"]+)"', document)]
-        self.index = _packed(document.encode(), "text/html")
+        self._preloads = [f"/{name}" for name in re.findall(r'"\./(static/[^"]+)"', document)]
+        self.index = _compressed(document.encode(), "text/html")
         self.replaced_size = len(found)
 
     def __contains__(self, path: str) -> bool:
         """Tell whether a path is that of a file that never changes."""
         return path.startswith(STATIC) and path in self._paths
 
-    def kept(self, path: str) -> StaticFile | None:
+    def cached(self, path: str) -> StaticFile | None:
         """Return a file, if it is cached."""
-        return self._kept.get(path)
+        return self._cached.get(path)
 
     def get(self, path: str) -> StaticFile:
         """Return a file; the first time, it is read and compressed."""
-        kept = self._kept.get(path)
-        if kept is None:
+        cached = self._cached.get(path)
+        if cached is None:
             kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-            kept = self._kept[path] = _packed(self._paths[path].read_bytes(), kind)
-        return kept
+            cached = self._cached[path] = _compressed(self._paths[path].read_bytes(), kind)
+        return cached
 
-    def pack(self) -> None:
+    def preload(self) -> None:
         """Cache the files that the first document asks for."""
-        for path in self._begins_with:
+        for path in self._preloads:
             if path in self:
                 self.get(path)
 
@@ -104,24 +110,26 @@ class Assets:
             return
         headers, path = Headers(scope=scope), str(scope["path"])
         if path in self._files and "range" not in headers:
-            kept = self._files.kept(path)
-            file = kept or await asyncio.to_thread(self._files.get, path)
-            answer = _answer(file, headers, cached=_FOREVER)
+            cached = self._files.cached(path)
+            file = cached or await asyncio.to_thread(self._files.get, path)
+            answer = _answer(file, headers, cache_control=_FOREVER)
             await answer(scope, receive, send)
             return
         if not path.startswith(_NO_PAGES):
-            # Streamlit would pack its document, which is then not known for what it is.
-            headers_left = [
+            # Streamlit would compress its document, which then could not be told by its length.
+            uncompressed = [
                 (name, value) for name, value in scope["headers"] if name != b"accept-encoding"
             ]
-            scope = {**scope, "headers": headers_left}
-        await self._app(scope, receive, self._instead(scope, receive, send, headers))
+            scope = {**scope, "headers": uncompressed}
+        await self._app(scope, receive, self._send_own_document(scope, receive, send, headers))
 
-    def _instead(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> Send:
+    def _send_own_document(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers
+    ) -> Send:
         """Return a `send` that replaces Streamlit's first document by our own."""
         is_replaced = False
 
-        async def instead(message: Message) -> None:
+        async def send_own(message: Message) -> None:
             nonlocal is_replaced
             if message["type"] == "http.response.start":
                 answer_headers = MutableHeaders(raw=message["headers"])
@@ -130,7 +138,7 @@ class Assets:
                     self._files.replaced_size
                 )
                 if is_replaced:
-                    answer = _answer(self._files.index, headers, cached="no-cache")
+                    answer = _answer(self._files.index, headers, cache_control="no-cache")
                     # Whoever approves something sees it on a page of its own, not inside another.
                     answer.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
                     answer.headers["X-Content-Type-Options"] = "nosniff"
@@ -139,7 +147,7 @@ class Assets:
             if not is_replaced:
                 await send(message)
 
-        return instead
+        return send_own
 
 
 def index(found: str, folder: Path) -> str:
@@ -191,15 +199,15 @@ def _with_imports(manifest: Mapping[str, Any], begin: Iterable[str]) -> Iterator
                 yield manifest[key]["file"]
 
 
-def _packed(body: bytes, media_type: str) -> StaticFile:
-    packed = gzip.compress(body, _LEVEL, mtime=0) if media_type in _PACKED else None
-    return StaticFile(body, packed, media_type)
+def _compressed(body: bytes, media_type: str) -> StaticFile:
+    compressed = gzip.compress(body, _LEVEL, mtime=0) if media_type in _COMPRESSIBLE else None
+    return StaticFile(body, compressed, media_type)
 
 
-def _answer(file: StaticFile, headers: Headers, *, cached: str) -> Response:
-    takes_packed = "gzip" in headers.get("accept-encoding", "")
-    body = file.packed if file.packed is not None and takes_packed else file.body
-    answer_headers = {"Cache-Control": cached, "Vary": "Accept-Encoding"}
+def _answer(file: StaticFile, headers: Headers, *, cache_control: str) -> Response:
+    takes_gzip = "gzip" in headers.get("accept-encoding", "")
+    body = file.compressed if file.compressed is not None and takes_gzip else file.body
+    answer_headers = {"Cache-Control": cache_control, "Vary": "Accept-Encoding"}
     if body is not file.body:
         answer_headers["Content-Encoding"] = "gzip"
     return Response(body, media_type=file.media_type, headers=answer_headers)

@@ -157,7 +157,7 @@ def _warm(files: StaticFiles) -> None:
     """Do in advance what the first page load would wait for; what later ones would, soon after."""
     for name in WANTED_FIRST:
         importlib.import_module(name)
-    files.pack()
+    files.preload()
     _keep_for_good()
     later = threading.Timer(LATER_S, _warm_more)
     later.daemon = True

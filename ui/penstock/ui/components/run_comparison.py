@@ -1,10 +1,11 @@
 """A run beside another: versions, spend, steps, calls, decisions, states, and where they part."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import zip_longest
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 
@@ -30,6 +31,8 @@ from penstock.ui.components.run_details import RunDetails, load_run, shown_masks
 from penstock.ui.components.run_summary import forks_of
 from penstock.ui.components.state_history import checkpoint_label, points
 from penstock.ui.components.table import show_table
+
+T = TypeVar("T")
 
 _IDS = ("id", "tool_call_id")
 OFFERED = 12
@@ -68,9 +71,9 @@ def pair_calls(
     one: Sequence[Effect], other: Sequence[Effect]
 ) -> Sequence[tuple[Effect | None, Effect | None]]:
     """Return the calls of two runs side by side: those of a tool in their order."""
-    left: dict[tuple[str, int], Effect] = _numbered(one)
-    right: dict[tuple[str, int], Effect] = _numbered(other)
-    return [(left.get(place), right.get(place)) for place in dict.fromkeys([*left, *right])]
+    left = _numbered(one, lambda effect: effect.tool)
+    right = _numbered(other, lambda effect: effect.tool)
+    return [(left.get(number), right.get(number)) for number in dict.fromkeys([*left, *right])]
 
 
 def without_ids(value: Any) -> Any:
@@ -116,12 +119,14 @@ def _last_executions(steps: Sequence[Step]) -> Sequence[Step]:
     return [step for step in found.values() if step.status is not StepStatus.STARTED]
 
 
-def _numbered(effects: Sequence[Effect]) -> dict[tuple[str, int], Effect]:
-    found: dict[tuple[str, int], Effect] = {}
-    counts: dict[str, int] = {}
-    for effect in effects:
-        at = counts[effect.tool] = counts.get(effect.tool, 0) + 1
-        found[effect.tool, at] = effect
+def _numbered(items: Iterable[T], tool_of: Callable[[T], str]) -> dict[tuple[str, int], T]:
+    """Return items by their tool and their number among those of the same tool."""
+    found: dict[tuple[str, int], T] = {}
+    counts = Counter[str]()
+    for item in items:
+        tool = tool_of(item)
+        counts[tool] += 1
+        found[tool, counts[tool]] = item
     return found
 
 
@@ -282,9 +287,9 @@ def _call(effect: Effect | None) -> str:
 def _decisions(details: RunDetails, other: RunDetails) -> None:
     """Show the calls that policies decided otherwise; calls of a tool are paired in their order."""
     found: list[tuple[str, str, str]] = []
-    theirs = dict(_by_tool(other))
-    for place, each in _by_tool(details):
-        its = theirs.get(place)
+    theirs = _last_decisions(other)
+    for number, each in _last_decisions(details).items():
+        its = theirs.get(number)
         if its is not None and _verdict(each) != _verdict(its):
             found.append((each.request.tool, _verdict(each), _verdict(its)))
     if not found:
@@ -300,15 +305,10 @@ def _decisions(details: RunDetails, other: RunDetails) -> None:
     )
 
 
-def _by_tool(details: RunDetails) -> Sequence[tuple[tuple[str, int], RecordedDecision]]:
+def _last_decisions(details: RunDetails) -> Mapping[tuple[str, int], RecordedDecision]:
+    """Return the last decision about each call, by its tool and its number."""
     last = {each.effect_key: each for each in details.decided}
-    counts: dict[str, int] = {}
-    found: list[tuple[tuple[str, int], RecordedDecision]] = []
-    for each in last.values():
-        tool = each.request.tool
-        counts[tool] = counts.get(tool, 0) + 1
-        found.append(((tool, counts[tool]), each))
-    return found
+    return _numbered(last.values(), lambda each: each.request.tool)
 
 
 def _verdict(each: RecordedDecision) -> str:
