@@ -139,6 +139,11 @@ def test_logout_forgets_the_session(outside: TestClient) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])
 def test_room_without_a_login_answers_to_its_own_name_alone(alone: TestClient, host: str) -> None:
     assert alone.get("/page", headers={"Host": host}).status_code == 400
+    with (
+        pytest.raises(WebSocketDisconnect),
+        alone.websocket_connect(STREAM, headers={"Host": host}),
+    ):
+        pass
     assert alone.get("/page").text == "inside"
 
 

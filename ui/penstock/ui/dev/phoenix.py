@@ -1,4 +1,4 @@
-"""Phoenix as `penstock dev` runs it: where it is installed, how it is hardened, who knows it."""
+"""Phoenix as `penstock dev` runs it: how it is found and hardened, and who uses it."""
 
 import os
 import shutil
