@@ -28,7 +28,7 @@ def take(store: Store, *, limit: int = 10) -> Sequence[Notice]:
 def fail(store: Store, notice: Notice, *, told: Sequence[str] = ()) -> None:
     store.write_blocking(
         lambda connection: notices.record_failure(
-            connection, notice, why="it was closed", told=told
+            connection, notice, why="it was closed", delivered=told
         )
     )
 

@@ -2,7 +2,8 @@
 
 from penstock.checkpoints.fence import fenced
 from penstock.checkpoints.migration import migrate
-from penstock.checkpoints.saver import Checkpointer, Fork
+from penstock.checkpoints.saver.checkpointer import Checkpointer
+from penstock.checkpoints.saver.forks import Fork
 from penstock.checkpoints.store import Store
 
 __all__ = ["Checkpointer", "Fork", "Store", "fenced", "migrate"]

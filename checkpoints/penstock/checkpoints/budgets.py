@@ -182,7 +182,7 @@ def statement(connection: Connection, account_id: AccountId) -> AccountStatement
     return _statement(row, steps_count=0 if run_id is None else steps.count(connection, run_id))
 
 
-def driving_standings(connection: Connection, run_id: RunId) -> Mapping[Unit, Balance]:
+def driving_balances(connection: Connection, run_id: RunId) -> Mapping[Unit, Balance]:
     """Return a run's balances of steps and time; nothing without an account.
 
     They are those of `statement`, in one small query.

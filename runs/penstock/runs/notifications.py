@@ -252,7 +252,9 @@ class NotificationService:
         if errand.troubles:
             why = "; ".join(errand.troubles)
             await self._store.write(
-                lambda connection: notices.record_failure(connection, notice, why=why, told=told)
+                lambda connection: notices.record_failure(
+                    connection, notice, why=why, delivered=told
+                )
             )
             return
         outcome = f"sent; channels told: {len(told)}"

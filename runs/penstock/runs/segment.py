@@ -236,7 +236,7 @@ class Segment:
 
 def allowance_of(connection: Connection, run: Run) -> Allowance:
     """Return what is left of a run's steps and time, as it was claimed."""
-    driven = budgets.driving_standings(connection, run.id)
+    driven = budgets.driving_balances(connection, run.id)
     # Of a run that is claimed for the first time nothing was executed.
     done = steps.succeeded(connection, run.id) if run.epoch > 1 else frozenset[str]()
     if not driven:

@@ -112,12 +112,12 @@ def record_sent(connection: Connection, notice: Notice, *, outcome: str) -> None
 
 
 def record_failure(
-    connection: Connection, notice: Notice, *, why: str, told: Collection[str] = ()
+    connection: Connection, notice: Notice, *, why: str, delivered: Collection[str] = ()
 ) -> None:
     """Schedule another attempt of a notice that some channel has not received, or give it up.
 
-    `told` names the channels that have received it. The report of a worker is ignored if another
-    worker has taken the notice since.
+    `delivered` names the channels that have received it. The report of a worker is ignored if
+    another worker has taken the notice since.
     """
     is_own = notices.c.attempt_count == notice.attempt_count
     if notice.attempt_count >= ATTEMPT_LIMIT:
@@ -132,7 +132,7 @@ def record_failure(
         .where(is_own)
         .values(
             due_at=database_now(connection.dialect, plus_s=wait_s),
-            told=" ".join(sorted({*notice.delivered, *told})) or None,
+            told=" ".join(sorted({*notice.delivered, *delivered})) or None,
         )
     )
 

@@ -4,9 +4,6 @@ A call enters at `checkpointer`. In the caller's thread `records` turns it into 
 `serialization` and `early_writes`. In the writer's thread `changes` stores them, with `values` and
 `deltas` for large values, `pruner` and `threads` for deletion, and `forks` for threads that begin
 at a checkpoint of another. `reader` assembles checkpoints again. `sql` holds the statements.
+
+Importing this package, or `threads`, does not import LangGraph.
 """
-
-from penstock.checkpoints.saver.checkpointer import Checkpointer
-from penstock.checkpoints.saver.forks import Fork
-
-__all__ = ["Checkpointer", "Fork"]

@@ -38,7 +38,7 @@ audit_events = Table(
 )
 Index("ix_audit_events_run_id", audit_events.c.run_id, audit_events.c.number)
 
-# What is searched by; whoever looks pages through it by number.
+# The columns of the search, whose pages go by number.
 for _name in ("action", "actor"):
     Index(
         f"ix_audit_events_{_name}",
@@ -48,7 +48,7 @@ for _name in ("action", "actor"):
     )
 
 
-# Who writes to a chain locks its head: a tenant's events are in one order, whoever writes them.
+# A writer to a chain locks its head, so that a tenant's events are in one order.
 audit_heads = Table(
     "audit_heads",
     metadata,
@@ -57,7 +57,7 @@ audit_heads = Table(
     Column("hash", Text, nullable=False),
 )
 
-# What is noted about a chain by whoever looks after it: apart from its head, which is locked last.
+# The marks beside a chain: apart from its head, which is locked last.
 audit_marks = Table(
     "audit_marks",
     metadata,
@@ -80,7 +80,7 @@ audit_marks = Table(
     Column("verified_fault", Text),
 )
 
-# What the codes of a run's arguments, results and words are made with. Without it they say nothing.
+# The keys of the codes of a run's texts. Without its key a code says nothing.
 run_keys = Table(
     "run_keys",
     metadata,
@@ -134,7 +134,7 @@ RULES = (
     ("audit_marks", "update", _TOO_MUCH, _NO_DELETE),
     ("run_keys", "update", "OLD.run_id = OLD.run_id", _NO_KEY),
 )
-"""Which rows of which table may not be inserted, updated or deleted, and what is said then."""
+"""Which rows of which table may not be inserted, updated or deleted, and the message."""
 
 
 def trigger_statements(dialect: str) -> list[tuple[str, str]]:

@@ -79,7 +79,7 @@ Index("ix_gates_run_id", gates.c.run_id, gates.c.status)
 Index("ix_gates_status", gates.c.status, gates.c.expires_at)
 Index("ix_gates_effect_key", gates.c.effect_key)
 Index("ix_gates_tenant_closed_at", gates.c.tenant, gates.c.closed_at)
-# What was said about calls in doubt: few, of perhaps many gates.
+# The gates of calls in doubt: few, of perhaps many gates.
 Index(
     "ix_gates_in_doubt",
     gates.c.tenant,
@@ -177,7 +177,7 @@ delegations = Table(
 )
 Index("ix_delegations_to_person", delegations.c.tenant, delegations.c.to_person)
 
-# What groups are to be told: sent by workers, apart from whatever a run does.
+# Notices to groups: sent by workers, independently of the run.
 notices = Table(
     "notices",
     metadata,
@@ -202,7 +202,7 @@ Index(
     postgresql_where=notices.c.closed_at.is_(None),
 )
 
-# The links of notices that were followed: each leads to its gate once.
+# The links of notices that were used: each leads to its gate once.
 used_links = Table(
     "used_links",
     metadata,
@@ -235,7 +235,7 @@ Index(
     sqlite_where=text("closed_at IS NULL"),
     postgresql_where=text("closed_at IS NULL"),
 )
-# What is to be told is found by when it happened.
+# Annotations are found by the time of the decision or the outcome.
 Index(
     "ix_gates_closed_at",
     gates.c.closed_at,
