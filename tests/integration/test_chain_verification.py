@@ -42,7 +42,7 @@ def verdict(store: Store, *, is_whole: bool = False) -> tuple[Verdict, int]:
     """Verify the chain; return what was found, and in how many slices."""
     look, slices = begun(store, is_whole=is_whole), 0
     while look.verdict is None:
-        look.go_on()
+        look.advance()
         slices += 1
     return look.verdict, slices
 
@@ -118,7 +118,7 @@ def test_who_verified_what_and_when_is_noted(store: Store) -> None:
     assert (noted.number, noted.by, noted.at) == (3, "ann, in a test", found.at)
     assert noted.whole_at == found.at
     assert noted.fault is None
-    assert found.is_noted
+    assert found.is_recorded
 
 
 def test_where_heads_go_is_said_without_what_a_url_hides() -> None:

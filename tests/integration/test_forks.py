@@ -71,7 +71,7 @@ class Scene:
 
     async def fates(self, run: Run, at: str, **more: Any) -> dict[str, Fate]:
         point = (await self.points(run))[at]
-        told = await self.shop.runtime.foresee(run.id, point.id, **more)
+        told = await self.shop.runtime.forecast_fork(run.id, point.id, **more)
         return {each.effect.tool: each.fate for each in told.calls}
 
 
@@ -333,7 +333,7 @@ async def test_call_of_code_is_replayed_and_with_an_edited_state_it_is_another(
     run = await shop.run(given=GIVEN)
     known = await store.read(lambda tx: states.points(tx, run.id, limit=9))
     at = known[-2].id
-    fates = [each.fate for each in (await shop.runtime.foresee(run.id, at)).calls]
+    fates = [each.fate for each in (await shop.runtime.forecast_fork(run.id, at)).calls]
     assert fates == [Fate.REPLAYED]
     fork = await shop.runtime.fork(run.id, at, by="ann", mode=RunMode.LIVE)
     assert (await shop.go_on(fork)).status is RunStatus.SUCCEEDED
@@ -342,7 +342,7 @@ async def test_call_of_code_is_replayed_and_with_an_edited_state_it_is_another(
     fork = await shop.go_on(fork)
     assert (await shop.values(fork))["note"] == "paid 6"
     assert paid == [5, 6]
-    told = await shop.runtime.foresee(run.id, at, mode=RunMode.LIVE, is_edited=True)
+    told = await shop.runtime.forecast_fork(run.id, at, mode=RunMode.LIVE, is_edited=True)
     assert [each.fate for each in told.calls] == [Fate.ASKED]
 
 

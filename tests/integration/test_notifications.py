@@ -23,6 +23,7 @@ from penstock.runs.notifications import Channels, Letter, NotificationService, s
 from support.approvals import open_approval, pass_time, reject
 from support.listeners import Mailbox, Webhook
 from support.runs import Runs
+from support.services import serving
 
 HIDDEN = "hunter2-is-shown-nowhere"
 SOON_S = 2.0
@@ -264,13 +265,9 @@ async def test_a_directory_that_breaks_is_said_and_ends_nothing(
             asked.set()
             raise KeyError(group)
 
-    teller = notifier(store, Broken())
-    working = asyncio.create_task(teller.work(every_s=0.01))
-    await asked.wait()
-    teller.stop()
-    async with asyncio.timeout(60):
-        await working
-    assert "notices could not be sent; they are tried again" in caplog.text
+    async with asyncio.timeout(60), serving(notifier(store, Broken())):
+        await asked.wait()
+    assert "notifications failed, and will be tried again" in caplog.text
 
 
 async def test_a_machine_that_starts_no_process_loses_no_notice(
@@ -309,7 +306,7 @@ async def test_a_channel_that_hangs_keeps_no_run_and_no_drain_waiting(
             saver,
             catalog,
             pace=Pace(beat_s=0.05, poll_s=0.02),
-            channels=People(finance=[f"{hook.url}?rto=60"]),
+            services=[notifier(store, People(finance=[f"{hook.url}?rto=60"]))],
         )
         working = asyncio.create_task(worker.work())
         async with asyncio.timeout(60):
@@ -332,7 +329,7 @@ async def test_a_worker_tells_people_of_gates(
         people = People(finance=[hook.url])
         pace = Pace(beat_s=0.05, poll_s=0.02)
         catalog = Catalog.of(declare(quick(), name="quick"))
-        worker = Worker(store, saver, catalog, pace=pace, channels=people)
+        worker = Worker(store, saver, catalog, pace=pace, services=[notifier(store, people)])
         working = asyncio.create_task(worker.work())
         async with asyncio.timeout(60):
             while first(store)["closed_at"] is None:  # noqa: ASYNC110  (the store tells)

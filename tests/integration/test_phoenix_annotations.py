@@ -20,6 +20,7 @@ from penstock.traces import gate_span_id, span_hex
 from penstock.traces.phoenix_links import Annotator, PhoenixAnnotation
 from support.approvals import open_approval, reject
 from support.runs import NOW, Runs
+from support.services import serving
 
 LATER = NOW + timedelta(minutes=1)
 GONE = PhoenixUnreachable("nobody is there")
@@ -40,7 +41,7 @@ class Reader:
         self.heard: list[PhoenixAnnotation] = []
         self.answers: list[str | Exception | None] = []
 
-    async def tell(self, note: PhoenixAnnotation) -> str | None:
+    async def annotate(self, note: PhoenixAnnotation) -> str | None:
         """Hear a note."""
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
@@ -105,7 +106,7 @@ async def test_a_decision_is_told_of_the_span_of_its_gate(
     store: Store, runs: Runs, annotating: AnnotationService, reader: Reader
 ) -> None:
     fence = rejected(store, runs)
-    assert await annotating.tell_due() == 1
+    assert await annotating.send_due() == 1
     (note,) = reader.heard
     gate_id = note.metadata["gate"]
     assert note == PhoenixAnnotation(
@@ -118,14 +119,14 @@ async def test_a_decision_is_told_of_the_span_of_its_gate(
         metadata={"gate": gate_id, "kind": "approval", "decided_by": "eve"},
     )
     assert outcomes(store) == ["told"]
-    assert await annotating.tell_due() == 0
+    assert await annotating.send_due() == 0
 
 
 async def test_an_end_is_told_of_the_trace_of_its_run(
     store: Store, runs: Runs, annotating: AnnotationService, reader: Reader
 ) -> None:
     fence = failed(store, runs, "the shop is closed")
-    await annotating.tell_due()
+    await annotating.send_due()
     (note,) = reader.heard
     assert (note.run_id, note.span_id, note.by) == (fence.run_id, None, Annotator.CODE)
     assert (note.name, note.label) == ("outcome", "failed: tool_failed")
@@ -136,7 +137,7 @@ async def test_secrets_in_words_are_not_told(
     store: Store, runs: Runs, annotating: AnnotationService, reader: Reader
 ) -> None:
     failed(store, runs, "refused: password=hunter2hunter2 of ann@example.com")
-    await annotating.tell_due()
+    await annotating.send_due()
     (note,) = reader.heard
     assert note.explanation is not None
     assert "hunter2" not in note.explanation
@@ -147,7 +148,7 @@ async def test_where_traces_show_digests_no_words_are_told(
     store: Store, runs: Runs, reader: Reader
 ) -> None:
     failed(store, runs, "the shop is closed")
-    await make(store, reader, TraceContent.DIGESTS).tell_due()
+    await make(store, reader, TraceContent.DIGESTS).send_due()
     (note,) = reader.heard
     assert (note.label, note.explanation) == ("failed: tool_failed", None)
 
@@ -157,10 +158,10 @@ async def test_a_run_that_was_redriven_since_is_not_said_to_have_ended(
 ) -> None:
     fence = failed(store, runs, "the shop is closed")
     reader.answers = ["it is not there"]
-    await annotating.tell_due()
+    await annotating.send_due()
     store.write_blocking(lambda tx: redrive(tx, fence.run_id, at=LATER, by="ann"))
     be_due(store)
-    await annotating.tell_due()
+    await annotating.send_due()
     assert reader.heard == []
     assert outcomes(store) == ["the run goes on"]
 
@@ -170,11 +171,11 @@ async def test_a_span_that_comes_late_is_told_of_later(
 ) -> None:
     rejected(store, runs)
     reader.answers = ["it is not there"]
-    assert await annotating.tell_due() == 1
+    assert await annotating.send_due() == 1
     assert outcomes(store) == [None]
-    assert await annotating.tell_due() == 0
+    assert await annotating.send_due() == 0
     be_due(store)
-    await annotating.tell_due()
+    await annotating.send_due()
     assert len(reader.heard) == 1
 
 
@@ -185,10 +186,10 @@ async def test_nobody_there_costs_no_attempt(
     for _ in range(3):
         reader.answers = [GONE]
         with pytest.raises(PhoenixUnreachable):
-            await annotating.tell_due()
-        assert await annotating.tell_due() == 0
+            await annotating.send_due()
+        assert await annotating.send_due() == 0
         be_due(store)
-    await annotating.tell_due()
+    await annotating.send_due()
     assert len(reader.heard) == 1
     counts = select(rows.c.attempt_count)
     assert store.read_blocking(lambda tx: tx.execute(counts).scalars().all()) == [1]
@@ -200,17 +201,13 @@ async def test_it_works_until_it_is_stopped_and_says_a_trouble_once(
     annotating: AnnotationService,
     reader: Reader,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("penstock.runs.phoenix.TROUBLE_S", 0.05)
-    caplog.set_level(logging.WARNING, logger="penstock.runs.phoenix")
+    annotating.backoff_s = 0.05
+    caplog.set_level(logging.WARNING, logger="penstock.runs.services")
     rejected(store, runs)
     reader.answers = [GONE, GONE, ValueError("what")]
-    working = asyncio.create_task(annotating.work(every_s=0.01))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(60), serving(annotating):
         while not reader.heard:
             be_due(store)
             await asyncio.sleep(0.02)
-        annotating.stop()
-        await working
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]

@@ -1,5 +1,6 @@
 """What is older than it is to be kept is taken away, in portions, and nothing else."""
 
+import asyncio
 import re
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,6 @@ from penstock.contracts.audit import AuditEvent
 from penstock.contracts.clock import SystemClock
 from penstock.contracts.errors import InvalidLink
 from penstock.contracts.gate import Gate
-from penstock.contracts.ids import WorkerId
 from penstock.contracts.run import RunStatus
 from penstock.runs import retention
 from penstock.runs.notifications import LINK_LIFE
@@ -24,6 +24,7 @@ from support import chains
 from support.approvals import open_approval, reject
 from support.ledgers import Book
 from support.runs import NOW, Runs
+from support.services import WORKER, serving
 
 DAY = timedelta(days=1)
 
@@ -42,41 +43,37 @@ def keeper(
     store: Store, *, after: timedelta, runs: timedelta | None = None, audit: timedelta = 999 * DAY
 ) -> RetentionService:
     retention = Retention(runs=runs, audit=audit)
-    return RetentionService(store, retention, FixedClock(NOW + after), WorkerId("keeper"))
+    return RetentionService(store, retention, FixedClock(NOW + after))
 
 
 async def test_a_run_that_was_over_for_long_enough_is_forgotten(store: Store) -> None:
     chains.live_through(store)
-    assert await keeper(store, after=30 * DAY, runs=30 * DAY).keep_once() == 0
+    assert await keeper(store, after=30 * DAY, runs=30 * DAY).delete_old(WORKER) == 0
     assert Book.of(store).get("paid").arguments != "{}"
     # The run, and the notice of its gate.
-    assert await keeper(store, after=31 * DAY, runs=30 * DAY).keep_once() == 2
+    assert await keeper(store, after=31 * DAY, runs=30 * DAY).delete_old(WORKER) == 2
     assert Book.of(store).get("paid").arguments == "{}"
-    assert await keeper(store, after=32 * DAY, runs=30 * DAY).keep_once() == 0
+    assert await keeper(store, after=32 * DAY, runs=30 * DAY).delete_old(WORKER) == 0
     assert chains.differences(store) == []
 
 
 async def test_what_a_look_has_passed_over_is_found_within_an_hour(store: Store) -> None:
     runs, clock = Runs(store), FixedClock(NOW + 31 * DAY)
-    keep = RetentionService(
-        store, Retention(runs=30 * DAY, audit=999 * DAY), clock, WorkerId("keeper")
-    )
-    assert await keep.keep_once() == 0
+    keep = RetentionService(store, Retention(runs=30 * DAY, audit=999 * DAY), clock)
+    assert await keep.delete_old(WORKER) == 0
     runs.move(runs.start("t"), RunStatus.SUCCEEDED)
-    assert await keep.keep_once() == 0
+    assert await keep.delete_old(WORKER) == 0
     clock.at += timedelta(hours=1)
-    assert await keep.keep_once() == 1
+    assert await keep.delete_old(WORKER) == 1
 
 
 async def test_each_look_goes_on_where_the_last_one_ended(store: Store) -> None:
     runs, clock = Runs(store), FixedClock(NOW + 30 * DAY - timedelta(minutes=1))
-    keep = RetentionService(
-        store, Retention(runs=30 * DAY, audit=999 * DAY), clock, WorkerId("keeper")
-    )
+    keep = RetentionService(store, Retention(runs=30 * DAY, audit=999 * DAY), clock)
     runs.move(runs.start("t"), RunStatus.SUCCEEDED)
-    assert await keep.keep_once() == 0
+    assert await keep.delete_old(WORKER) == 0
     clock.at += timedelta(minutes=2)
-    assert await keep.keep_once() == 1
+    assert await keep.delete_old(WORKER) == 1
 
 
 def test_an_index_leads_to_runs_that_are_due(store: Store) -> None:
@@ -109,7 +106,7 @@ def test_an_index_leads_to_runs_that_are_due(store: Store) -> None:
 
 async def test_a_run_that_is_not_over_is_kept(store: Store) -> None:
     Runs(store).start("t")
-    assert await keeper(store, after=400 * DAY, runs=DAY).keep_once() == 0
+    assert await keeper(store, after=400 * DAY, runs=DAY).delete_old(WORKER) == 0
 
 
 async def test_old_events_are_taken_away_in_portions_and_the_chain_still_holds(
@@ -119,10 +116,10 @@ async def test_old_events_are_taken_away_in_portions_and_the_chain_still_holds(
     chains.live_through(store)
     keep = keeper(store, after=200 * DAY, audit=199 * DAY)
     # Two events, and the notice of its gate.
-    assert await keep.keep_once() == 3
+    assert await keep.delete_old(WORKER) == 3
     found = chains.verified(store)
     assert (found.faults, found.cut_number) == ([], 2)
-    while await keep.keep_once():
+    while await keep.delete_old(WORKER):
         pass
     rows = store.read_blocking(chains.rows)
     assert {row.action for row in rows} == {"audit.cut"}
@@ -144,13 +141,13 @@ async def test_events_that_are_young_stay(store: Store) -> None:
             audit.append(connection, told)
 
     store.write_blocking(move_on)
-    assert await keeper(store, after=9 * DAY, audit=5 * DAY).keep_once() == 2
+    assert await keeper(store, after=9 * DAY, audit=5 * DAY).delete_old(WORKER) == 2
     assert [row.number for row in store.read_blocking(chains.rows)] == [3, 4, 5, 6]
 
 
 async def test_the_last_event_of_a_chain_stays(store: Store) -> None:
     chains.tell(store, "a")
-    assert await keeper(store, after=999 * DAY, audit=DAY).keep_once() == 0
+    assert await keeper(store, after=999 * DAY, audit=DAY).delete_old(WORKER) == 0
 
 
 async def test_what_is_old_is_counted_and_left(store: Store) -> None:
@@ -164,14 +161,17 @@ async def test_what_is_old_is_counted_and_left(store: Store) -> None:
 async def test_trouble_with_retention_ends_no_worker(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
     def fail(*_: object, **__: object) -> None:
-        keep.stop()
+        loop.call_soon_threadsafe(asked.set)
         raise LookupError("broken")
 
-    keep = keeper(store, after=DAY, runs=DAY)
     monkeypatch.setattr(retention.erasure, "due", fail)
-    await keep.work(every_s=60.0)
-    assert "what is old could not be taken away" in caplog.text
+    async with serving(keeper(store, after=DAY, runs=DAY)):
+        await asked.wait()
+    assert "retention failed, and will be tried again" in caplog.text
 
 
 class Room:
@@ -207,9 +207,7 @@ class Room:
 
     def keeper(self, *, after: timedelta, runs: timedelta | None = None) -> RetentionService:
         clock = FixedClock(self._now + after)
-        return RetentionService(
-            self._store, Retention(runs=runs, audit=999 * DAY), clock, WorkerId("keeper")
-        )
+        return RetentionService(self._store, Retention(runs=runs, audit=999 * DAY), clock)
 
     def left(self) -> tuple[set[str], set[str]]:
         """Return the gates of which there are notices, and used links."""
@@ -236,16 +234,16 @@ async def test_notices_and_links_are_kept_as_long_as_runs_and_a_month_at_least(
     room: Room, runs: timedelta | None, kept: int
 ) -> None:
     gate = room.close()
-    assert await room.keeper(after=kept * DAY, runs=runs).keep_once() == 0
+    assert await room.keeper(after=kept * DAY, runs=runs).delete_old(WORKER) == 0
     assert room.left() == ({gate.id}, {gate.id})
-    assert await room.keeper(after=(kept + 2) * DAY, runs=runs).keep_once() == 3
+    assert await room.keeper(after=(kept + 2) * DAY, runs=runs).delete_old(WORKER) == 3
     assert room.left() == (set(), set())
 
 
 async def test_notices_of_a_gate_that_is_open_stay(room: Room) -> None:
     room.close()
     gate = room.open()
-    await room.keeper(after=40 * DAY).keep_once()
+    await room.keeper(after=40 * DAY).delete_old(WORKER)
     assert room.left()[0] == {gate.id}
 
 
@@ -253,7 +251,7 @@ async def test_notices_that_nobody_has_sent_go_with_the_others(store: Store, roo
     gate = open_approval(store, Runs(store).start("t"))
     reject(store, gate)
     assert room.left()[0] == {gate.id}
-    await room.keeper(after=40 * DAY).keep_once()
+    await room.keeper(after=40 * DAY).delete_old(WORKER)
     assert room.left()[0] == set()
 
 
@@ -261,7 +259,7 @@ async def test_a_used_link_that_may_still_be_good_leads_nobody_else_there(
     store: Store, room: Room
 ) -> None:
     gate = room.close(expires_s=60 * 86400.0)
-    await room.keeper(after=40 * DAY).keep_once()
+    await room.keeper(after=40 * DAY).delete_old(WORKER)
     assert room.left() == (set(), {gate.id})
     with pytest.raises(InvalidLink, match="somebody else"):
         store.write_blocking(
@@ -269,7 +267,7 @@ async def test_a_used_link_that_may_still_be_good_leads_nobody_else_there(
                 tx, gate.id, gate_id=gate.id, until=SystemClock().now() + DAY, person="mallory"
             )
         )
-    await room.keeper(after=92 * DAY).keep_once()
+    await room.keeper(after=92 * DAY).delete_old(WORKER)
     assert room.left() == (set(), set())
 
 
@@ -284,6 +282,6 @@ async def test_notices_and_links_go_in_portions_and_are_looked_for_once_an_hour(
     for _ in range(3):
         room.close(expires_s=60.0)
     keep = room.keeper(after=40 * DAY)
-    assert [await keep.keep_once() for _ in range(3)] == [4, 2, 0]
+    assert [await keep.delete_old(WORKER) for _ in range(3)] == [4, 2, 0]
     room.close(expires_s=60.0)
-    assert await keep.keep_once() == 0
+    assert await keep.delete_old(WORKER) == 0

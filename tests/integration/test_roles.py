@@ -37,11 +37,11 @@ roles = ["clerk"]
 groups = ["operators", "admins"]
 """
 RIGHTS = {
-    "ada": {Right.LOOK, Right.START},
-    "fay": {Right.LOOK},
-    "olga": {Right.LOOK, Right.START, Right.STEER, Right.TEND},
-    "alma": {Right.LOOK, Right.START, Right.STEER, Right.TEND, Right.RULE},
-    "vera": {Right.LOOK},
+    "ada": {Right.VIEW, Right.START},
+    "fay": {Right.VIEW},
+    "olga": {Right.VIEW, Right.START, Right.STEER, Right.MANAGE_WORKERS},
+    "alma": {Right.VIEW, Right.START, Right.STEER, Right.MANAGE_WORKERS, Right.MANAGE_POLICIES},
+    "vera": {Right.VIEW},
     "abe": set[Right](),
     "nobody": set[Right](),
 }

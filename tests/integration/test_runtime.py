@@ -522,7 +522,7 @@ async def test_a_run_that_ends_just_before_a_beat_is_not_said_to_be_lost(
 
     async def end_before_a_beat(self: Driver, *given: Any) -> Run:
         ended = await drive(self, *given)
-        worker._beats._heed(dict(worker._driving), [])
+        worker._heartbeat._apply(dict(worker._driven), [])
         await asyncio.sleep(0)
         return ended
 

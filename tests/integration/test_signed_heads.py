@@ -1,18 +1,29 @@
 """Heads are signed and written out, and whatever is done to them is found."""
 
 import asyncio
+import base64
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from joserfc import jws
+from joserfc.jwk import OKPKey
 
 from penstock.checkpoints import Store
-from penstock.contracts.audit import Head
+from penstock.contracts.audit import Head, canonical
 from penstock.contracts.errors import InvalidAuditKey
 from penstock.runs.signed_heads import (
     HeadExport,
@@ -23,6 +34,7 @@ from penstock.runs.signed_heads import (
 )
 from support import chains
 from support.runs import NOW
+from support.services import serving
 
 
 class FixedClock:
@@ -63,13 +75,13 @@ async def test_a_head_that_moved_is_written_out_after_its_time(
     clock, file = FixedClock(NOW), tmp_path / "heads.jsonl"
     ship = shipper(store, key, str(file), clock)
     chains.tell(store, "a")
-    assert await ship.ship_due() == 1
+    assert await ship.write_due() == 1
     chains.tell(store, "b")
-    assert await ship.ship_due() == 0
+    assert await ship.write_due() == 0
     clock.at += timedelta(seconds=60)
-    assert await ship.ship_due() == 1
+    assert await ship.write_due() == 1
     clock.at += timedelta(seconds=60)
-    assert await ship.ship_due() == 0
+    assert await ship.write_due() == 0
     assert read(key, file.read_text().splitlines()) == ([1, 2], [])
 
 
@@ -79,11 +91,11 @@ async def test_a_head_that_moved_far_is_written_out_at_once(
     file = tmp_path / "heads.jsonl"
     ship = shipper(store, key, str(file), FixedClock(NOW), every_count=3)
     chains.tell(store, "a")
-    await ship.ship_due()
+    await ship.write_due()
     chains.tell(store, "b", "c")
-    assert await ship.ship_due() == 0
+    assert await ship.write_due() == 0
     chains.tell(store, "d")
-    assert await ship.ship_due() == 1
+    assert await ship.write_due() == 1
 
 
 async def test_a_worker_that_ends_writes_out_what_there_is(
@@ -92,10 +104,9 @@ async def test_a_worker_that_ends_writes_out_what_there_is(
     file = tmp_path / "heads.jsonl"
     ship = shipper(store, key, str(file), FixedClock(NOW))
     chains.tell(store, "a")
-    await ship.ship_due()
+    await ship.write_due()
     chains.tell(store, "b")
-    ship.stop()
-    await ship.work(every_s=60.0)
+    await ship.run_last()
     assert read(key, file.read_text().splitlines()) == ([1, 2], [])
 
 
@@ -106,9 +117,9 @@ async def test_what_could_not_be_written_out_is_written_out_later(
     ship = shipper(store, key, str(file), FixedClock(NOW))
     chains.tell(store, "a")
     with pytest.raises(OSError, match="No such file"):
-        await ship.ship_due()
+        await ship.write_due()
     file.parent.mkdir()
-    assert await ship.ship_due() == 1
+    assert await ship.write_due() == 1
 
 
 async def test_trouble_with_writing_out_ends_no_worker(
@@ -116,9 +127,11 @@ async def test_trouble_with_writing_out_ends_no_worker(
 ) -> None:
     ship = shipper(store, key, str(tmp_path / "missing" / "heads"), FixedClock(NOW))
     chains.tell(store, "a")
-    ship.stop()
-    await ship.work(every_s=60.0)
-    assert "signed heads could not be written out" in caplog.text
+    async with serving(ship):
+        async with asyncio.timeout(60):
+            while not caplog.records:  # noqa: ASYNC110  (the log tells)
+                await asyncio.sleep(0.01)
+    assert "export of signed heads failed, and will be tried again" in caplog.text
 
 
 class _Taker(BaseHTTPRequestHandler):
@@ -156,10 +169,10 @@ async def test_heads_are_posted_to_a_url_until_it_takes_them(
     chains.tell(store, "a")
     server.code = 503
     with pytest.raises(ConnectionError, match="the URL answered 503") as caught:
-        await ship.ship_due()
+        await ship.write_due()
     assert "secret" not in str(caught.value)
     server.code = 204
-    assert await ship.ship_due() == 1
+    assert await ship.write_due() == 1
     assert read(key, "".join(server.taken[-1:]).splitlines()) == ([1], [])
 
 
@@ -169,7 +182,7 @@ async def test_two_workers_that_write_one_head_do_no_harm(
     file = tmp_path / "heads.jsonl"
     both = [shipper(store, key, str(file), FixedClock(NOW)) for _ in range(2)]
     chains.tell(store, "a")
-    await asyncio.gather(*(ship.ship_due() for ship in both))
+    await asyncio.gather(*(ship.write_due() for ship in both))
     assert set(read(key, file.read_text().splitlines())[0]) == {1}
 
 
@@ -182,11 +195,89 @@ def lines(key: Path) -> list[str]:
     return [HeadSigner(key).sign(head, NOW) for head in HEADS]
 
 
+def edited(line: str, part: int, **changes: object) -> str:
+    """Return a line with other fields in its header (0) or its payload (1)."""
+    parts = line.split(".")
+    fields = {**json.loads(decoded(parts[part])), **changes}
+    parts[part] = base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+    return ".".join(parts)
+
+
+def decoded(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        (1, {"tenant": "other"}),
+        (1, {"number": 7}),
+        (1, {"hash": "7" * 64}),
+        (1, {"at": "2027-01-01T00:00:00.000000Z"}),
+        (0, {"kid": "other"}),
+        (0, {"alg": "none"}),
+        (0, {"alg": "HS256"}),
+        (0, {"typ": "JWT"}),
+    ],
+)
+def test_a_head_that_was_edited_is_found(key: Path, part: int, changes: Any) -> None:
+    first, second, third = lines(key)
+    found, (fault,) = read(key, [first, edited(second, part, **changes), third])
+    assert found == [3, 9]
+    assert "line 2 of `heads` is no head that was signed with this key" in fault
+    assert fault.startswith(f"tenant `{changes.get('tenant', 'acme')}`")
+
+
+def test_what_the_key_has_signed_otherwise_is_no_head(key: Path) -> None:
+    signer = OKPKey.import_key(key.read_bytes())
+    payload = decoded(lines(key)[0].split(".")[1])
+    token = jws.serialize_compact(
+        {"alg": "Ed25519", "typ": "JWT"}, payload, signer, algorithms=["Ed25519"]
+    )
+    assert read(key, [token])[0] == []
+
+
+def test_a_head_is_verified_without_penstock(key: Path) -> None:
+    """By RFC 7515 alone, with no library for JWS."""
+    header, payload, signature = lines(key)[0].split(".")
+    public = load_pem_public_key(key.with_name("audit.key.pub").read_bytes())
+    assert isinstance(public, Ed25519PublicKey)
+    public.verify(decoded(signature), f"{header}.{payload}".encode())
+    assert json.loads(decoded(header))["alg"] == "Ed25519"
+    assert json.loads(decoded(payload)) == {
+        "tenant": "acme",
+        "number": 3,
+        "hash": "3" * 64,
+        "at": NOW.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    }
+
+
+def before_jws(key: Path, head: Head) -> str:
+    """Return a head as it was signed before it was a JWS."""
+    private = load_pem_private_key(key.read_bytes(), None)
+    assert isinstance(private, Ed25519PrivateKey)
+    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    fields: dict[str, object] = {
+        "penstock": "audit head 1",
+        "tenant": head.tenant,
+        "number": head.number,
+        "hash": head.hash,
+        "at": NOW.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "key": hashlib.sha256(raw).hexdigest()[:16],
+    }
+    signature = base64.b64encode(private.sign(canonical(fields).encode())).decode()
+    return canonical({**fields, "signature": signature})
+
+
+def test_heads_from_before_jws_are_read_too(key: Path) -> None:
+    assert read(key, [before_jws(key, HEADS[0]), *lines(key)[1:]]) == ([3, 6, 9], [])
+
+
 @pytest.mark.parametrize("name", ["tenant", "number", "hash", "at", "key", "penstock"])
-def test_a_head_that_was_edited_is_found(key: Path, name: str) -> None:
-    edited = json.loads(lines(key)[1])
-    edited[name] = 7 if name == "number" else edited[name].replace("a", "b") + "x"
-    found, (fault,) = read(key, [lines(key)[0], json.dumps(edited), lines(key)[2]])
+def test_a_head_from_before_jws_that_was_edited_is_found(key: Path, name: str) -> None:
+    fields = json.loads(before_jws(key, HEADS[1]))
+    fields[name] = 7 if name == "number" else fields[name].replace("a", "b") + "x"
+    found, (fault,) = read(key, [lines(key)[0], json.dumps(fields), lines(key)[2]])
     assert found == [3, 9]
     assert "line 2 of `heads` is no head that was signed with this key" in fault
 

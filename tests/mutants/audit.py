@@ -143,18 +143,37 @@ MUTANTS = [
     ),
     Mutant(
         "a head may be signed by anybody",
-        at="HeadVerifier._read",
-        old="self._key.verify(signature, canonical(wanted).encode())",
-        new="",
+        at="HeadVerifier._verify",
+        old="jws.deserialize_compact(line, self._key, algorithms=[ALGORITHM])",
+        new="jws.extract_compact(line.encode())",
         killed_by=[f"{HEADS}::test_a_head_that_was_edited_is_found"],
     ),
     Mutant(
+        "whatever the key has signed may be a head",
+        at="HeadVerifier._verify",
+        old="""
+            if signed.headers().get("typ") != TYPE:
+                ...
+        """,
+        new="",
+        killed_by=[f"{HEADS}::test_what_the_key_has_signed_otherwise_is_no_head"],
+    ),
+    Mutant(
+        "a head from before JWS may be signed by anybody",
+        at="HeadVerifier._verify_json",
+        old="public.verify(signature, canonical(fields).encode())",
+        new="",
+        killed_by=[f"{HEADS}::test_a_head_from_before_jws_that_was_edited_is_found"],
+    ),
+    Mutant(
         "a head that could not be written out is never written out",
-        at="SignedHeadService._put",
-        old="await asyncio.to_thread(write_lines, shipment.target, lines)",
+        at="SignedHeadService._write",
+        old="await asyncio.to_thread(_append_lines, Path(target), lines)",
         new="""
-            with contextlib.suppress(OSError):
-                await asyncio.to_thread(write_lines, shipment.target, lines)
+            try:
+                await asyncio.to_thread(_append_lines, Path(target), lines)
+            except OSError:
+                pass
         """,
         killed_by=[f"{HEADS}::test_what_could_not_be_written_out_is_written_out_later"],
     ),

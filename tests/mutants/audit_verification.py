@@ -220,7 +220,7 @@ MUTANTS = [
     Mutant(
         "who may not look verifies",
         at="ChainVerification.__init__",
-        old="require(people, Right.LOOK, by, tenant)",
+        old="require(people, Right.VIEW, by, tenant)",
         new="",
         killed_by=[f"{VERIFYING}::test_who_may_not_look_verifies_nothing[sqlite]"],
     ),
@@ -240,7 +240,7 @@ MUTANTS = [
     ),
     Mutant(
         "a look ends with its first slice",
-        at="ChainVerification._look",
+        at="ChainVerification._verify_slice",
         old="return False",
         new="pass",
         killed_by=[f"{VERIFYING}::test_slices_find_what_one_look_finds[sqlite]"],

@@ -170,7 +170,7 @@ MUTANTS = [
     ),
     Mutant(
         "a run that is stopped has to be driven first",
-        at="_is_stopped",
+        at="stop_at_budget_gate",
         old="run.status is not RunStatus.WAITING",
         new="run.status is RunStatus.WAITING",
         killed_by=[f"{BUDGET_GATES}::test_a_run_that_is_stopped_ends_at_once"],

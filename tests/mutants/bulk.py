@@ -9,13 +9,13 @@ MUTANTS = [
     Mutant(
         "a run that has changed since it was seen is cancelled",
         at="Runtime.cancel",
-        old="_require_seen(connection, run_id, seen)",
+        old="require_unchanged(connection, run_id, seen)",
         new="",
         killed_by=[f"{BULK}::test_what_changed_since_it_was_seen_is_left_as_it_is[sqlite]"],
     ),
     Mutant(
         "a run that went round and looks the same is cancelled",
-        at="_require_seen",
+        at="require_unchanged",
         old="seen_run(run) != seen",
         new="run.status is not seen.status",
         killed_by=[f"{BULK}::test_a_run_that_went_round_and_looks_the_same_has_changed[sqlite]"],
@@ -23,7 +23,7 @@ MUTANTS = [
     Mutant(
         "two windows redrive a run twice",
         at="Runtime.redrive",
-        old="_require_seen(connection, run_id, seen)",
+        old="require_unchanged(connection, run_id, seen)",
         new="",
         killed_by=[f"{BULK}::test_two_windows_move_each_run_once"],
     ),

@@ -16,8 +16,8 @@ MUTANTS = [
     Mutant(
         "a cancelled run waits for its calls",
         at="DrivenRun.stop",
-        old="why in _HALTING",
-        new="why in _HALTING and not why.name",
+        old="reason in _HALTS",
+        new="reason in _HALTS and not reason.name",
         killed_by=[f"{CANCELLING}::test_a_running_async_tool_is_stopped_and_in_doubt"],
     ),
     Mutant(
@@ -52,8 +52,8 @@ MUTANTS = [
     ),
     Mutant(
         "a worker goes on with a run that was paused",
-        at="_asked",
-        old="StopReason.PAUSED if held.is_paused else None",
+        at="_requested",
+        old="StopReason.PAUSED if lease.is_paused else None",
         new="None",
         killed_by=[
             f"{PAUSING}::test_a_run_that_is_paused_while_it_is_driven_goes_back_to_the_queue"

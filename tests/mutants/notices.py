@@ -110,13 +110,13 @@ MUTANTS = [
     Mutant(
         "words are told of a graph whose traces show digests",
         at="AnnotationService._note",
-        old="self._content(run) is not TraceContent.DIGESTS",
-        new="bool(self._content(run))",
+        old="self._trace_content(run.graph) is not TraceContent.DIGESTS",
+        new="bool(self._trace_content(run.graph))",
         killed_by=[f"{ANNOTATING}::test_where_traces_show_digests_no_words_are_told"],
     ),
     Mutant(
         "a Phoenix that is down uses all attempts up",
-        at="AnnotationService.tell_due",
+        at="AnnotationService.send_due",
         old="await self._put_back(taken[number:])",
         new="",
         killed_by=[f"{ANNOTATING}::test_nobody_there_costs_no_attempt"],

@@ -27,21 +27,21 @@ MUTANTS = [
     Mutant(
         "whoever comes replaces a policy",
         at="Policies.replace",
-        old="require(self._people, Right.RULE, by, self._tenant)",
+        old="require(self._people, Right.MANAGE_POLICIES, by, self._tenant)",
         new="",
         killed_by=[f"{ROLES}::test_only_admins_change_policies"],
     ),
     Mutant(
         "whoever comes loads a policy",
         at="Policies.load",
-        old="require(self._people, Right.RULE, by, self._tenant)",
+        old="require(self._people, Right.MANAGE_POLICIES, by, self._tenant)",
         new="",
         killed_by=[f"{ROLES}::test_only_admins_change_policies"],
     ),
     Mutant(
         "whoever comes says which version decides",
         at="Policies.use",
-        old="require(self._people, Right.RULE, by, self._tenant)",
+        old="require(self._people, Right.MANAGE_POLICIES, by, self._tenant)",
         new="",
         killed_by=[f"{ROLES}::test_only_admins_change_policies"],
     ),
@@ -65,7 +65,7 @@ MUTANTS = [
         "who is no admin is offered to activate",
         at="_activate",
         old="""
-            if not front.may(Right.RULE):
+            if not front.may(Right.MANAGE_POLICIES):
                 only_admins()
                 return
         """,

@@ -106,7 +106,7 @@ MUTANTS = [
     Mutant(
         "a node that does not let itself be stopped keeps its run for ever",
         at="Heartbeat.beat",
-        old="not driving.ignores_stop",
+        old="not run.ignores_stop",
         new="",
         killed_by=[
             f"{CANCELLING}::test_a_node_that_does_not_let_itself_be_stopped_does_not_keep_its_run"
@@ -114,7 +114,7 @@ MUTANTS = [
     ),
     Mutant(
         "what people raise gives no time",
-        at="Allowance.kept",
+        at="Allowance.limit_time",
         old="""
             if self.time is None or not limit.expired():
                 ...

@@ -10,7 +10,7 @@ MUTANTS = [
     Mutant(
         "whoever comes has workers drain",
         at="Fleet.drain",
-        old="require(self._people, Right.TEND, by, tenant)",
+        old="require(self._people, Right.MANAGE_WORKERS, by, tenant)",
         new="",
         killed_by=[f"{WORKERS}::test_who_is_no_operator_has_no_worker_drain"],
     ),
@@ -18,11 +18,11 @@ MUTANTS = [
         "whoever may look has workers drain",
         at="has_right",
         old="""
-            case Right.LOOK:
+            case Right.VIEW:
                 ...
         """,
         new="""
-            case Right.LOOK | Right.TEND:
+            case Right.VIEW | Right.MANAGE_WORKERS:
                 ...
         """,
         killed_by=[f"{WORKERS}::test_who_is_no_operator_has_no_worker_drain"],
@@ -30,8 +30,8 @@ MUTANTS = [
     Mutant(
         "a worker that drains takes more",
         at="Worker.free_count",
-        old="0 if self.is_draining else self._pace.slots - len(self._driving)",
-        new="self._pace.slots - len(self._driving)",
+        old="0 if self.is_draining else self._pace.slots - len(self._driven)",
+        new="self._pace.slots - len(self._driven)",
         killed_by=[f"{WORKERS}::test_worker_that_drains_takes_nothing_more_though_it_has_room"],
     ),
     Mutant(
@@ -44,8 +44,8 @@ MUTANTS = [
     Mutant(
         "a signal waits for a worker that drains",
         at="Worker._until_finished",
-        old="self._driving and not self._giving_back.is_set()",
-        new="self._driving",
+        old="self._driven and not self._giving_back.is_set()",
+        new="self._driven",
         killed_by=[f"{WORKERS}::test_worker_that_drains_gives_its_runs_back_at_a_signal"],
     ),
     Mutant(
@@ -76,7 +76,7 @@ MUTANTS = [
     ),
     Mutant(
         "a worker that cannot show itself fails",
-        at="Heartbeat._hear",
+        at="Heartbeat._read_request",
         old="return",
         new="",
         killed_by=[f"{WORKERS}::test_worker_that_cannot_show_itself_works_all_the_same"],

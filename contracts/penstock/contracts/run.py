@@ -60,6 +60,9 @@ class FailureCode(StrEnum):
     """A fault of the runtime itself."""
 
 
+DEFAULT_TENANT = "default"
+"""The tenant of runs where nobody names one."""
+
 LIVE = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})
 """States of a run that is not over: its thread belongs to it."""
 

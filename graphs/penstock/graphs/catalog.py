@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from penstock.contracts.errors import InvalidGraph, UnknownGraph
+from penstock.contracts.trace import TraceContent
 from penstock.graphs.declaration import Graph, declare
 from penstock.graphs.loader import call_factory, load_variable, make_importable
 from penstock.graphs.manifest import Entry, Manifest, read_manifest
@@ -57,6 +58,10 @@ class Catalog:
         if name not in self._graphs:
             raise UnknownGraph(self._unknown(name))
         return self._graphs[name]
+
+    def trace_content(self, name: str) -> TraceContent:
+        """Return how much of texts the traces of a graph show; of an unknown graph, digests."""
+        return self._graphs[name].trace if name in self._graphs else TraceContent.DIGESTS
 
     def __iter__(self) -> Iterator[Graph]:
         return iter(self._graphs.values())

@@ -1,6 +1,7 @@
-"""What auditors do: verify the chains, compare the store with them, and take events out.
+"""Auditing: chains are verified, the store is compared with them, and events are exported.
 
-Verifying a chain slice by slice, so that a page with somebody before it never waits for long.
+`Auditor` verifies all chains at once, for the command line. `ChainVerification` verifies one chain
+slice by slice, so that nobody waits for long at a page.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,38 +35,38 @@ from penstock.runs.authorization import Right, require
 from penstock.runs.signed_heads import HeadVerifier
 
 Progress = Callable[[str, int, int], None]
-"""Told what is looked at, how much of it was, and how much there is; 0 where that is not known."""
+"""Called with what is verified, how much of it was, and how much there is; 0 if unknown."""
 
 FAULT_ROWS = 100
-"""So many differences between the store and one chain are told."""
+"""So many differences between the store and one chain are reported."""
 
 SLICE_ROWS = 5_000
-"""So many events are looked at in one slice."""
+"""So many events are verified in one slice."""
 
 SLICE_PAGES = 4
 """So many times fifty runs are compared in one slice."""
 
 TAIL_BYTES = 64 * 1024
-"""The end of the file of signed heads that is read: the last one vouches for all before it."""
+"""So much of the end of a file of signed heads is read: the last head vouches for all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What was found about every chain of a store."""
+    """The result of verifying the chains of a store."""
 
     chains: Sequence[ChainReport]
     heads: Sequence[ChainFault]
     """What is wrong with the signed heads themselves."""
     differences: Sequence[ChainFault]
-    """What is otherwise in the store than its chain says."""
+    """Where the store differs from its chains."""
     unguarded: Sequence[str]
-    """Triggers that keep the record append-only and are missing, or off."""
+    """The triggers that keep the chain append-only and are missing, or off."""
     signed_count: int = field(default=0)
-    """How many signed heads were held against the chains."""
+    """How many signed heads were compared with the chains."""
 
     @property
     def faults(self) -> Sequence[ChainFault]:
-        """All that is wrong with chains, heads and rows."""
+        """All faults of chains, heads and rows."""
         return [
             *(fault for chain in self.chains for fault in chain.faults),
             *self.heads,
@@ -74,12 +75,12 @@ class Findings:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no fault."""
         return not self.faults and not self.unguarded
 
 
 class Auditor:
-    """Reads the chains of one store; it changes nothing, and notes what it has found."""
+    """Verifies the chains of a store and reads their events; it records only its results."""
 
     def __init__(self, store: Store) -> None:
         """Read `store`."""
@@ -91,19 +92,19 @@ class Auditor:
         tenant: str | None = None,
         heads: Path | None = None,
         key: Path | None = None,
-        meter: Progress | None = None,
+        progress: Progress | None = None,
     ) -> Findings:
-        """Look at every event of one tenant, or of all, and at what they tell of.
+        """Verify every event of one tenant, or of all, and compare the store with the events.
 
-        With the file of signed `heads`, and the `key` they were signed with or its public half,
-        also a chain is found that was cut or rewritten as a whole.
+        With the file of signed `heads`, and the `key` they were signed with or its public half, a
+        chain that was cut or rewritten as a whole is found too.
 
         Raises:
             InvalidAuditKey: the key or the heads cannot be read.
         """
         signed, wrong = _signed(heads, key)
 
-        def look(connection: Connection) -> Findings:
+        def verify_all(connection: Connection) -> Findings:
             known = {head.tenant: head for head in audit.heads(connection)}
             named = sorted(known.keys() | {head.tenant for head in signed})
             tenants = [name for name in named if tenant in {None, name}]
@@ -112,10 +113,10 @@ class Auditor:
             for name in tenants:
                 of_tenant = [head for head in signed if head.tenant == name]
                 total = known[name].number if name in known else 0
-                rows = _meter(meter, f"the chain of tenant `{name}`", total)
-                chains.append(verify(connection, name, of_tenant, seen=rows))
-                runs = _meter(meter, f"the runs of tenant `{name}`", 0)
-                differences += islice(compare(connection, name, seen=runs), FAULT_ROWS)
+                of_chain = _counter(progress, f"the chain of tenant `{name}`", total)
+                chains.append(verify(connection, name, of_tenant, seen=of_chain))
+                of_runs = _counter(progress, f"the runs of tenant `{name}`", 0)
+                differences += islice(compare(connection, name, seen=of_runs), FAULT_ROWS)
             return Findings(
                 chains=chains,
                 heads=wrong,
@@ -124,13 +125,13 @@ class Auditor:
                 signed_count=len(signed),
             )
 
-        return self._store.read_blocking(look)
+        return self._store.read_blocking(verify_all)
 
-    def note(self, findings: Findings, *, at: datetime, by: str) -> None:
-        """Note how far each chain was verified, for whoever looks next; see `marking`.
+    def record(self, findings: Findings, *, at: datetime, by: str) -> None:
+        """Record how far each chain was verified, for the next verification; see `marks`.
 
         Raises:
-            StoreError: the store takes nothing.
+            StoreError: the store cannot be written.
         """
 
         def change(connection: Connection) -> None:
@@ -154,14 +155,14 @@ class Auditor:
         *,
         run_id: RunId | None = None,
         since: datetime | None = None,
-        take: Callable[[ChainedEvent], None],
+        receive: Callable[[ChainedEvent], None],
     ) -> int:
-        """Hand over a tenant's events in their order; return how many there were."""
+        """Call `receive` with each event of a tenant, in order; return how many there were."""
 
         def look(connection: Connection) -> int:
             count = 0
             for event in audit.events(connection, tenant, run_id=run_id, since=since):
-                take(event)
+                receive(event)
                 count += 1
             return count
 
@@ -170,7 +171,7 @@ class Auditor:
     def last(
         self, tenant: str, *, run_id: RunId | None = None, limit: int
     ) -> tuple[Head | None, Sequence[ChainedEvent]]:
-        """Return how far a tenant's chain has come, and its last events, the oldest first."""
+        """Return the head of a tenant's chain, and its last events, the oldest first."""
         return self._store.read_blocking(
             lambda connection: (
                 audit.head(connection, tenant),
@@ -180,35 +181,36 @@ class Auditor:
 
 
 class Stage(StrEnum):
-    """What is looked at."""
+    """What a verification does next."""
 
     CHAIN = "chain"
-    """Each event, and whether it follows the one before."""
+    """Verify each event, and that it follows the one before."""
     ROWS = "rows"
-    """Whether runs, effects, gates, votes and decisions are what the chain says of them."""
+    """Compare runs, effects, gates, votes and decisions with the chain."""
     OVER = "over"
+    """Nothing: it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was found."""
+    """The result of verifying a chain."""
 
     number: int
-    """Every event up to this one is as it was written."""
+    """Every event up to this one is unchanged."""
     at: datetime
     is_whole: bool
-    """Whether all was looked at, and not only what came since."""
+    """Whether the whole chain was verified, and not only what came since the last time."""
     signed_number: int
-    """Of the last signed head that the chain agrees with; 0 where none was at hand."""
+    """The number of the last signed head that agrees with the chain; 0 without signed heads."""
     faults: Sequence[ChainFault]
     unguarded: Sequence[str]
-    """Triggers that keep the record append-only and are missing, or off."""
-    is_noted: bool
-    """Whether it is noted, for whoever looks next."""
+    """The triggers that keep the chain append-only and are missing, or off."""
+    is_recorded: bool
+    """Whether the result is recorded in the store, for the next verification."""
 
 
 class ChainVerification:
-    """One look along the chain of a tenant; call `go_on` until it is over."""
+    """Verifies the chain of a tenant; call `advance` until its stage is `OVER`."""
 
     def __init__(
         self,
@@ -222,16 +224,16 @@ class ChainVerification:
         is_whole: bool,
         signed: Sequence[Head] = (),
     ) -> None:
-        """Look at what came since the chain was verified last, or at all of it.
+        """Verify what came since the chain was verified last; with `is_whole`, all of it.
 
-        All of it is looked at in any case where it was not verified yet, something was wrong then,
-        or the event up to which it was verified is not the same any more. `signed` are heads of
-        the tenant, oldest first; `with_` says with what it was done.
+        All of it is verified in any case where the chain was never verified, had a fault, or has
+        changed at the event up to which it was verified. `signed` are signed heads of the tenant,
+        the oldest first; `with_` names the tool that `by` uses.
 
         Raises:
-            NotAllowed: this person may not look at the tenant.
+            NotAllowed: this person may not view the tenant.
         """
-        require(people, Right.LOOK, by, tenant)
+        require(people, Right.VIEW, by, tenant)
         self._store, self._clock = store, clock
         self._tenant, self._person, self._signed = tenant, by, signed
         self._by = f"{by}, {with_}"
@@ -244,30 +246,30 @@ class ChainVerification:
         )
 
     def is_of(self, tenant: str, by: str) -> bool:
-        """Tell whether this is somebody's look at a tenant."""
+        """Tell whether this is the verification of a tenant by somebody."""
         return (self._tenant, self._person) == (tenant, by)
 
     @property
     def is_whole(self) -> bool:
-        """Whether all is looked at."""
+        """Whether the whole chain is verified."""
         return not self._walk.is_anchored
 
     @property
-    def done(self) -> int:
-        """How many events, or runs, were looked at."""
+    def done_count(self) -> int:
+        """How many events, or runs, were verified in this stage."""
         if self.stage is Stage.ROWS:
             return self._compared
         return 0 if self._walk.last is None else self._walk.last.number
 
-    def go_on(self) -> None:
-        """Look at a slice more."""
+    def advance(self) -> None:
+        """Verify one slice more."""
         match self.stage:
             case Stage.CHAIN:
-                if self._store.read_blocking(self._look):
+                if self._store.read_blocking(self._verify_slice):
                     self._faults += self._walk.found.faults
                     self.stage = Stage.ROWS if self.is_whole else Stage.OVER
             case Stage.ROWS:
-                if self._store.read_blocking(self._compare):
+                if self._store.read_blocking(self._compare_slice):
                     self.stage = Stage.OVER
             case Stage.OVER:
                 return
@@ -277,18 +279,18 @@ class ChainVerification:
     def _begin(self, connection: Connection, *, is_whole: bool) -> tuple[int, Walk]:
         head, watch = audit.head(connection, self._tenant), marks.watch(connection, self._tenant)
         total = 0 if head is None else head.number
-        noted = None if watch is None else watch.verification
-        if is_whole or watch is None or noted is None or noted.fault is not None:
+        recorded = None if watch is None else watch.verification
+        if is_whole or watch is None or recorded is None or recorded.fault is not None:
             return total, begin(self._tenant, self._signed)
-        if noted.number == 0 or noted.number <= watch.cut_number:
+        if recorded.number == 0 or recorded.number <= watch.cut_number:
             return total, begin(self._tenant, self._signed)
-        there = queries.get(connection, self._tenant, noted.number)
-        if there is not None and there.hash == noted.hash == expected_hash(there):
-            return total, begin(self._tenant, self._signed, after=there)
-        self._faults.append(_not_the_one(self._tenant, noted))
+        event = queries.get(connection, self._tenant, recorded.number)
+        if event is not None and event.hash == recorded.hash == expected_hash(event):
+            return total, begin(self._tenant, self._signed, after=event)
+        self._faults.append(_changed_since(self._tenant, recorded))
         return total, begin(self._tenant, self._signed)
 
-    def _look(self, connection: Connection) -> bool:
+    def _verify_slice(self, connection: Connection) -> bool:
         if not advance(connection, self._walk, limit=SLICE_ROWS):
             return False
         conclude(connection, self._walk, self._signed)
@@ -297,7 +299,7 @@ class ChainVerification:
             self.total = sum(counts.values())
         return True
 
-    def _compare(self, connection: Connection) -> bool:
+    def _compare_slice(self, connection: Connection) -> bool:
         for _ in range(SLICE_PAGES):
             compared = compare_page(connection, self._tenant, after=self._after)
             self._faults += compared.faults
@@ -310,7 +312,7 @@ class ChainVerification:
         found, at = self._walk.found, self._clock.now()
         missing = self._store.read_blocking(missing_triggers)
         fault = str(self._faults[0]) if self._faults else None
-        is_noted = self._store.write_blocking(
+        is_recorded = self._store.write_blocking(
             lambda connection: marks.record_verification(
                 connection,
                 self._tenant,
@@ -328,12 +330,12 @@ class ChainVerification:
             signed_number=found.signed_number,
             faults=self._faults,
             unguarded=missing,
-            is_noted=is_noted,
+            is_recorded=is_recorded,
         )
 
 
 def last_signed_heads(heads: str | None, key: Path | None, *, tenant: str) -> Sequence[Head]:
-    """Return the last signed heads of a tenant, where their file and the key are at hand.
+    """Return the last signed heads of a tenant; none where there is no file or no key.
 
     Raises:
         InvalidAuditKey: the key or the heads cannot be read.
@@ -371,19 +373,19 @@ def _signed(heads: Path | None, key: Path | None) -> tuple[Sequence[Head], Seque
     return [each.head for each in signed], wrong
 
 
-def _meter(meter: Progress | None, what: str, total: int) -> Callable[[int], None] | None:
-    if meter is None:
+def _counter(progress: Progress | None, what: str, total: int) -> Callable[[int], None] | None:
+    if progress is None:
         return None
-    return lambda count: meter(what, count, total)
+    return lambda count: progress(what, count, total)
 
 
-def _not_the_one(tenant: str, noted: Verification) -> ChainFault:
+def _changed_since(tenant: str, recorded: Verification) -> ChainFault:
     return ChainFault(
         tenant=tenant,
-        number=noted.number,
+        number=recorded.number,
         at=None,
         what=(
-            f"it is not the row that was verified at {noted.at:%Y-%m-%d %H:%M:%S} UTC: it was"
+            f"it is not the row that was verified at {recorded.at:%Y-%m-%d %H:%M:%S} UTC: it was"
             " changed or taken away since"
         ),
     )

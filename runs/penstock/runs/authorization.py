@@ -1,10 +1,8 @@
-"""What people may do beside voting at gates: look, start and steer runs, tend workers, rule.
+"""Authorization: what a person may do in a tenant, and what they see in its inbox.
 
-Who votes at a gate is said by its groups, and who answers one by `questions.require_answerer`. All
-of it is read off who is who at the moment of the deed, so whoever is taken out of a group has lost
-its rights at once.
-
-Who looks into the inbox, and whose seats they vote for.
+The groups of a gate say who may vote there, and `answers.require_answerer` who may answer one. The
+directory is read at the moment of each action, so a person who leaves a group loses its rights at
+once.
 """
 
 from datetime import datetime
@@ -21,75 +19,75 @@ from penstock.contracts.run import Run
 from penstock.policies import People
 
 ADMINS = "admins"
-"""The group whose members change policies; they steer runs as operators do."""
+"""The group whose members change policies; they may also do what operators may."""
 
 
 class Right(StrEnum):
-    """What somebody may do in a tenant."""
+    """What a person may do in a tenant."""
 
-    LOOK = "look"
-    """See its runs and gates: everybody whom the directory knows there."""
+    VIEW = "view"
+    """View runs and gates: everybody who is in the directory for the tenant."""
     START = "start"
-    """Start runs, which then act for them: whoever has a role there."""
+    """Start runs, which act for this person: everybody with a role there."""
     STEER = "steer"
-    """Cancel, pause, resume and redrive anybody's runs; without it, one's own but for a redrive."""
-    TEND = "tend"
-    """Have workers drain. They drive the runs of all tenants."""
-    RULE = "rule"
-    """Load policies, and say which decides."""
+    """Cancel, pause, resume and redrive all runs. Without it: one's own, and no redrive."""
+    MANAGE_WORKERS = "manage_workers"
+    """Drain workers. They drive the runs of all tenants."""
+    MANAGE_POLICIES = "manage_policies"
+    """Load and activate policies."""
 
 
-_WHAT = {
-    Right.LOOK: "look at the runs of tenant",
+_ACTIONS = {
+    Right.VIEW: "look at the runs of tenant",
     Right.START: "start runs in tenant",
     Right.STEER: "steer runs of others in tenant",
-    Right.TEND: "have workers drain in tenant",
-    Right.RULE: "change policies of tenant",
+    Right.MANAGE_WORKERS: "have workers drain in tenant",
+    Right.MANAGE_POLICIES: "change policies of tenant",
 }
-_WANTED = {
-    Right.LOOK: "the directory knows them not there",
+_REQUIREMENTS = {
+    Right.VIEW: "the directory knows them not there",
     Right.START: (
         f"wanted is a role there, or to be a member of `{OPERATORS}` or `{ADMINS}`; a run acts for"
         " whoever starts it"
     ),
     Right.STEER: f"wanted is a member of `{OPERATORS}` or `{ADMINS}`, or whoever the run acts for",
-    Right.TEND: f"wanted is a member of `{OPERATORS}` or `{ADMINS}`",
-    Right.RULE: f"wanted is a member of `{ADMINS}`",
+    Right.MANAGE_WORKERS: f"wanted is a member of `{OPERATORS}` or `{ADMINS}`",
+    Right.MANAGE_POLICIES: f"wanted is a member of `{ADMINS}`",
 }
 
 
 def has_right(people: People, right: Right, person: str, tenant: str) -> bool:
-    """Tell whether a person may do something in a tenant, as of now."""
+    """Tell whether a person has a right in a tenant now."""
     principal = people.principal(person, "", tenant)
     if principal.tenant != tenant:
         return False
     match right:
-        case Right.LOOK:
+        case Right.VIEW:
             return True
         case Right.START if (
             principal.roles or principal.has_every_role or principal.has_every_scope
         ):
             return True
-        case Right.START | Right.STEER | Right.TEND:
+        case Right.START | Right.STEER | Right.MANAGE_WORKERS:
             return any(people.has(group, person, tenant) for group in (OPERATORS, ADMINS))
-        case Right.RULE:
+        case Right.MANAGE_POLICIES:
             return people.has(ADMINS, person, tenant)
         case _:
             assert_never(right)
 
 
 def require(people: People, right: Right, person: str, tenant: str) -> None:
-    """Let pass who has a right in a tenant.
+    """Check that a person has a right in a tenant.
 
     Raises:
-        NotAllowed: this person has it not.
+        NotAllowed: this person does not have it.
     """
     if not has_right(people, right, person, tenant):
-        raise NotAllowed(f"`{person}` may not {_WHAT[right]} `{tenant}`: {_WANTED[right]}")
+        raise NotAllowed(f"`{person}` may not {_ACTIONS[right]} `{tenant}`: {_REQUIREMENTS[right]}")
 
 
 def require_steering(people: People, run: Run, person: str, *, own: bool = True) -> None:
-    """Let pass who may steer a run: an operator and, with `own`, whoever the run acts for.
+    """Check that a person may steer a run: an operator or, with `own`, the run's principal.
 
     Raises:
         NotAllowed: this person may not.
@@ -99,14 +97,14 @@ def require_steering(people: People, run: Run, person: str, *, own: bool = True)
 
 
 def may_steer(people: People, principal: str, person: str, tenant: str, *, own: bool) -> bool:
-    """Tell whether `require_steering` lets pass for a run that acts for `principal`."""
+    """Tell whether `require_steering` allows a person to steer a run of `principal`."""
     return (own and person == principal) or has_right(people, Right.STEER, person, tenant)
 
 
 def viewer_of(
     connection: Connection, people: People, person: str, *, tenant: str, now: datetime
 ) -> Viewer:
-    """Return what follows from who a person is, for the lists that they look at."""
+    """Return the seats and the rights that decide what a person sees in the inbox."""
     own = Seat(person=person, groups=groups_of(people, person, tenant))
     lent = [
         Seat(person=lender, groups=groups_of(people, lender, tenant), gate_id=gate_id)
@@ -122,7 +120,7 @@ def viewer_of(
 
 
 def groups_of(people: People, person: str, tenant: str) -> frozenset[str] | None:
-    """Return the groups that a person is in; None where everybody is in all of them."""
+    """Return the groups of a person; None where everybody is in all groups."""
     known = people.groups
     if known is None:
         return None

@@ -1,4 +1,4 @@
-"""The runtime, approvals, policies and deeds for scripts and pages that are not asynchronous."""
+"""Blocking versions of the runtime, approvals, policies and bulk actions, for scripts and pages."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -18,20 +18,20 @@ A = TypeVar("A")
 class _Blocking(Generic[A]):
     """Keeps an event loop of its own, in one thread, until it is closed."""
 
-    def __init__(self, acts: A) -> None:
-        self.acts = acts
+    def __init__(self, target: A) -> None:
+        self.target = target
         self._runner = asyncio.Runner()
 
-    def run(self, done: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine comes to."""
-        return self._runner.run(done)
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        """Return the result of a coroutine."""
+        return self._runner.run(call)
 
     def close(self) -> None:
         """Close the event loop; the store stays open."""
         self._runner.close()
 
     def __enter__(self) -> Self:
-        """Use it as a context manager that closes it."""
+        """Close it at the end of a `with` block."""
         return self
 
     def __exit__(
@@ -48,14 +48,14 @@ def _blocking(
     method: Callable[Concatenate[A, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[_Blocking[A], P], T]:
     def call(self: _Blocking[A], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.run(method(self.acts, *args, **kwargs))
+        return self.run(method(self.target, *args, **kwargs))
 
     call.__name__, call.__doc__ = method.__name__, method.__doc__
     return call
 
 
 class BlockingRuntime(_Blocking[Runtime]):
-    """The methods of `Runtime`, each of which returns when it is done.
+    """The methods of `Runtime`, each of which blocks until it is done.
 
     It keeps an event loop of its own until it is closed; use it as a context manager, in one
     thread. Where an event loop runs already, await the methods of `Runtime` instead.
@@ -63,12 +63,12 @@ class BlockingRuntime(_Blocking[Runtime]):
 
     @property
     def runtime(self) -> Runtime:
-        """What it acts through."""
-        return self.acts
+        """The runtime that it calls."""
+        return self.target
 
     start = _blocking(Runtime.start)
     fork = _blocking(Runtime.fork)
-    foresee = _blocking(Runtime.foresee)
+    forecast_fork = _blocking(Runtime.forecast_fork)
     get = _blocking(Runtime.get)
     list = _blocking(Runtime.list)
     gate = _blocking(Runtime.gate)

@@ -1,4 +1,4 @@
-"""Acting on many runs: first said what it would do, then done to exactly what was seen."""
+"""Actions on many runs: planned first, and then carried out on exactly the runs that were seen."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -25,10 +25,10 @@ from penstock.runs.authorization import may_steer
 from penstock.runs.runtime import Runtime
 
 MAX_RUN_COUNT = 10_000
-"""So many runs are acted on at once at most, the newest."""
+"""A plan has at most so many runs, the newest."""
 
 BATCH_SIZE = 50
-"""So many share a commit."""
+"""So many runs share a commit."""
 
 
 class Bulk:
@@ -49,10 +49,10 @@ class Bulk:
         ids: Collection[RunId] | None = None,
         before: RunId | None = None,
     ) -> BulkPlan:
-        """Return what a deed would do to the runs that fit: of these, if `ids` names some.
+        """Return what a deed would do to the runs that match: to those in `ids`, if given.
 
-        Runs in a state in which it is not possible are counted; those that are named are looked at.
-        Nothing is changed.
+        Runs in a state that excludes the deed are counted; runs in `ids` are listed with the
+        reason. Nothing is changed.
         """
         return await self._store.read(
             lambda connection: self._plan(connection, deed, wanted, by=by, ids=ids, before=before)
@@ -69,16 +69,16 @@ class Bulk:
         before: RunId | None,
     ) -> BulkPlan:
         asked = frozenset(wanted.statuses or RunStatus)
-        looked_at = asked if ids is not None else asked & deed.sources
+        candidates = asked if ids is not None else asked & deed.sources
         found: Sequence[SeenRun] = ()
-        if looked_at:
-            narrowed = replace(wanted, statuses=tuple(looked_at))
+        if candidates:
+            narrowed = replace(wanted, statuses=tuple(candidates))
             found = runs.list_seen(
                 connection, narrowed, ids=ids, before=before, limit=MAX_RUN_COUNT + 1
             )
         over: Mapping[RunStatus, int] = {}
-        if asked - looked_at:
-            rest = replace(wanted, statuses=tuple(asked - looked_at))
+        if asked - candidates:
+            rest = replace(wanted, statuses=tuple(asked - candidates))
             over = runs.counts(connection, rest, before=before)
         doubted = ledger.doubted_runs(connection, tenant=wanted.tenant)
         judged = [
@@ -96,16 +96,16 @@ class Bulk:
     async def carry_out(
         self, deed: BulkAction, targets: Sequence[SeenRun], *, by: str, reason: str | None = None
     ) -> Sequence[BulkResult]:
-        """Do it to runs that were seen; return what came of each, in their order.
+        """Apply a deed to runs that were seen; return the outcome of each, in order.
 
-        One that has changed since is left as it is. Each is a change of its own: whoever is cut off
-        in the middle has done it to some, and may begin again.
+        A run that has changed since is left as it is. Each run is a change of its own, so a deed
+        that is interrupted can be repeated.
         """
         ends: list[BulkResult] = []
         for first in range(0, len(targets), BATCH_SIZE):
-            portion = targets[first : first + BATCH_SIZE]
+            batch = targets[first : first + BATCH_SIZE]
             ends += await asyncio.gather(
-                *(self._act(deed, seen, by=by, reason=reason) for seen in portion)
+                *(self._act(deed, seen, by=by, reason=reason) for seen in batch)
             )
         return ends
 

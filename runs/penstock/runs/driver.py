@@ -1,7 +1,4 @@
-"""One segment of a run: from a claim to its gates or its end.
-
-What the trace of a segment is told of the time before it.
-"""
+"""One segment of a run: from a claim to its gates or its end."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -18,13 +15,10 @@ from penstock.checkpoints import Checkpointer, Store, audit, budgets, fenced, ga
 from penstock.contracts.audit import AuditEvent
 from penstock.contracts.budget import CALL_UNITS, Budget
 from penstock.contracts.clock import Clock
-from penstock.contracts.errors import (
-    StoreError,
-    ThreadBusy,
-)
+from penstock.contracts.errors import StoreError, ThreadBusy
 from penstock.contracts.gate import Gate, GateKind
 from penstock.contracts.ids import GateId, WorkerId
-from penstock.contracts.run import Failure, FailureCode, Run, RunStatus
+from penstock.contracts.run import Failure, Run, RunStatus
 from penstock.contracts.signals import BudgetExhausted, GateAwaited, GateExpired
 from penstock.contracts.step import Step
 from penstock.graphs import Graph
@@ -46,14 +40,28 @@ from penstock.runs.policies import policy_cache_of
 from penstock.runs.segment import Segment, with_events
 from penstock.traces import SegmentTrace
 
-_Told = tuple[Sequence[AuditEvent], Sequence[Gate], Sequence[Step]]
+_Past = tuple[Sequence[AuditEvent], Sequence[Gate], Sequence[Step]]
 
 STEP_LIMIT = 1_000_000_000
 """LangGraph's recursion limit of a run: none, because its budget has a cap on steps."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Progress:
+    """How far a segment has come."""
+
+    state: StateSnapshot | None = None
+    """The state of the thread; None where the graph has come to its end."""
+    waits_for: Collection[GateId] = ()
+    """The gates of the segment's calls, and of its budget."""
+    waits_for_budget: bool = False
+    """Whether the segment was left where it stood, because it waits at a gate of its budget."""
+    has_new_budget: bool = False
+    """Whether the segment was left because of a cap that was raised meanwhile."""
+
+
 class Driver:
-    """Drives LangGraph for a run and records what became of it, all under the run's fence."""
+    """Drives LangGraph for a run and records the outcome, all under the run's fence."""
 
     def __init__(
         self,
@@ -66,7 +74,7 @@ class Driver:
         people: People,
         day_budget: Budget | None = None,
     ) -> None:
-        """Share the worker's store, checkpointer and people, and the pool that runs some tools.
+        """Drive for `worker`; `pool` runs the tools that want a process of their own.
 
         `day_budget` is what the runs of each tenant may use in a day together.
         """
@@ -82,13 +90,13 @@ class Driver:
         self._policy_caches: dict[str, PolicyCache] = {}
 
     async def drive(self, graph: Graph, run: Run, segment: Segment, halt: Halt) -> Run:
-        """Drive `run`, as it was claimed, until it waits or ends; return it as it is then.
+        """Drive a claimed run until it waits or ends; return it as it is then.
 
-        `segment` hears of what happens meanwhile. Whoever cancels this and does not want to wait
-        for the calls that are under way asks `halt` first.
+        `segment` records its progress. To cancel this without waiting for the calls in progress,
+        request `halt` first.
 
         Raises:
-            LeaseLost: somebody else drives it now; nothing was recorded.
+            LeaseLost: another worker drives it now; nothing was recorded.
             StoreError: the store failed; the run goes on when its lease has run out.
         """
         is_child = run.parent_id is not None
@@ -108,129 +116,126 @@ class Driver:
             day_budget=self._day_budget,
         )
         try:
-            came = await self._advance(graph, context, segment)
+            progress = await self._advance(graph, context, segment)
         except (StoreError, ThreadBusy):
             raise
         except Exception as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
-                # What a node makes of being stopped is not why its run ends.
+                # The error that a node raises when it is stopped is not why its run ends.
                 raise asyncio.CancelledError from error
             segment.write_running()
             return await self._fail(run, failures.failure_of(error))
         except GateExpired as signal:
             segment.write_running()
-            expired = Failure(code=FailureCode.GATE_EXPIRED, message=str(signal), redrivable=True)
-            return await self._fail(run, expired)
+            return await self._fail(run, failures.expiry_failure(signal))
         except BudgetExhausted as signal:
             segment.write_running()
             return await self._fail(
                 run, failures.budget_failure(str(signal), signal.error.shortfall.kind)
             )
-        state = came.state
+        state = progress.state
         if state is None:
             return await self._leave(run, RunStatus.SUCCEEDED)
-        if came.is_again:
+        if progress.has_new_budget:
             return await self._leave(run, RunStatus.QUEUED)
-        if interrupts(state) or came.is_awaited:
-            return await self._park(run, state, came.waits_for, segment)
+        if interrupts(state) or progress.waits_for_budget:
+            return await self._park(run, state, progress.waits_for, segment)
         if state.tasks:
-            names = ", ".join(f"`{task.name}`" for task in state.tasks)
-            stopped = Failure(
-                code=FailureCode.INTERNAL,
-                message=f"the graph stopped before {names} had run; redrive the run",
-                redrivable=True,
-            )
-            return await self._fail(run, stopped)
+            return await self._fail(run, failures.halt_failure([task.name for task in state.tasks]))
         segment.trace.record_result(state.values)
         return await self._leave(run, RunStatus.SUCCEEDED)
 
-    async def _advance(self, graph: Graph, context: SegmentContext, segment: Segment) -> "_Came":
-        """Run the graph as far as it goes; return where it stands."""
+    async def _advance(self, graph: Graph, context: SegmentContext, segment: Segment) -> _Progress:
+        """Run the graph as far as it goes; return how far that is."""
         run, compiled = context.run, self._compiled(graph)
         if run.epoch > 1:
             self._store.post(lambda connection: budgets.take_over(connection, run.fence))
-        await trace_past(self._store, run, segment.trace)
+        await _trace_past(self._store, run, segment.trace)
         meter, retrievals = Meter(context), Retrievals(segment.trace)
         authorizer = Authorizer(
             run, self._policy_cache(graph), self._people, self._clock, taints=graph.taints
         )
-        calls = CallPipeline(context, authorizer, self._late_attempts, on_progress=segment.heard)
+        calls = CallPipeline(
+            context, authorizer, self._late_attempts, on_progress=segment.mark_progress
+        )
         config = with_calls(_config(run), calls)
         install_meter(meter)
         config["callbacks"] = [meter]
         if segment.trace.is_on:
             config["callbacks"] += [retrievals, NodeAttempts(segment.trace)]
-        given: Any = None
-        # Nobody has driven a run that is claimed for the first time.
+        graph_input: Any = None
+        # A run that is claimed for the first time has no checkpoint yet.
         state = None if run.epoch == 1 else await compiled.aget_state(config)
         if state is None or not _is_begun(state, run):
-            given = from_json(run.input)
+            graph_input = from_json(run.input)
         elif not state.tasks:
             # Its worker died between the last checkpoint and the run's state.
-            return _Came(state=state)
+            return _Progress(state=state)
         else:
-            theirs = await self._store.read(lambda connection: gates.of_run(connection, run.id))
-            given = resume_command(run.id, state, theirs)
-        listening = with_events(config, compiled, segment)
+            known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
+            graph_input = resume_command(run.id, state, known)
+        observed = with_events(config, compiled, segment)
         waits_for: set[GateId] = set()
-        asked: ExhaustionOutcome | None = None
+        outcome: ExhaustionOutcome | None = None
         try:
-            async with segment.allowance.kept():
+            async with segment.allowance.limit_time():
                 try:
-                    await _exhaust(compiled, given, listening)
+                    await _exhaust(compiled, graph_input, observed)
                 except UnknownInterruptError:
                     # The answer had been delivered before the last worker died: it is in the
                     # checkpoint.
-                    await _exhaust(compiled, None, listening)
+                    await _exhaust(compiled, None, observed)
         except GateAwaited as signal:
             waits_for.add(signal.gate_id)
         except BudgetExhausted as signal:
-            asked = await self._ask(context, signal)
-            waits_for.update(gate.id for gate in (asked.gate,) if gate is not None)
+            outcome = await self._ask_for_budget(context, signal)
+            waits_for.update(gate.id for gate in (outcome.gate,) if gate is not None)
         except NodeTimeoutError:
             # The calls of a step have no more time than the step has.
             context.halt.request("the time of its step was over")
             raise
         finally:
-            # LangGraph leaves calls behind when their node has raised, and what has left the
-            # process must be settled. Each has its deadline.
+            # LangGraph leaves calls behind when their node has raised, and a call that has left
+            # the process must be settled. Each has its deadline.
             await calls.drain()
             meter.close()
             retrievals.cut_off()
         segment.write_running()
         is_through = segment.is_through and not waits_for and not calls.waits_for
         if is_through and not _stops(compiled) and not segment.trace.is_on:
-            # To read and rebuild a state would only say so again.
-            return _Came()
-        return _Came(
+            # To read and rebuild the state would only confirm it.
+            return _Progress()
+        return _Progress(
             state=await compiled.aget_state(config),
             waits_for={*calls.waits_for, *waits_for},
-            is_awaited=bool(waits_for),
-            is_again=asked is not None and asked.resolution is Resolution.FITS,
+            waits_for_budget=bool(waits_for),
+            has_new_budget=outcome is not None and outcome.resolution is Resolution.FITS,
         )
 
-    async def _ask(self, context: SegmentContext, signal: BudgetExhausted) -> ExhaustionOutcome:
-        """Return what people say, or are asked, where a run has no step, or no time, left.
+    async def _ask_for_budget(
+        self, context: SegmentContext, signal: BudgetExhausted
+    ) -> ExhaustionOutcome:
+        """Open or read the gate of a run that has no steps or no time left; return the outcome.
 
         Raises:
-            BudgetExhausted: nobody is asked, or the run is to stop.
-            GateExpired: nobody has said anything in time.
+            BudgetExhausted: people are not asked, or the run is to stop.
+            GateExpired: nobody has answered in time.
         """
         if signal.error.shortfall.unit in CALL_UNITS:
             raise signal
-        verdict = await self._store.write(
+        outcome = await self._store.write(
             lambda connection: resolve_exhaustion(connection, context, signal.error, None)
         )
-        if verdict.resolution in {Resolution.FITS, Resolution.WAIT}:
-            return verdict
-        # Else its calls would be waited for.
+        if outcome.resolution in {Resolution.FITS, Resolution.WAIT}:
+            return outcome
+        # Otherwise the run would wait for its calls.
         context.halt.request("the budget of its run was used up")
         raise signal
 
     async def _park(
         self, run: Run, state: StateSnapshot, waits_for: Collection[GateId], segment: Segment
     ) -> Run:
-        """Let a run wait at its gates: those of its state, and these."""
+        """Park a run at the gates of its state and those in `waits_for`."""
         known = await self._store.read(lambda connection: gates.of_run(connection, run.id))
         asked = questions(run.id, state, known)
         others = sorted({*waits(state, known), *waits_for})
@@ -252,7 +257,7 @@ class Driver:
         return await self._store.write(park)
 
     def close(self) -> None:
-        """Watch over nothing any more: the worker ends."""
+        """Stop to watch late attempts: the worker ends."""
         self._late_attempts.close()
 
     def _compiled(self, graph: Graph) -> Any:
@@ -278,12 +283,12 @@ class Driver:
         return await self._store.write(change)
 
 
-async def trace_past(store: Store, run: Run, trace: SegmentTrace) -> None:
-    """Have a trace write down what was before its segment: who called, waiting, what was lost."""
+async def _trace_past(store: Store, run: Run, trace: SegmentTrace) -> None:
+    """Have a trace write what came before its segment: the caller, waits, and lost steps."""
     if not trace.is_on:
         return
 
-    def look(connection: Connection) -> _Told:
+    def look(connection: Connection) -> _Past:
         return (
             audit.of_run(connection, run.id),
             gates.of_run(connection, run.id),
@@ -291,20 +296,6 @@ async def trace_past(store: Store, run: Run, trace: SegmentTrace) -> None:
         )
 
     trace.record_history(*await store.read(look))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Came:
-    """How far a segment has come."""
-
-    state: StateSnapshot | None = None
-    """Where it stands; None where it has come to its end."""
-    waits_for: Collection[GateId] = ()
-    """The gates of its calls, and of its budget."""
-    is_awaited: bool = False
-    """Whether it was left where it stood, because it waits for what is said of its budget."""
-    is_again: bool = False
-    """Whether it was left because of a cap that somebody has raised meanwhile."""
 
 
 def _config(run: Run) -> RunnableConfig:
@@ -326,10 +317,10 @@ def _is_begun(state: StateSnapshot, run: Run) -> bool:
 
 
 def _stops(compiled: Any) -> bool:
-    """Tell whether a graph stops before or after some of its nodes, whatever they bring."""
+    """Tell whether a graph is set to stop before or after some of its nodes."""
     return bool(compiled.interrupt_before_nodes or compiled.interrupt_after_nodes)
 
 
-async def _exhaust(compiled: Any, given: Any, config: RunnableConfig) -> None:
-    async for _ in compiled.astream(given, config, stream_mode=[], durability="sync"):
+async def _exhaust(compiled: Any, graph_input: Any, config: RunnableConfig) -> None:
+    async for _ in compiled.astream(graph_input, config, stream_mode=[], durability="sync"):
         pass

@@ -1,12 +1,7 @@
-"""What hands queued runs to workers, as workers and the runtime see it.
+"""Engines tell workers that runs are queued; `LocalEngine` is the engine of one machine.
 
-An engine only says "look at run R". Which runs are queued, and who may drive them, is in the runs'
-table alone: an engine may lose what it was told, or tell it twice, and nothing breaks.
-
-The engine of one machine: the runs' table is the queue.
-
-Nothing is noted beside it, so nothing can be forgotten. A run that was queued in this process is
-looked for at once, one of another process at the next poll.
+An engine says only "look for queued runs". Which runs are queued, and who may drive them, is in the
+table of runs alone: an engine may lose a message, or deliver it twice, and nothing breaks.
 """
 
 import asyncio
@@ -23,7 +18,7 @@ class Consumer(Protocol):
 
     @property
     def poll_s(self) -> float:
-        """How long it waits between two looks for runs that another process queued."""
+        """Seconds between two looks for runs that another process queued."""
         ...
 
     @property
@@ -33,55 +28,68 @@ class Consumer(Protocol):
 
     @property
     def is_draining(self) -> bool:
-        """Whether it takes nothing more."""
+        """Whether it claims no more runs."""
         ...
 
     async def take(self, limit: int) -> int:
-        """Claim and drive up to `limit` of the runs that wait longest; return how many."""
+        """Claim and drive up to `limit` of the longest waiting runs; return how many."""
         ...
 
-    def heed(self) -> None:
-        """See now what was asked of the runs that it drives. From any thread."""
+    def check_flags(self) -> None:
+        """Look now for cancellations and pauses of the runs that it drives. From any thread."""
         ...
 
 
 class Engine(Protocol):
-    """Hands queued runs to the workers of every process that shares the store."""
+    """Tells the workers of every process that shares the store that runs are queued.
+
+    Every engine passes `tests/conformance/test_engines.py`.
+    """
 
     def enqueue(self, connection: Connection, run: Run) -> None:
-        """Take note of a run, in the transaction that queued it."""
+        """Record a run, in the transaction that queued it."""
         ...
 
     def wake(self) -> None:
-        """Have the workers of this process look now: a run was queued here. From any thread."""
+        """Have the workers of this process look for queued runs now. From any thread."""
         ...
 
-    def heed(self) -> None:
-        """Have the workers of this process see now what was asked here of runs that are driven.
+    def check_flags(self) -> None:
+        """Have the workers of this process look for cancellations and pauses now.
 
-        From any thread. Those of other processes see it with their next look.
+        From any thread. Workers of other processes see them at their next look.
         """
         ...
 
-    async def work(self, taker: Consumer) -> None:
-        """Hand runs to a worker until it drains; `wake` it then."""
+    async def work(self, consumer: Consumer) -> None:
+        """Have a worker take runs until it drains; `wake` ends this then."""
         ...
 
     def sweep(self, connection: Connection) -> None:
-        """Take note of queued runs that were forgotten; every worker calls it at each beat."""
+        """Record queued runs that were lost; every worker calls it at each beat."""
         ...
 
 
 class LocalEngine:
-    """Claims straight from the store; any number of processes may share it."""
+    """The engine of one machine: the table of runs is the queue, so there is nothing to lose.
+
+    Any number of processes may share the store. A run that was queued in this process is claimed at
+    once, a run of another process at the next poll.
+
+    Share one engine between a `Runtime` and a `Worker` of the same process:
+
+        engine = LocalEngine()
+        runtime = Runtime(store, checkpointer, catalog, engine=engine)
+        worker = Worker(store, checkpointer, catalog, engine=engine)
+    """
 
     def __init__(self) -> None:
         """Serve the workers of this process."""
         self._bells: set[_Bell] = set()
-        self._takers: set[Consumer] = set()
+        self._consumers: set[Consumer] = set()
 
     def enqueue(self, connection: Connection, run: Run) -> None:
-        """Do nothing: the run's row says that it is queued."""
+        """Do nothing: the row of the run says that it is queued."""
 
     def sweep(self, connection: Connection) -> None:
         """Do nothing: there is no second queue that could have lost a run."""
@@ -91,30 +99,33 @@ class LocalEngine:
         for bell in tuple(self._bells):
             bell.ring()
 
-    def heed(self) -> None:
-        """Have the workers of this process see now what was asked of runs. From any thread."""
-        for taker in tuple(self._takers):
-            taker.heed()
+    def check_flags(self) -> None:
+        """Have the workers of this process look for cancellations and pauses now.
 
-    async def work(self, taker: Consumer) -> None:
-        """Hand the oldest queued runs to a worker as long as it takes any."""
+        From any thread.
+        """
+        for consumer in tuple(self._consumers):
+            consumer.check_flags()
+
+    async def work(self, consumer: Consumer) -> None:
+        """Have a worker claim the oldest queued runs as long as it takes any."""
         bell = _Bell()
         self._bells.add(bell)
-        self._takers.add(taker)
+        self._consumers.add(consumer)
         try:
-            while not taker.is_draining:
-                bell.hush()
-                free = taker.free_count
-                if free > 0 and await taker.take(free) == free:
+            while not consumer.is_draining:
+                bell.clear()
+                free = consumer.free_count
+                if free > 0 and await consumer.take(free) == free:
                     continue
-                await bell.wait(taker.poll_s)
+                await bell.wait(consumer.poll_s)
         finally:
             self._bells.discard(bell)
-            self._takers.discard(taker)
+            self._consumers.discard(consumer)
 
 
 class _Bell:
-    """Wakes one coroutine, from whatever thread."""
+    """Wakes one coroutine, from any thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -125,7 +136,7 @@ class _Bell:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._rung.set)
 
-    def hush(self) -> None:
+    def clear(self) -> None:
         self._rung.clear()
 
     async def wait(self, timeout_s: float) -> None:

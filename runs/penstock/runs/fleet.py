@@ -1,7 +1,4 @@
-"""What operators do about workers: see which there are, and have one drain.
-
-What a worker says of itself: where it runs, what it drives, and how often it is heard of.
-"""
+"""The workers of a store: how a worker describes itself, which workers there are, draining one."""
 
 import os
 import socket
@@ -19,57 +16,57 @@ from penstock.policies import OpenDirectory, People
 from penstock.runs.authorization import Right, require
 from penstock.runs.pace import Pace
 
-LISTED = 200
-"""So many workers are shown of those that are there, and as many of those that have ended."""
+LIST_LIMIT = 200
+"""At most so many present workers are listed, and as many that have ended."""
 
 NO_VERSION = "not installed as a package"
 
-SHOWN_S = 1.0
-
-SHOWN_OF_LEASE = 5
-"""Beats that are shorter than this, and than so much of the lease, are not all shown to people."""
+MIN_SHOWN_BEAT_S = 1.0
+BEATS_PER_LEASE = 5
+"""A worker updates its row at most once in `MIN_SHOWN_BEAT_S`, but so often in a lease."""
 
 
 class Fleet:
-    """Looks after the workers of one store, whatever process they are in."""
+    """The workers of one store, whatever process they are in."""
 
     def __init__(
         self, store: Store, *, people: People | None = None, clock: Clock | None = None
     ) -> None:
-        """Tend those of `store`; without `people`, whoever comes may."""
+        """Manage the workers of `store`; without `people`, everybody may."""
         self._store = store
         self._people: People = people or OpenDirectory()
         self._clock = clock or SystemClock()
 
     def workers(self) -> Sequence[KnownWorker]:
-        """Return the workers of the last day: those that are there, then those that have ended."""
+        """Return the workers of the last day: those that are present, then those that ended."""
         return self._store.read_blocking(
             lambda connection: [
-                *workers.present(connection, limit=LISTED),
-                *workers.ended(connection, limit=LISTED),
+                *workers.present(connection, limit=LIST_LIMIT),
+                *workers.ended(connection, limit=LIST_LIMIT),
             ]
         )
 
     def drain(self, worker: WorkerId, *, by: str, tenant: str) -> KnownWorker:
-        """Have a worker take nothing more, and end when what it drives has ended or waits.
+        """Ask a worker to claim nothing more, and to end when its runs have ended or wait.
 
-        It hears so with its next beat. That cannot be taken back; asked again, it changes nothing.
+        It sees the request at its next beat. A request cannot be taken back; a second one changes
+        nothing.
 
         Raises:
             NotAllowed: this person may not, in their tenant.
-            UnknownWorker: no worker with this id was heard of in the last day.
+            UnknownWorker: no worker with this id was seen in the last day.
         """
         at = self._clock.now()
 
         def change(connection: Connection) -> KnownWorker:
-            require(self._people, Right.TEND, by, tenant)
+            require(self._people, Right.MANAGE_WORKERS, by, tenant)
             return workers.request_drain(connection, worker, tenant=tenant, at=at, by=by)
 
         return self._store.write_blocking(change)
 
 
 def describe_worker(catalog: Catalog, pace: Pace) -> NewWorker:
-    """Return what a new worker of this process says of itself."""
+    """Return what a new worker of this process publishes: its host, graphs and pace."""
     host, pid = socket.gethostname(), os.getpid()
     try:
         installed = version("penstock")
@@ -82,6 +79,6 @@ def describe_worker(catalog: Catalog, pace: Pace) -> NewWorker:
         version=installed,
         graphs=sorted((graph.name, str(graph.fingerprint)) for graph in catalog),
         slot_count=pace.slots,
-        beat_s=max(pace.beat_s, min(SHOWN_S, pace.lease_s / SHOWN_OF_LEASE)),
+        beat_s=max(pace.beat_s, min(MIN_SHOWN_BEAT_S, pace.lease_s / BEATS_PER_LEASE)),
         lease_s=pace.lease_s,
     )

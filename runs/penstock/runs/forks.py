@@ -1,13 +1,10 @@
 """Forks: a run that goes on from a checkpoint of another, on a thread of its own.
 
 The two threads share a lineage. A call that the other run had begun at the checkpoint is the same
-call in the fork, and its recorded result is given; any other call that the lineage has made with
-the same arguments needs an approval first (`nodes/stages/authorize.py`).
-
-What a fork would come to: which calls stay, which are replayed, which people are asked about.
-
-It says what the rules of the ledger come to (`nodes/stages/recall.py`, `authorize.py`)
-for the calls that the run has made. Calls that a fork makes beside those are decided about as any.
+call in the fork, and its recorded result is returned; any other call that the lineage has made with
+the same arguments needs an approval first. A forecast says which calls of the run those are. It
+applies the rules of the ledger (`nodes/stages`) to the calls that the run has made; other calls of
+a fork are decided about as in any run.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,7 +15,16 @@ from typing import Any, cast
 from pydantic import JsonValue
 from sqlalchemy import Connection
 
-from penstock.checkpoints import Checkpointer, Fork, Store, decisions, erasure, ledger, runs, states
+from penstock.checkpoints import (
+    Checkpointer,
+    Fork,
+    Store,
+    decisions,
+    erasure,
+    ledger,
+    runs,
+    states,
+)
 from penstock.contracts.call import MessageCall, NodeCall
 from penstock.contracts.checkpoint import CheckpointInfo
 from penstock.contracts.effect import NOT_DONE, Effect, EffectStatus
@@ -33,37 +39,37 @@ from penstock.graphs.messages import is_message
 from penstock.nodes.calls.admission import key_of
 
 FORK_INPUT = "null"
-"""The input of a fork."""
+"""The input of a fork; LangGraph takes it for "go on"."""
 
 CHECKPOINT_LIMIT = 10_000
-"""So many checkpoints of a run are searched, the newest."""
+"""So many checkpoints of a run are searched, the newest first."""
 
 CALL_LIMIT = 500
-"""So many calls of the run are told of, those that began last."""
+"""So many calls of the run are in a forecast, those that began last."""
 
 CALLS_PER_TOOL = 20
-"""So many calls of one tool by the code of one node are known by their keys."""
+"""So many calls of one tool by the code of one node are recognised by their keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForkPoint:
-    """Where a run is to be forked."""
+    """A checkpoint at which a run can be forked."""
 
     run: Run
-    point: CheckpointInfo
+    checkpoint: CheckpointInfo
     nodes: Sequence[str]
-    """Those that run first in the fork."""
+    """The nodes that run first in the fork."""
     tasks: Sequence[str]
-    """LangGraph's ids of their executions, as they are where nothing is edited."""
+    """LangGraph's ids of their executions, as they are if no value is edited."""
 
 
 async def find_fork_point(
     store: Store, checkpointer: Checkpointer, graph: Graph, run: Run, checkpoint_id: str
 ) -> ForkPoint:
-    """Return a place at which a run can be forked.
+    """Return the point of a checkpoint at which a run can be forked.
 
     Raises:
-        IllegalTransition: the graph has another shape by now, or nothing follows there.
+        IllegalTransition: the graph has changed its shape, or nothing follows the checkpoint.
         UnknownCheckpoint: the run has no such checkpoint at the top of its graph.
     """
     if str(graph.fingerprint) != run.fingerprint:
@@ -95,14 +101,18 @@ async def find_fork_point(
         )
     return ForkPoint(
         run=run,
-        point=point,
+        checkpoint=point,
         nodes=[task.name for task in tasks],
         tasks=[task.id for task in tasks],
     )
 
 
 async def edited_channels(
-    store: Store, graph: Graph, place: ForkPoint, edits: Mapping[str, JsonValue], fork_id: RunId
+    store: Store,
+    graph: Graph,
+    fork_point: ForkPoint,
+    edits: Mapping[str, JsonValue],
+    fork_id: RunId,
 ) -> dict[str, Any]:
     """Return edited values as a checkpoint keeps them.
 
@@ -110,12 +120,14 @@ async def edited_channels(
     than those that the run has made, and are decided about as such.
 
     Raises:
-        InvalidInput: they do not fit the graph's state; the message lists all that is wrong.
+        InvalidInput: they do not fit the state of the graph; the message lists every problem.
     """
     checked = read_edits(graph, edits)
     if not checked:
         return {}
-    before = (await store.read(lambda connection: states.state(connection, place.point))).values
+    before = (
+        await store.read(lambda connection: states.state(connection, fork_point.checkpoint))
+    ).values
     return {
         name: _renamed(value, before.get(name), edits[name], suffix=fork_id[-8:])
         for name, value in checked.items()
@@ -125,38 +137,40 @@ async def edited_channels(
 def write_fork(
     connection: Connection,
     checkpointer: Checkpointer,
-    place: ForkPoint,
+    fork_point: ForkPoint,
     new: NewRun,
     *,
-    edits: Mapping[str, Any],
-    told: str,
+    channels: Mapping[str, Any],
+    edits_json: str,
     at: datetime,
 ) -> Run:
-    """Begin the fork's thread and queue its run, in one transaction.
+    """Begin the thread of a fork and queue its run, in one transaction.
+
+    `channels` are the edited values as a checkpoint keeps them, `edits_json` as they were entered.
 
     Raises:
-        UnknownCheckpoint, IllegalTransition, InvalidInput: it cannot be; nothing was queued.
+        UnknownCheckpoint, IllegalTransition, InvalidInput: it cannot be forked; nothing was queued.
     """
-    source = place.run
+    source = fork_point.run
     checkpointer.fork(
         connection,
         Fork(
             of=source.id,
             source_id=source.thread_id,
-            checkpoint_id=place.point.id,
+            checkpoint_id=fork_point.checkpoint.id,
             target_id=new.thread_id,
             run_id=new.id,
-            edits=edits,
+            edits=channels,
             at=at,
         ),
     )
     run, _ = runs.create(connection, new, when_busy=WhenBusy.REFUSE, at=at, actor=new.principal)
     runs.record_fork(
         connection,
-        Origin(run_id=source.id, checkpoint_id=place.point.id),
+        Origin(run_id=source.id, checkpoint_id=fork_point.checkpoint.id),
         run,
-        edited=", ".join(sorted(edits)),
-        edits=told,
+        edited=", ".join(sorted(channels)),
+        edits=edits_json,
         at=at,
         actor=new.principal,
     )
@@ -164,10 +178,10 @@ def write_fork(
 
 
 def new_fork(
-    place: ForkPoint, graph: Graph, run_id: RunId, *, mode: RunMode, principal: str
+    fork_point: ForkPoint, graph: Graph, run_id: RunId, *, mode: RunMode, principal: str
 ) -> NewRun:
-    """Return the run to queue: it is given nothing, and goes on with what its thread has."""
-    source = place.run
+    """Return the run to queue: it has no input, and goes on from the state of its thread."""
+    source = fork_point.run
     return NewRun(
         id=run_id,
         tenant=source.tenant,
@@ -181,61 +195,64 @@ def new_fork(
         principal=principal,
         deadline_s=graph.deadline_s,
         tags=source.tags,
-        origin=Origin(run_id=source.id, checkpoint_id=place.point.id),
+        origin=Origin(run_id=source.id, checkpoint_id=fork_point.checkpoint.id),
     )
 
 
 async def forecast(
-    store: Store, graph: Graph, place: ForkPoint, *, mode: RunMode, is_edited: bool
+    store: Store, graph: Graph, fork_point: ForkPoint, *, mode: RunMode, is_edited: bool
 ) -> Forecast:
-    """Return what a fork at a place would come to."""
+    """Return what a fork at a checkpoint would do."""
 
     def look(connection: Connection) -> Forecast:
-        lineage = ledger.lineage_of(connection, place.run.thread_id)
-        effects = ledger.list_effects(connection, run_id=place.run.id, limit=CALL_LIMIT)[::-1]
+        lineage = ledger.lineage_of(connection, fork_point.run.thread_id)
+        effects = ledger.list_effects(connection, run_id=fork_point.run.id, limit=CALL_LIMIT)[::-1]
         first_decided = {
-            each.effect_key: each.at for each in decisions.of_run(connection, place.run.id)[::-1]
+            each.effect_key: each.at
+            for each in decisions.of_run(connection, fork_point.run.id)[::-1]
         }
-        values = states.state(connection, place.point).values
-        again = _keys(graph, place, lineage, values, tasks=() if is_edited else place.tasks)
+        values = states.state(connection, fork_point.checkpoint).values
+        repeated = _keys(
+            graph, fork_point, lineage, values, tasks=() if is_edited else fork_point.tasks
+        )
         calls = [
             ForecastCall(
                 effect=effect,
                 fate=_fate(
                     effect,
-                    is_again=effect.key in again,
+                    is_repeated=effect.key in repeated,
                     is_before=first_decided.get(effect.key, effect.first_started_at)
-                    <= place.point.at,
+                    <= fork_point.checkpoint.at,
                     mode=mode,
                 ),
             )
             for effect in effects
         ]
-        return Forecast(nodes=place.nodes, calls=calls)
+        return Forecast(nodes=fork_point.nodes, calls=calls)
 
     return await store.read(look)
 
 
-def _renamed(value: Any, before: Any, given: Any, *, suffix: str) -> Any:
-    """Return messages of which each that was edited, or had no id, has one that nobody had."""
-    if not isinstance(value, list) or not isinstance(given, list):
+def _renamed(value: Any, before: Any, edited: Any, *, suffix: str) -> Any:
+    """Return messages with new ids for those that were edited, or had none."""
+    if not isinstance(value, list) or not isinstance(edited, list):
         return cast("Any", value)
-    messages, items = cast("list[Any]", value), cast("list[Any]", given)
+    messages, items = cast("list[Any]", value), cast("list[Any]", edited)
     if len(messages) != len(items) or not all(is_message(each) for each in messages):
         return messages
-    were = {each["id"]: each for each in cast("list[Any]", before or []) if "id" in each}
+    originals = {each["id"]: each for each in cast("list[Any]", before or []) if "id" in each}
     return [
         message
-        if message.id is not None and were.get(message.id) == item
+        if message.id is not None and originals.get(message.id) == item
         else message.model_copy(update={"id": f"{message.id or number}~{suffix}"})
         for number, (message, item) in enumerate(zip(messages, items, strict=True))
     ]
 
 
-def _fate(effect: Effect, *, is_again: bool, is_before: bool, mode: RunMode) -> Fate:
-    if is_again and effect.status is EffectStatus.SUCCEEDED:
+def _fate(effect: Effect, *, is_repeated: bool, is_before: bool, mode: RunMode) -> Fate:
+    if is_repeated and effect.status is EffectStatus.SUCCEEDED:
         return Fate.REPLAYED
-    if is_before and not is_again:
+    if is_before and not is_repeated:
         return Fate.KEPT
     if effect.effect is EffectClass.READ:
         return Fate.AGAIN
@@ -246,13 +263,13 @@ def _fate(effect: Effect, *, is_again: bool, is_before: bool, mode: RunMode) -> 
 
 def _keys(
     graph: Graph,
-    place: ForkPoint,
+    fork_point: ForkPoint,
     lineage: ThreadId,
     values: Mapping[str, Any],
     *,
     tasks: Sequence[str],
 ) -> Collection[IdempotencyKey]:
-    """Return the keys of calls that may come again as the same calls right after the place."""
+    """Return the keys of calls that may come again as the same calls right after the checkpoint."""
     contracts = [tool.contract for tool in graph.tools.values()]
     origins: list[MessageCall | NodeCall] = [
         call for found in values.values() for call in _unanswered(found)
@@ -261,7 +278,7 @@ def _keys(
         NodeCall(task_id=task, index=index) for task in tasks for index in range(CALLS_PER_TOOL)
     ]
     return {
-        key_of(place.run.tenant, lineage, origin, contract)
+        key_of(fork_point.run.tenant, lineage, origin, contract)
         for origin in origins
         for contract in contracts
     }

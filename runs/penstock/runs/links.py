@@ -1,12 +1,11 @@
 """Links in messages: signed pointers to a gate, and nothing more.
 
-Whoever follows one is led to the page of its gate, where they have to be logged in, and where they
-may do what they might have done without it. A link decides nothing, logs nobody in, and shows
-nothing by itself: there is no function here that could.
+A link leads to the page of its gate. There a person has to be logged in, and may do what they may
+do without the link: it decides nothing, logs nobody in, and shows nothing by itself.
 
-It leads there once. The first person who follows it, logged in, has used it up; the same person
-may come back by it (a page is loaded again), and anybody else is sent to the list of open gates.
-A mail server that opens every link it sees is not logged in and uses nothing up.
+A link works for one person: the first one who follows it while logged in. They may follow it again
+(a page is loaded again); everybody else is sent to the list of open gates. A mail server that opens
+every link is not logged in, and does not use it.
 """
 
 import hashlib
@@ -22,35 +21,36 @@ from penstock.contracts.errors import InvalidLink
 from penstock.contracts.ids import GateId
 
 SECRET_LENGTH = 32
-"""A secret to sign with has at least so many characters."""
+"""The shortest secret, in characters."""
+
 PARAMETER = "link"
-"""The parameter of the page's URL that holds a token."""
+"""The parameter of the page's URL that has the token."""
 
 _SALT = "penstock.gate-link.v1"
 _TOKEN_LIMIT = 2000
 
 
 class _Pointer(BaseModel):
-    """What is signed."""
+    """The signed content of a link."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     gate: str
     group: str
-    """For whom it was sent. It gives them no right, and takes none from others."""
+    """The group that it was sent to. It gives them no right, and takes none from others."""
     nonce: str
     until: int
     """Seconds since the epoch."""
 
 
 class GateLinks:
-    """Signs links to the gates of one page, and reads those that come back."""
+    """Signs links to the gates of one page, and follows them."""
 
     def __init__(self, secret: SecretStr, *, ui_url: str) -> None:
         """Sign with `secret`, for the page at `ui_url`.
 
         Raises:
-            ValueError: the secret is too short to be one.
+            ValueError: the secret is too short.
         """
         key = secret.get_secret_value()
         if len(key) < SECRET_LENGTH:
@@ -67,7 +67,7 @@ class GateLinks:
         )
 
     def sign(self, gate_id: GateId, *, group: str, until: datetime) -> str:
-        """Return the URL of a new link to a gate, good until then; two are never the same."""
+        """Return the URL of a new link to a gate, valid `until` then; two are never the same."""
         pointer = _Pointer(
             gate=gate_id,
             group=group,
@@ -78,10 +78,10 @@ class GateLinks:
         return f"{self._page}/?{PARAMETER}={token}"
 
     def follow(self, connection: Connection, token: str, *, person: str) -> GateId:
-        """Return the gate that a link leads to, for a person who is logged in.
+        """Return the gate of a link, for a person who is logged in.
 
-        The link is used up in the transaction of `connection`. Whether the person may vote at the
-        gate is not asked here: that is asked of every vote.
+        The use of the link is recorded in the transaction of `connection`. Whether the person may
+        vote at the gate is not checked here: that is checked at every vote.
 
         Raises:
             InvalidLink: it was not signed here, is damaged or too old, or somebody else has used
@@ -100,7 +100,7 @@ class GateLinks:
                 raise BadData("no token")
             return _Pointer.model_validate(self._serializer.loads(token))
         except (BadData, ValidationError):
-            # What is wrong with it exactly is of use only to whoever forges one.
+            # The exact problem would help only somebody who forges links.
             raise InvalidLink(
                 "this is no link that was signed here; find the gate in the list of open ones"
             ) from None

@@ -1,7 +1,7 @@
-"""What people are told about a gate, in words.
+"""The text of messages about gates.
 
-Arguments come from a model, and from whoever could talk to it. Nothing in them can begin a line of
-its own or turn the writing round: what does not print is shown as an escape.
+Arguments come from a model, and from everybody who could talk to it. They cannot begin a line of
+their own or reverse the direction of text: characters that do not print are escaped.
 """
 
 import json
@@ -15,13 +15,14 @@ from penstock.contracts.policy import OnExpiry
 
 TEXT_LIMIT = 300
 """A value in a sentence is cut to so many characters."""
+
 ARGUMENTS_LIMIT = 4000
 """Arguments, or what a graph asks, are cut to so many characters; the gate has them whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is sent to a channel."""
+    """A message to a channel."""
 
     title: str
     """One line."""
@@ -29,11 +30,11 @@ class Message:
 
 
 def compose(gate: Gate, kind: NoticeKind, *, now: datetime, link: str | None) -> Message:
-    """Return what people are told about a gate; without a link they are given the command."""
+    """Return the message about a gate; without a link it names the command."""
     question: object = json.loads(gate.question)
-    about = _call(gate, question)
-    what = _plain(_what(gate, question, about))
-    left = "" if gate.expires_at is None else f", {_span(gate.expires_at - now)} left"
+    about = _call_of(gate, question)
+    what = _short(_subject(gate, question, about))
+    left = "" if gate.expires_at is None else f", {_duration(gate.expires_at - now)} left"
     match kind:
         case NoticeKind.OPENED:
             title = f"To decide: {what}{left}"
@@ -44,24 +45,24 @@ def compose(gate: Gate, kind: NoticeKind, *, now: datetime, link: str | None) ->
         case _:
             assert_never(kind)
     lines = [
-        *_asked(about),
-        *_terms(gate, now),
+        *_details(about),
+        *_conditions(gate, now),
         f"Run: {gate.run_id}",
-        f"Decide: {_way(gate, link)}",
+        f"Decide: {_how_to_decide(gate, link)}",
         "",
-        *_whole(gate, question, about),
+        *_full_question(gate, question, about),
     ]
     return Message(title=title, body="\n".join(lines))
 
 
-def _call(gate: Gate, question: object) -> Mapping[str, Any]:
+def _call_of(gate: Gate, question: object) -> Mapping[str, Any]:
     """Return what is asked about a call; empty where something else is asked."""
     if gate.kind in {GateKind.APPROVAL, GateKind.IN_DOUBT}:
         return cast("Mapping[str, Any]", question)
     return {}
 
 
-def _what(gate: Gate, question: object, about: Mapping[str, Any]) -> object:
+def _subject(gate: Gate, question: object, about: Mapping[str, Any]) -> object:
     match gate.kind:
         case GateKind.APPROVAL:
             return about["may_it_happen"]
@@ -75,8 +76,8 @@ def _what(gate: Gate, question: object, about: Mapping[str, Any]) -> object:
             assert_never(gate.kind)
 
 
-def _asked(about: Mapping[str, Any]) -> list[str]:
-    named = {
+def _details(about: Mapping[str, Any]) -> list[str]:
+    labels = {
         "may_it_happen": "May it happen",
         "did_it_happen": "Did it happen",
         "why_in_doubt": "Why nobody knows",
@@ -87,33 +88,33 @@ def _asked(about: Mapping[str, Any]) -> list[str]:
         "edited_by": "Arguments edited by",
         "why": "Why you are asked",
     }
-    told = [f"{words}: {_plain(about[name])}" for name, words in named.items() if about.get(name)]
+    lines = [f"{label}: {_short(about[name])}" for name, label in labels.items() if about.get(name)]
     rules: list[str] = about.get("rules", [])
     if rules:
-        told.append(f"Rules: {_plain(', '.join(rules))}")
-    return told
+        lines.append(f"Rules: {_short(', '.join(rules))}")
+    return lines
 
 
-def _terms(gate: Gate, now: datetime) -> list[str]:
-    told: list[str] = []
+def _conditions(gate: Gate, now: datetime) -> list[str]:
+    lines: list[str] = []
     if gate.approvals:
         needed = ", ".join(f"{count} of {group}" for group, count in gate.approvals.items())
-        told.append(f"Approvals: {_plain(needed)}")
+        lines.append(f"Approvals: {_short(needed)}")
     if gate.expires_at is not None:
         then = "the run fails" if gate.on_expiry is OnExpiry.FAIL else "the call is refused"
         at = gate.expires_at.isoformat(timespec="seconds")
-        told.append(f"Expires: {at}, in {_span(gate.expires_at - now)}; then {then}")
-    return told
+        lines.append(f"Expires: {at}, in {_duration(gate.expires_at - now)}; then {then}")
+    return lines
 
 
-def _way(gate: Gate, link: str | None) -> str:
+def _how_to_decide(gate: Gate, link: str | None) -> str:
     command = f"penstock gates {gate.id}"
     if link is None:
         return command
     return f"{link} (for whoever follows it first, and after a login), or {command}"
 
 
-def _whole(gate: Gate, question: object, about: Mapping[str, Any]) -> list[str]:
+def _full_question(gate: Gate, question: object, about: Mapping[str, Any]) -> list[str]:
     if gate.kind is GateKind.IN_DOUBT:
         # They are those of the ledger, with the fields that nobody is to be shown.
         return ["The gate shows the arguments."]
@@ -121,22 +122,22 @@ def _whole(gate: Gate, question: object, about: Mapping[str, Any]) -> list[str]:
     shown = json.dumps(asked, indent=2, sort_keys=True, ensure_ascii=False)
     if len(shown) > ARGUMENTS_LIMIT:
         shown = f"{shown[:ARGUMENTS_LIMIT]}…\n(cut here; the gate has them whole)"
-    return [title, *(_printed(line) for line in shown.split("\n"))]
+    return [title, *(_escaped(line) for line in shown.split("\n"))]
 
 
-def _plain(value: object) -> str:
-    text = _printed(str(value))
+def _short(value: object) -> str:
+    text = _escaped(str(value))
     return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]}…"
 
 
-def _printed(text: str) -> str:
+def _escaped(text: str) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
     )
 
 
-def _span(left: timedelta) -> str:
+def _duration(left: timedelta) -> str:
     minutes = max(0, int(left.total_seconds())) // 60
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

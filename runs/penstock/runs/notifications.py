@@ -1,9 +1,7 @@
-"""Telling people about gates: takes the notices that are due, and sends them to their channels.
+"""Notifications: people are told about gates, through the channels of their groups.
 
-It is an effect of the runtime's own and never in the way of a run: what was to be told is in the
-store, sending happens in a process beside the worker, and what does not work is tried again.
-
-Sending messages to channels, in a process that can be killed.
+Sending never delays a run. What is to be sent is in the store, a process beside the worker sends
+it and can be killed, and what fails is tried again.
 """
 
 import asyncio
@@ -20,35 +18,35 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import TypeAdapter
 from sqlalchemy import Connection
+from typing_extensions import override
 
 from penstock.checkpoints import Store, gates
 from penstock.checkpoints.gates import notices
 from penstock.contracts.clock import Clock
 from penstock.contracts.gate import Gate, Notice
+from penstock.contracts.ids import WorkerId
 from penstock.nodes.secrets import Source, environment
 from penstock.runs.links import GateLinks
 from penstock.runs.messages import compose
-
-LIMIT_S = 15.0
-"""A channel that has not taken a message by then is taken to have failed."""
-
-START_S = 15.0
-"""So long the process has to start, and to end after its time; a busy machine is slow."""
-
-_PROGRAM = Path(__file__).with_name("delivery.py")
+from penstock.runs.services import Service
 
 log = logging.getLogger(__name__)
 
 TAKE_LIMIT = 10
 """Notices that are sent at once."""
 
-TROUBLE_S = 10.0
-"""After a round that broke down, the next one waits for so long."""
+SEND_LIMIT_S = 15.0
+"""A channel that has not taken a message by then is taken to have failed."""
+
+START_LIMIT_S = 15.0
+"""So long the process may take to start, and to end after its time; a busy machine is slow."""
 
 LINK_LIFE = timedelta(days=7)
-"""So long a link is good where its gate does not expire."""
+"""So long a link is valid where its gate does not expire."""
 
+_PROGRAM = Path(__file__).with_name("delivery.py")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SCHEMA = re.compile(r"([A-Za-z][A-Za-z0-9]{0,15})://")
 
@@ -58,7 +56,7 @@ class Letter:
     """A message to one channel."""
 
     url: str
-    """As Apprise spells it; holds secrets, and is shown nowhere."""
+    """In the form of Apprise. It holds secrets and is never shown."""
     title: str
     body: str
 
@@ -68,53 +66,62 @@ class Letter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What came of one letter."""
+    """The outcome of one letter."""
 
     number: int
-    """Which one of those that were handed in, from 0."""
-    why: str | None
+    """The place of the letter among those that were sent together, from 0."""
+    error: str | None
     """Why it was not delivered; None if it was."""
 
 
+_DELIVERY = TypeAdapter(Delivery)
+
+
 class Channels(Protocol):
-    """Knows how groups are told of something."""
+    """Knows the channels of groups."""
 
     def channels(self, group: str) -> tuple[str, ...]:
-        """Return the URLs of a group's channels, as Apprise spells them; none if it has none.
+        """Return the URLs of a group's channels in the form of Apprise; empty if it has none.
 
-        `${NAME}` in one stands for that variable of the worker's environment, so that no secret
-        needs to be written down.
+        `${NAME}` in a URL stands for a variable of the worker's environment, so that no secret
+        has to be written down.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Address:
-    """One channel of a group, as it is named where it must not be shown."""
+    """One channel of a group, named without its URL, which holds secrets."""
 
     group: str
     number: int
     schema: str
     mark: str
-    """Tells it from the group's others, in the store."""
+    """A digest of the URL, which identifies the channel in the store."""
 
     def __str__(self) -> str:
         return f"channel {self.number} of group `{self.group}` ({self.schema})"
 
 
 @dataclass(slots=True, kw_only=True)
-class _Errand:
-    """What is still to be done about one notice."""
+class _Pending:
+    """A notice that is being sent."""
 
     notice: Notice
     waiting: set[_Address] = field(default_factory=set[_Address])
-    told: set[str] = field(default_factory=set[str])
-    """Marks, also of those that were told before."""
-    troubles: list[str] = field(default_factory=list[str])
+    """The channels whose outcome is not known yet."""
+    delivered: set[str] = field(default_factory=set[str])
+    """The marks of the channels that have the message, also from earlier attempts."""
+    errors: list[str] = field(default_factory=list[str])
 
 
-class NotificationService:
-    """Sends the notices of one store, as one worker of perhaps many."""
+class NotificationService(Service):
+    """Sends the notices of a store that are due, a few at a time.
+
+    Several workers may do so: each takes notices of its own.
+    """
+
+    name = "notifications"
 
     def __init__(
         self,
@@ -124,84 +131,70 @@ class NotificationService:
         *,
         links: GateLinks | None = None,
         source: Source = environment,
-        limit_s: float = LIMIT_S,
+        limit_s: float = SEND_LIMIT_S,
     ) -> None:
-        """Send to `channels`, with `links` where there are any; secrets come from `source`."""
+        """Send to `channels`, with `links` if there are any; secrets come from `source`."""
         self._store = store
         self._channels = channels
         self._clock = clock
         self._links = links
         self._source = source
         self._limit_s = limit_s
-        self._stopping = asyncio.Event()
-        self._said: set[tuple[_Address, str]] = set()
-        """Troubles that the log has been told of, and that are not over."""
+        self._logged: set[tuple[_Address, str]] = set()
+        """The errors of channels that were logged, and that are not over."""
 
-    async def work(self, *, every_s: float) -> None:
-        """Send what is due, again and again, until `stop`; no failure of it ends a worker."""
-        while not self._stopping.is_set():
-            wait_s = every_s
-            try:
-                if await self.send_due():
-                    continue
-            except Exception:
-                # The top of a task of a worker: runs go on, whatever is wrong here.
-                log.exception("notices could not be sent; they are tried again")
-                wait_s = max(every_s, TROUBLE_S)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._stopping.wait()
-
-    def stop(self) -> None:
-        """Send nothing more after what is being sent now."""
-        self._stopping.set()
+    @override
+    async def run_once(self, worker: WorkerId) -> bool:
+        """Send notices that are due; return whether there were any."""
+        return await self.send_due() > 0
 
     async def send_due(self) -> int:
-        """Send notices that are due, a few at most; return how many were taken.
+        """Send notices that are due, at most `TAKE_LIMIT`; return how many were taken.
 
-        Only gates that ask are told of. One that is decided after its notice was taken may still
-        be told of: the page says then how it was decided.
+        Only open gates are announced. A gate that is decided after its notice was taken may still
+        be announced: its page then says how it was decided.
         """
         if not await self._store.read(notices.any_due):
             return 0
         taken = await self._store.write(_take)
         letters: list[Letter] = []
-        sent_to: list[tuple[_Errand, _Address]] = []
+        sent_to: list[tuple[_Pending, _Address]] = []
         for notice, gate in taken:
-            errand = _Errand(notice=notice, told=set(notice.delivered))
-            for address, url in self._addresses(errand):
+            pending = _Pending(notice=notice, delivered=set(notice.delivered))
+            for address, url in self._addresses(pending):
                 letters.append(self._letter(gate, notice, url))
-                sent_to.append((errand, address))
-                errand.waiting.add(address)
-            if not errand.waiting:
-                await self._record(errand)
+                sent_to.append((pending, address))
+                pending.waiting.add(address)
+            if not pending.waiting:
+                await self._record(pending)
         if letters:
             await self._send(letters, sent_to)
         return len(taken)
 
     async def _send(
-        self, letters: Sequence[Letter], sent_to: Sequence[tuple[_Errand, _Address]]
+        self, letters: Sequence[Letter], sent_to: Sequence[tuple[_Pending, _Address]]
     ) -> None:
         try:
             async with aclosing(send(letters, limit_s=self._limit_s)) as deliveries:
                 async for delivery in deliveries:
-                    errand, address = sent_to[delivery.number]
-                    self._heard(errand, address, delivery.why)
-                    if not errand.waiting:
+                    pending, address = sent_to[delivery.number]
+                    self._record_outcome(pending, address, delivery.error)
+                    if not pending.waiting:
                         # At once: what is recorded is not sent again if this worker dies.
-                        await self._record(errand)
+                        await self._record(pending)
         except OSError as error:
             log.warning("the process that sends notices cannot be started: %s", error)
-        late = {id(errand): errand for errand, _ in sent_to if errand.waiting}
-        for errand in late.values():
-            for address in sorted(errand.waiting, key=str):
-                self._heard(errand, address, f"nothing came of it within {self._limit_s:g} s")
-            await self._record(errand)
+        late = {id(pending): pending for pending, _ in sent_to if pending.waiting}
+        for pending in late.values():
+            for address in sorted(pending.waiting, key=str):
+                error = f"nothing came of it within {self._limit_s:g} s"
+                self._record_outcome(pending, address, error)
+            await self._record(pending)
 
-    def _addresses(self, errand: _Errand) -> Sequence[tuple[_Address, str]]:
-        """Return the channels that are still to be told, with their URLs; note what is amiss."""
+    def _addresses(self, pending: _Pending) -> Sequence[tuple[_Address, str]]:
+        """Return the channels that are still to be sent to, with URLs; record the invalid ones."""
         found: list[tuple[_Address, str]] = []
-        group = errand.notice.group
+        group = pending.notice.group
         for number, written in enumerate(self._channels.channels(group), start=1):
             schema = _SCHEMA.match(written)
             address = _Address(
@@ -210,11 +203,11 @@ class NotificationService:
                 schema=schema[1] if schema else "?",
                 mark=hashlib.sha256(written.encode()).hexdigest()[:8],
             )
-            if address.mark in errand.told:
+            if address.mark in pending.delivered:
                 continue
             url = self._url(written)
             if url is None:
-                self._heard(errand, address, self._missing(written))
+                self._record_outcome(pending, address, self._missing(written))
             else:
                 found.append((address, url))
         return found
@@ -235,30 +228,31 @@ class NotificationService:
         listed = ", ".join(f"`{name}`" for name in names)
         return f"the worker has no {listed} in its environment; set it there"
 
-    def _heard(self, errand: _Errand, address: _Address, why: str | None) -> None:
-        """Note what came of one channel; what is amiss is said once, until it is over."""
-        errand.waiting.discard(address)
-        if why is None:
-            errand.told.add(address.mark)
-            self._said = {said for said in self._said if said[0] != address}
+    def _record_outcome(self, pending: _Pending, address: _Address, error: str | None) -> None:
+        """Record the outcome of one channel; an error is logged once, until it is over."""
+        pending.waiting.discard(address)
+        if error is None:
+            pending.delivered.add(address.mark)
+            self._logged = {logged for logged in self._logged if logged[0] != address}
             return
-        errand.troubles.append(f"{address}: {why}")
-        if (address, why) not in self._said:
-            self._said.add((address, why))
-            log.warning("%s could not be told of a gate: %s; it is tried again", address, why)
+        pending.errors.append(f"{address}: {error}")
+        if (address, error) not in self._logged:
+            self._logged.add((address, error))
+            log.warning("%s could not be told of a gate: %s; it is tried again", address, error)
 
-    async def _record(self, errand: _Errand) -> None:
-        notice, told = errand.notice, frozenset(errand.told)
-        if errand.troubles:
-            why = "; ".join(errand.troubles)
+    async def _record(self, pending: _Pending) -> None:
+        """Record the outcome of a notice, when it is known for every channel."""
+        notice, delivered = pending.notice, frozenset(pending.delivered)
+        if pending.errors:
+            why = "; ".join(pending.errors)
             await self._store.write(
                 lambda connection: notices.record_failure(
-                    connection, notice, why=why, delivered=told
+                    connection, notice, why=why, delivered=delivered
                 )
             )
             return
-        outcome = f"sent; channels told: {len(told)}"
-        if not told:
+        outcome = f"sent; channels told: {len(delivered)}"
+        if not delivered:
             outcome = f"group `{notice.group}` has no channel"
             log.warning("nobody was told of gate %s: %s", notice.gate_id, outcome)
         await self._store.write(
@@ -275,14 +269,14 @@ class NotificationService:
 
 
 async def send(
-    letters: Sequence[Letter], *, limit_s: float = LIMIT_S
+    letters: Sequence[Letter], *, limit_s: float = SEND_LIMIT_S
 ) -> AsyncGenerator[Delivery, None]:
-    """Send letters at once, and give what came of each as soon as it is known.
+    """Send letters at once in a process, and yield the outcome of each as soon as it is known.
 
-    Of a letter that nothing comes of in time there is nothing to give. However this ends, the
-    process has ended then too.
+    A letter without an outcome in time yields nothing. However this ends, the process has ended
+    then too.
     """
-    end_at = asyncio.get_running_loop().time() + limit_s + START_S
+    end_at = asyncio.get_running_loop().time() + limit_s + START_LIMIT_S
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
@@ -308,7 +302,7 @@ async def send(
                 # A line that is not whole is one of a program that was killed over it.
                 if not line.endswith(b"\n"):
                     break
-                yield Delivery(**json.loads(line))
+                yield _DELIVERY.validate_json(line)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -1,39 +1,43 @@
-"""Writes back to Phoenix how people decided and how runs ended; never in the way of a run."""
+"""Annotations in Phoenix: how people decided at gates, and how runs ended.
 
-import asyncio
-import contextlib
-import logging
+Nothing here delays a run. What is due is found in the store; what Phoenix does not take is tried
+again.
+"""
+
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from sqlalchemy import Connection
+from typing_extensions import override
 
 from penstock.checkpoints import Store, annotations, gates, runs
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import PhoenixUnreachable
 from penstock.contracts.gate import Gate, GateStatus
+from penstock.contracts.ids import WorkerId
 from penstock.contracts.redaction import redact
 from penstock.contracts.run import ENDED, Run
 from penstock.contracts.trace import Annotation, TraceContent
+from penstock.runs.services import Service
 from penstock.traces import gate_span_id, span_hex
 from penstock.traces.phoenix_links import Annotator, PhoenixAnnotation
 
-log = logging.getLogger(__name__)
-
 TAKE_LIMIT = 5
-"""So many are taken at once: they must be told before they are anybody's again."""
+"""So many annotations are taken at once; a take expires if they are not sent in time."""
+
 LOOK_BACK = timedelta(days=1)
-"""What happened longer ago is not found any more."""
-TROUBLE_S = 30.0
-"""So long nothing is tried after nobody was there."""
+"""What happened longer ago is not annotated."""
+
+RETRY_S = 30.0
+"""Seconds until the next attempt, when Phoenix could not be reached."""
 
 
 class AnnotationTarget(Protocol):
-    """Where it is told: `penstock.traces.phoenix_links.Phoenix`."""
+    """Where annotations are sent: `penstock.traces.phoenix.PhoenixClient`."""
 
-    async def tell(self, note: PhoenixAnnotation) -> str | None:
-        """Tell; return why it was not taken, None if it was.
+    async def annotate(self, note: PhoenixAnnotation) -> str | None:
+        """Send an annotation; return why it was refused, None if it was accepted.
 
         Raises:
             PhoenixUnreachable: nobody answers.
@@ -41,53 +45,42 @@ class AnnotationTarget(Protocol):
         ...
 
 
-class AnnotationService:
-    """Tells a Phoenix what happened in one store, as one worker of perhaps many."""
+class AnnotationService(Service):
+    """Sends the annotations of a store that are due to Phoenix.
+
+    Several workers may do so: each takes annotations of its own.
+    """
+
+    name = "annotations in Phoenix"
+    backoff_s = RETRY_S
 
     def __init__(
         self,
         store: Store,
         phoenix: AnnotationTarget,
         clock: Clock,
-        content: Callable[[Run], TraceContent],
+        trace_content: Callable[[str], TraceContent],
     ) -> None:
-        """Tell `phoenix`; `content` says how much of texts the traces of a run's graph show."""
+        """Send to `phoenix`; `trace_content` says how much of texts the traces of a graph show."""
         self._store = store
         self._phoenix = phoenix
         self._clock = clock
-        self._content = content
-        self._stopping = asyncio.Event()
-        self._is_troubled = False
+        self._trace_content = trace_content
 
-    async def work(self, *, every_s: float) -> None:
-        """Tell what is due, again and again, until `stop`; no failure of it ends a worker."""
-        while not self._stopping.is_set():
-            wait_s = every_s
-            try:
-                if await self.tell_due():
-                    continue
-            except PhoenixUnreachable as error:
-                if not self._is_troubled:
-                    log.warning("%s What was decided is told later.", error)
-                self._is_troubled = True
-                wait_s = TROUBLE_S
-            except Exception:
-                # The top of a task of a worker: runs go on, whatever is wrong here.
-                log.exception("Phoenix could not be told; it is tried again")
-                wait_s = TROUBLE_S
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._stopping.wait()
-
-    def stop(self) -> None:
-        """Tell nothing more after what is being told now."""
-        self._stopping.set()
-
-    async def tell_due(self) -> int:
-        """Tell what is due, a few at most; return how many were taken.
+    @override
+    async def run_once(self, worker: WorkerId) -> bool:
+        """Send annotations that are due; return whether there were any.
 
         Raises:
-            PhoenixUnreachable: nobody is there; what was not told by then is told later.
+            PhoenixUnreachable: nobody answers.
+        """
+        return await self.send_due() > 0
+
+    async def send_due(self) -> int:
+        """Send annotations that are due, at most `TAKE_LIMIT`; return how many were taken.
+
+        Raises:
+            PhoenixUnreachable: nobody answers; what was not sent by then is sent later.
         """
         since = self._clock.now() - LOOK_BACK
         if not await self._store.read(lambda tx: annotations.any_due(tx, since=since)):
@@ -97,40 +90,39 @@ class AnnotationService:
         )
         for number, annotation in enumerate(taken):
             try:
-                await self._tell(annotation)
+                await self._send(annotation)
             except PhoenixUnreachable:
                 await self._put_back(taken[number:])
                 raise
-            self._is_troubled = False
         return len(taken)
 
-    async def _tell(self, annotation: Annotation) -> None:
+    async def _send(self, annotation: Annotation) -> None:
         note = await self._store.read(lambda tx: self._note(tx, annotation))
         if note is None:
             await self._store.write(
                 lambda tx: annotations.record_sent(tx, annotation, outcome="the run goes on")
             )
             return
-        why = await self._phoenix.tell(note)
+        refusal = await self._phoenix.annotate(note)
         await self._store.write(
             lambda tx: (
                 annotations.record_sent(tx, annotation)
-                if why is None
-                else annotations.record_failure(tx, annotation, why=why)
+                if refusal is None
+                else annotations.record_failure(tx, annotation, why=refusal)
             )
         )
 
-    async def _put_back(self, left: Sequence[Annotation]) -> None:
+    async def _put_back(self, unsent: Sequence[Annotation]) -> None:
         def change(connection: Connection) -> None:
-            for annotation in left:
-                annotations.release(connection, annotation, wait_s=TROUBLE_S)
+            for annotation in unsent:
+                annotations.release(connection, annotation, wait_s=RETRY_S)
 
         await self._store.write(change)
 
     def _note(self, connection: Connection, annotation: Annotation) -> PhoenixAnnotation | None:
-        """Return what is to be told as it stands now; None if there is nothing any more."""
+        """Return an annotation as it stands now; None if there is nothing to annotate any more."""
         run = runs.get(connection, annotation.run_id)
-        shows_texts = self._content(run) is not TraceContent.DIGESTS
+        shows_texts = self._trace_content(run.graph) is not TraceContent.DIGESTS
         if annotation.gate_id is not None:
             return _decision(gates.get(connection, annotation.gate_id), shows_texts=shows_texts)
         return _outcome(run, shows_texts=shows_texts) if run.status in ENDED else None
@@ -151,13 +143,13 @@ def _decision(gate: Gate, *, shows_texts: bool) -> PhoenixAnnotation:
 
 
 def _outcome(run: Run, *, shows_texts: bool) -> PhoenixAnnotation:
-    said = run.cancel_reason if run.failure is None else run.failure.message
+    text = run.cancel_reason if run.failure is None else run.failure.message
     return PhoenixAnnotation(
         run_id=run.id,
         span_id=None,
         name="outcome",
         by=Annotator.CODE,
         label=run.status if run.failure is None else f"{run.status}: {run.failure.code}",
-        explanation=redact(said) if said and shows_texts else None,
+        explanation=redact(text) if text and shows_texts else None,
         metadata={"epoch": run.epoch, "cancelled_by": run.cancel_by},
     )

@@ -1,7 +1,4 @@
-"""The policies of graphs: checked, loaded, changed while everything runs, and explained.
-
-What a candidate for a policy would have said of the calls that were decided about.
-"""
+"""The policies of graphs: checked, loaded, changed without a restart, explained and tried out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ from penstock.contracts.clock import Clock, SystemClock
 from penstock.contracts.errors import UnknownPolicy
 from penstock.contracts.ids import RunId
 from penstock.contracts.policy import Decision, PolicySource, PolicyVersion, RecordedDecision
+from penstock.contracts.run import DEFAULT_TENANT
 from penstock.contracts.tool import EffectClass
 from penstock.graphs import Catalog, Graph
 from penstock.nodes.calls.authorization import PolicyCache
@@ -28,9 +26,17 @@ from penstock.policies import (
     read_source,
 )
 from penstock.runs.authorization import Right, require
-from penstock.runs.runtime import TENANT
 
-_NOT_ANEW: Mapping[str, str] = {
+CALL_ROWS = 100_000
+"""At most so many recorded calls are decided again."""
+
+ABOUT_BUILTIN = (
+    "the built-in policy: what reads is allowed, everything else asks a person; name a folder in"
+    " `declare(…, policy=…)` or PENSTOCK_POLICY"
+)
+"""The notice about a graph that has no policy of its own."""
+
+_UNDECIDABLE: Mapping[str, str] = {
     DenialReason.UNKNOWN_TOOL: "The graph has no such tool any more.",
     DenialReason.UNFIT: (
         "What was recorded does not fit the tool's contract of today: the candidate looks at an"
@@ -38,41 +44,32 @@ _NOT_ANEW: Mapping[str, str] = {
     ),
 }
 
-CALL_ROWS = 100_000
-"""So many recorded calls are decided anew at most."""
-
-ABOUT_BUILTIN = (
-    "the built-in policy: what reads is allowed, everything else asks a person; name a folder in"
-    " `declare(…, policy=…)` or PENSTOCK_POLICY"
-)
-"""What people are told of a graph that has nothing else."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redecision:
-    """A call, what was said of it, and what the candidate says."""
+    """A recorded call with its decision, and the decision of a candidate policy."""
 
     before: RecordedDecision
     after: Decision
     is_certain: bool
-    """Whether the candidate says the same of everything that the run called before it.
+    """Whether the candidate decides every earlier call of the run as it was decided.
 
-    From the first call of a run on that would have come to something else, nobody knows what the
-    run would have done: its model would have been told other things.
+    After the first call with another decision, nobody knows what the run would have done: its model
+    would have received another result.
     """
 
     @property
     def why_not(self) -> str | None:
-        """Why the call cannot be decided anew, as a sentence; None where it can.
+        """Why the call cannot be decided again, as a sentence; None where it can.
 
-        What it would come to is not known then, and counts as no change.
+        Such a call counts as no change.
         """
-        found = _NOT_ANEW.keys() & set(self.after.reasons) - set(self.before.decision.reasons)
-        return _NOT_ANEW[min(found)] if found else None
+        found = _UNDECIDABLE.keys() & set(self.after.reasons) - set(self.before.decision.reasons)
+        return _UNDECIDABLE[min(found)] if found else None
 
     @property
     def is_changed(self) -> bool:
-        """Whether the candidate says something else: another verdict, or other gates."""
+        """Whether the candidate decides otherwise: another verdict, or other gates."""
         if self.why_not is not None:
             return False
         was = self.before.decision
@@ -80,7 +77,7 @@ class Redecision:
 
 
 class Policies:
-    """What operators do with the policies of a project's graphs."""
+    """Checks, loads, activates and explains the policies of a project's graphs."""
 
     def __init__(
         self,
@@ -90,11 +87,11 @@ class Policies:
         people: People | None = None,
         default: Path | None = None,
         clock: Clock | None = None,
-        tenant: str = TENANT,
+        tenant: str = DEFAULT_TENANT,
     ) -> None:
         """Act on the policies in `store`; `default` is the folder for graphs that name none.
 
-        Policies are those of all tenants. Who may change them is asked of the people of `tenant`.
+        A policy applies to all tenants. The admins of `tenant` may change it.
         """
         self._store = store
         self._catalog = catalog
@@ -104,7 +101,7 @@ class Policies:
         self._tenant = tenant
 
     def check(self, graph: str, folder: Path | None = None) -> CompiledPolicy:
-        """Return a graph's policy, from a folder or from where the graph has it, made ready.
+        """Return a graph's policy, from a folder or from where the graph has it, compiled.
 
         Raises:
             UnknownGraph: there is no such graph.
@@ -114,7 +111,7 @@ class Policies:
         return check(known, folder, default=self._default, people=self._people)
 
     def compiled(self, graph: str, source: PolicySource) -> CompiledPolicy:
-        """Return any version of a graph's policy, made ready.
+        """Return any version of a graph's policy, compiled.
 
         Raises:
             UnknownGraph: there is no such graph.
@@ -125,19 +122,19 @@ class Policies:
     async def load(
         self, graph: str, folder: Path | None = None, *, by: str
     ) -> tuple[PolicyVersion, bool]:
-        """Keep a version and have it decide from now on; return it, and whether it is new.
+        """Store a version and activate it; return it, and whether it is new.
 
-        Workers need no restart. One that was loaded before is not made to decide again: `use` does.
+        Workers need no restart. A version that was loaded before is not activated: `use` does that.
 
         Raises:
-            UnknownGraph, InvalidPolicy: as `check`; the version before stays in force.
+            UnknownGraph, InvalidPolicy: as `check`; the version before stays active.
             NotAllowed: this person may not change policies.
         """
         known = self._catalog.get(graph)
         source, at = self._source(known, folder), self._clock.now()
 
         def change(connection: Connection) -> tuple[PolicyVersion, bool]:
-            require(self._people, Right.RULE, by, self._tenant)
+            require(self._people, Right.MANAGE_POLICIES, by, self._tenant)
             return load(connection, known, source, self._people, at=at, by=by)
 
         return await self._store.write(change)
@@ -145,40 +142,40 @@ class Policies:
     async def replace(
         self, graph: str, candidate: PolicySource, *, seen: str | None, by: str
     ) -> PolicyVersion:
-        """Have a candidate decide from now on, in place of the version that its maker has seen.
+        """Activate a candidate in place of the version that its author has seen.
 
         Args:
             graph: The name of a graph.
-            candidate: What is to decide. It is loaded, unless it was before.
-            seen: The digest of the version that it was compared with; None where none decided.
+            candidate: The new policy. It is stored, unless it was before.
+            seen: The digest of the version that it was compared with; None if none was active.
             by: Who does it.
 
         Raises:
             NotAllowed: this person may not change policies.
-            PolicyChanged: another version decides by now; nothing was changed.
-            UnknownGraph, InvalidPolicy: as `check`; the version before stays in force.
+            PolicyChanged: another version is active by now; nothing was changed.
+            UnknownGraph, InvalidPolicy: as `check`; the version before stays active.
         """
         self.compiled(graph, candidate)
         at = self._clock.now()
 
         def change(connection: Connection) -> PolicyVersion:
-            require(self._people, Right.RULE, by, self._tenant)
+            require(self._people, Right.MANAGE_POLICIES, by, self._tenant)
             return policies.replace(connection, graph, candidate, seen=seen, at=at, by=by)
 
         return await self._store.write(change)
 
     async def use(self, name: str, *, by: str) -> PolicyVersion:
-        """Have a version decide from now on, by its name: `desk@2`.
+        """Activate a version by its name: `desk@2`.
 
         Raises:
             NotAllowed: this person may not change policies.
             UnknownPolicy: there is no such version.
         """
-        graph, number = _parted(name)
+        graph, number = _split_name(name)
         at = self._clock.now()
 
         def change(connection: Connection) -> PolicyVersion:
-            require(self._people, Right.RULE, by, self._tenant)
+            require(self._people, Right.MANAGE_POLICIES, by, self._tenant)
             return policies.activate(connection, graph, number, at=at, by=by)
 
         return await self._store.write(change)
@@ -188,7 +185,7 @@ class Policies:
         return await self._store.read(lambda connection: policies.versions(connection, graph))
 
     async def explain(self, run_id: RunId) -> Sequence[RecordedDecision]:
-        """Return what was decided about the calls of a run, and on what grounds."""
+        """Return the decisions about the calls of a run, with their grounds."""
         return await self._store.read(lambda connection: decisions.of_run(connection, run_id))
 
     async def what_if(
@@ -200,9 +197,9 @@ class Policies:
         since: datetime | None,
         limit: int = CALL_ROWS,
     ) -> Sequence[Redecision]:
-        """Return what a candidate says of the newest calls that were decided about, in their order.
+        """Return how a candidate decides the newest recorded calls, in their order.
 
-        It is a folder, or the text itself.
+        The candidate is a folder, or the text itself.
 
         Raises:
             UnknownGraph, InvalidPolicy: as `check`.
@@ -217,7 +214,7 @@ class Policies:
         return redecide(recorded, policy)
 
     async def unpoliced(self, graphs: Iterable[Graph]) -> Sequence[str]:
-        """Return the names of those graphs about which only the built-in policy asks people."""
+        """Return the names of the graphs that have only the built-in policy."""
         return await self._store.read(
             lambda connection: unpoliced(connection, graphs, default=self._default)
         )
@@ -229,7 +226,7 @@ class Policies:
 def redecide(
     recorded: Sequence[RecordedDecision], candidate: CompiledPolicy
 ) -> Sequence[Redecision]:
-    """Decide anew about recorded calls, in the order in which they were decided about."""
+    """Decide recorded calls again with a candidate, in the order of their decisions."""
     changed_runs: set[str] = set()
     found: list[Redecision] = []
     for decided in recorded:
@@ -260,9 +257,9 @@ def source_of(graph: Graph, default: Path | None) -> PolicySource:
 def unpoliced(
     connection: Connection, graphs: Iterable[Graph], *, default: Path | None
 ) -> Sequence[str]:
-    """Return the names of those graphs about whose calls only the built-in policy asks people.
+    """Return the names of the graphs that have only the built-in policy.
 
-    Whose tools all read is not among them: there it asks nobody.
+    A graph whose tools all read is not among them: the built-in policy asks nobody there.
     """
     builtin = builtin_policy().digest
     return [
@@ -277,7 +274,7 @@ def unpoliced(
 def check(
     graph: Graph, folder: Path | None, *, default: Path | None, people: People
 ) -> CompiledPolicy:
-    """Return a graph's policy, from a folder or from where the graph has it, made ready.
+    """Return a graph's policy, from a folder or from where the graph has it, compiled.
 
     Raises:
         InvalidPolicy: It cannot be used; the message names every problem with file and line.
@@ -287,7 +284,7 @@ def check(
 
 
 def compiled(graph: Graph, source: PolicySource, people: People) -> CompiledPolicy:
-    """Return a policy, made ready for calls of a graph's tools.
+    """Return a policy, compiled for calls of a graph's tools.
 
     Raises:
         InvalidPolicy: It does not fit them.
@@ -305,12 +302,12 @@ def load(
     at: datetime,
     by: str,
 ) -> tuple[PolicyVersion, bool]:
-    """Keep a policy for a graph and have it decide, unless it was loaded before.
+    """Store a policy for a graph and activate it, unless it was loaded before.
 
     Returns the version, and whether it is new.
 
     Raises:
-        InvalidPolicy: It does not fit the graph's tools; the one before stays in force.
+        InvalidPolicy: It does not fit the graph's tools; the version before stays active.
     """
     compiled(graph, source, people)
     return policies.load(connection, graph.name, source, at=at, by=by)
@@ -320,7 +317,7 @@ def _asked(decision: Decision) -> frozenset[tuple[str, int]]:
     return frozenset((rule.group, rule.approval_count) for rule in decision.rules)
 
 
-def _parted(name: str) -> tuple[str, int]:
+def _split_name(name: str) -> tuple[str, int]:
     graph, _, number = name.rpartition("@")
     if not graph or not number.isdigit():
         raise UnknownPolicy(f"`{name}` names no version of a policy; wanted is one like `desk@2`")

@@ -1,4 +1,4 @@
-"""Looking at runs: which there are, and what is known of each."""
+"""Queries about runs: lists of them, and the steps, calls, gates and history of each."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -13,14 +13,14 @@ from penstock.contracts.run import ENDED, Run, RunStatus
 from penstock.contracts.step import Step
 
 PAGE_ROWS = 50
-"""A page of a listing."""
+"""The rows of a page."""
 
 
 class Queries:
-    """Looks at the runs of a store, and changes nothing."""
+    """Reads the runs of a store, and changes nothing."""
 
     def __init__(self, store: Store) -> None:
-        """Look at those of `store`."""
+        """Read the runs of `store`."""
         self._store = store
 
     async def get(self, run_id: RunId) -> Run:
@@ -43,9 +43,9 @@ class Queries:
         before: RunId | None = None,
         limit: int = PAGE_ROWS,
     ) -> Sequence[Run]:
-        """Return runs, newest first; `before` goes on below the last one of a page.
+        """Return runs, newest first; `before` is the last run of the page before.
 
-        Those that have all of the `tags`.
+        A run matches if it has all of the `tags`.
         """
         return await self._store.read(
             lambda connection: runs.find(
@@ -70,7 +70,7 @@ class Queries:
         tenant: str | None = None,
         limit: int = PAGE_ROWS,
     ) -> Sequence[Effect]:
-        """Return tool calls as the ledger has them, those that began last first."""
+        """Return tool calls from the ledger, the newest first."""
         return await self._store.read(
             lambda connection: ledger.list_effects(
                 connection,
@@ -83,7 +83,7 @@ class Queries:
         )
 
     async def effect(self, key: IdempotencyKey) -> tuple[Effect, Sequence[Report]]:
-        """Return a tool call with its result, and its story.
+        """Return a tool call with its result, and its reports.
 
         Raises:
             UnknownEffect: there is none with this key.
@@ -99,9 +99,9 @@ class Queries:
         )
 
     async def budget(self, run_id: RunId) -> tuple[AccountStatement | None, Sequence[Hold]]:
-        """Return how a run's budget stands, and what each of its calls holds or has used.
+        """Return the account of a run's budget, and what each of its calls holds or has used.
 
-        A run from before there were budgets has none until its next call.
+        A run from before there were budgets has no account until its next call.
         """
         return await self._store.read(
             lambda connection: (
@@ -111,17 +111,17 @@ class Queries:
         )
 
     async def days(self, *, tenant: str, limit: int = PAGE_ROWS) -> Sequence[AccountStatement]:
-        """Return what a tenant's runs have used, day by day, where days have caps."""
+        """Return what a tenant's runs have used, by day, where days have caps."""
         return await self._store.read(
             lambda connection: budgets.days(connection, tenant, limit=limit)
         )
 
     async def steps(self, run_id: RunId) -> Sequence[Step]:
-        """Return what was executed of a run, in the order in which it was written down."""
+        """Return the steps of a run, in the order in which they were recorded."""
         return await self._store.read(lambda connection: steps.of_run(connection, run_id))
 
     async def history(self, run_id: RunId) -> Sequence[AuditEvent]:
-        """Return the states that a run and its gates went through, and who moved them."""
+        """Return the audit events of a run: the states of the run and its gates, with actors."""
         return await self._store.read(lambda connection: audit.of_run(connection, run_id))
 
     async def gate(self, gate_id: GateId) -> Gate:
@@ -139,13 +139,13 @@ class Queries:
     async def open_gates(
         self, *, tenant: str | None = None, limit: int = PAGE_ROWS
     ) -> Sequence[Gate]:
-        """Return gates that wait for an answer, the longest waiting first."""
+        """Return open gates, the longest waiting first."""
         return await self._store.read(
             lambda connection: gates.list_open(connection, tenant=tenant, limit=limit)
         )
 
     async def wait(self, run_id: RunId, *, poll_s: float = 0.05) -> Run:
-        """Return the run once it has ended or waits at a gate; give it a deadline of your own.
+        """Return the run once it has ended or waits at a gate; set a timeout around it.
 
         Raises:
             UnknownRun: there is no such run.

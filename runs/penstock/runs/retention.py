@@ -1,12 +1,9 @@
-"""Retention: runs that have been over for long are forgotten, and old audit events taken away.
+"""Retention: old runs are forgotten, and old audit events, notices and used links are deleted.
 
-So are notices of gates that were closed long ago, and what is known of links that were used. Every
-worker looks after it, in portions that a transaction can hold.
-
-Forgetting runs: in the store first, then wherever else something was told of them.
+Every worker does it, in portions that a transaction can hold. A run is forgotten in the store
+first, and then wherever else its data was sent.
 """
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import Connection
+from typing_extensions import override
 
 from penstock.checkpoints import Store, audit, erasure
 from penstock.checkpoints.audit.marks import begins_before, count_before, cut
@@ -23,151 +21,137 @@ from penstock.contracts.clock import Clock
 from penstock.contracts.errors import IllegalTransition
 from penstock.contracts.ids import RunId, WorkerId
 from penstock.contracts.run import Erased
+from penstock.runs.services import Service
 
 log = logging.getLogger(__name__)
-
-LOOK_S = 60.0
-"""Between two looks for what is old enough."""
 
 RUN_LIMIT = 20
 """So many runs are forgotten at a time."""
 
-WHOLE_LOOK = timedelta(hours=1)
-"""Between two looks at all runs that are over; those between go on where the last one ended. A run
-with a call in doubt is passed over, and found by the next whole look after it is settled."""
+FULL_SCAN = timedelta(hours=1)
+"""Between two scans of all ended runs; the scans between go on where the last one ended. A run with
+a call in doubt is skipped, and found by the next full scan after the call is settled."""
 
 EVENT_LIMIT = 1000
-"""So many events of a chain are taken away at a time."""
+"""So many events of a chain are deleted at a time."""
 
 NOTICE_LIMIT = 500
-"""So many notices, and so many used links, are taken away at a time."""
+"""So many notices, and so many used links, are deleted at a time."""
 
-NOTICE_LOOK = timedelta(hours=1)
-"""Between two looks for such; no index finds them."""
+NOTICE_SCAN = timedelta(hours=1)
+"""Between two scans for old notices and links; no index finds them."""
 
 NOTICE_LIFE = timedelta(days=30)
-"""Notices and used links are kept for so long at least: longer than a link is good."""
+"""Notices and used links are kept for so long at least: longer than a link is valid."""
 
 
 class ErasureTarget(Protocol):
-    """Another place that knows of runs, such as the traces, and can forget one."""
+    """Another place with data of runs, such as the traces."""
 
     @property
     def name(self) -> str:
-        """What it is called in the report."""
+        """Its name in the report."""
         ...
 
     async def forget(self, run_id: RunId) -> Erased:
-        """Erase what it has of a run, whose 128 bits are its trace id; again, do no harm.
+        """Erase its data of a run; the run's id is also its trace id. Safe to repeat.
 
-        It may raise what it likes: the report says so, and the run can be forgotten again.
+        It may raise anything: the report says so, and the run can be forgotten again.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long what is kept."""
+    """How long runs, audit events and notices are kept."""
 
     runs: timedelta | None
-    """A run that has been over for longer is forgotten; None for never."""
+    """A run that ended longer ago is forgotten; None for never."""
     audit: timedelta
-    """An event of the audit that is older is taken away."""
+    """An older audit event is deleted."""
 
     @property
     def notices(self) -> timedelta:
-        """A notice whose gate has been closed for longer is taken away, and so is a used link."""
+        """A notice whose gate was closed longer ago is deleted, and so is an older used link."""
         return NOTICE_LIFE if self.runs is None else max(self.runs, NOTICE_LIFE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired:
-    """What is older than it is to be kept."""
+    """How much is older than its retention."""
 
     run_count: int
     events: Mapping[str, int]
-    """How many of each tenant's events; of those that have any."""
+    """The number of old audit events, by tenant; without tenants that have none."""
 
 
-class RetentionService:
-    """Looks after the retention of one store, as one worker of perhaps many."""
+class RetentionService(Service):
+    """Forgets runs and deletes events, notices and links that are older than their retention."""
+
+    name = "retention"
+    period_s = 60.0
 
     def __init__(
         self,
         store: Store,
         retention: Retention,
         clock: Clock,
-        worker: WorkerId,
         *,
         elsewhere: Sequence[ErasureTarget] = (),
     ) -> None:
-        """Keep what `retention` says; what is forgotten here is forgotten `elsewhere` too."""
+        """Apply `retention`; a run that is forgotten is erased `elsewhere` too."""
         self._store = store
         self._retention = retention
         self._clock = clock
-        self._worker = worker
         self._elsewhere = elsewhere
-        self._stopping = asyncio.Event()
         self._purged_at: datetime | None = None
-        self._looked_at: datetime | None = None
+        self._scanned_at: datetime | None = None
         self._forgotten_to: datetime | None = None
 
-    async def work(self, *, every_s: float = LOOK_S) -> None:
-        """Take away what is old, again and again, until `stop`; no failure of it ends a worker."""
-        while not self._stopping.is_set():
-            try:
-                while await self.keep_once() and not self._stopping.is_set():
-                    pass
-            except Exception:
-                # The top of a task of a worker: runs go on, whatever is wrong here.
-                log.exception("what is old could not be taken away; it is tried again")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(every_s):
-                    await self._stopping.wait()
+    @override
+    async def run_once(self, worker: WorkerId) -> bool:
+        """Delete a portion of what is old; return whether there was any."""
+        return await self.delete_old(worker) > 0
 
-    def stop(self) -> None:
-        """Take nothing more away after this portion."""
-        self._stopping.set()
+    async def delete_old(self, worker: WorkerId) -> int:
+        """Delete a portion of what is old; return how many runs, events, notices and links."""
+        return await self._forget(worker) + await self._cut(worker) + await self._purge()
 
-    async def keep_once(self) -> int:
-        """Take a portion of what is old away; return how many runs, events and notices it was."""
-        return await self._forget() + await self._cut() + await self._purge()
-
-    async def _forget(self) -> int:
+    async def _forget(self, worker: WorkerId) -> int:
         if self._retention.runs is None:
             return 0
         at = self._clock.now()
         before = at - self._retention.runs
-        is_whole = self._looked_at is None or at - self._looked_at >= WHOLE_LOOK
-        since = None if is_whole else self._forgotten_to
+        is_full = self._scanned_at is None or at - self._scanned_at >= FULL_SCAN
+        since = None if is_full else self._forgotten_to
         due = await self._store.read(
             lambda connection: erasure.due(connection, before=before, since=since, limit=RUN_LIMIT)
         )
         count = 0
         for run_id in due:
-            # Another worker may be at it, and a run that had failed may have been redriven.
+            # Another worker may forget it too, and a run that had failed may have been redriven.
             with contextlib.suppress(IllegalTransition):
                 await self._store.write(
                     lambda connection, run_id=run_id: erasure.forget(
-                        connection, run_id, at=at, actor=self._worker
+                        connection, run_id, at=at, actor=worker
                     )
                 )
                 await forget_elsewhere(self._elsewhere, run_id)
                 count += 1
         if len(due) < RUN_LIMIT:
             self._forgotten_to = before
-            self._looked_at = at if is_whole else self._looked_at
+            self._scanned_at = at if is_full else self._scanned_at
         if count:
             await self._store.scrub()
             log.info("%d runs were over for long enough, and are forgotten", count)
         return count
 
-    async def _cut(self) -> int:
+    async def _cut(self, worker: WorkerId) -> int:
         at = self._clock.now()
         before = at - self._retention.audit
-        old = await self._store.read(lambda connection: _old_chains(connection, before))
+        tenants = await self._store.read(lambda connection: _old_chains(connection, before))
         count = 0
-        for tenant in old:
+        for tenant in tenants:
             count += await self._store.write(
                 lambda connection, tenant=tenant: cut(
                     connection,
@@ -175,7 +159,7 @@ class RetentionService:
                     before=before,
                     limit=EVENT_LIMIT,
                     at=at,
-                    actor=self._worker,
+                    actor=worker,
                 )
             )
         if count:
@@ -184,7 +168,7 @@ class RetentionService:
 
     async def _purge(self) -> int:
         at = self._clock.now()
-        if self._purged_at is not None and at - self._purged_at < NOTICE_LOOK:
+        if self._purged_at is not None and at - self._purged_at < NOTICE_SCAN:
             return 0
         before = at - self._retention.notices
         count = 0
@@ -202,10 +186,10 @@ class RetentionService:
 async def forget(
     store: Store, elsewhere: Sequence[ErasureTarget], run_id: RunId, *, clock: Clock, by: str
 ) -> Sequence[Erased]:
-    """Erase a run from the store, and then from everywhere else; return what came of each.
+    """Erase a run from the store, and then elsewhere; return what was erased in each place.
 
     Raises:
-        IllegalTransition: it is not over, or people are still to decide what became of a call.
+        IllegalTransition: it is not over, or one of its calls is in doubt.
         UnknownRun: there is no such run.
     """
     at = clock.now()
@@ -218,13 +202,13 @@ async def forget(
 
 
 async def forget_elsewhere(elsewhere: Sequence[ErasureTarget], run_id: RunId) -> Sequence[Erased]:
-    """Have other places forget a run; return what came of each."""
+    """Erase a run in other places; return what was erased in each."""
     report: list[Erased] = []
     for other in elsewhere:
         try:
             report.append(await other.forget(run_id))
         except Exception as error:
-            # Whatever it is, the rest is erased, and whoever asked is told of this.
+            # The other places are erased all the same, and the report says what failed.
             log.warning("run %s could not be forgotten by %s: %s", run_id, other.name, error)
             kept = f"it could not be erased ({type(error).__name__}: {error}); forget the run again"
             report.append(Erased(store=other.name, count=0, kept=kept))
@@ -232,7 +216,7 @@ async def forget_elsewhere(elsewhere: Sequence[ErasureTarget], run_id: RunId) ->
 
 
 def find_expired(connection: Connection, retention: Retention, *, at: datetime) -> Expired:
-    """Return how much is older than it is to be kept; nothing is taken away."""
+    """Return how much is older than its retention; nothing is deleted."""
     run_count = 0
     if retention.runs is not None:
         run_count = len(erasure.due(connection, before=at - retention.runs, limit=None))

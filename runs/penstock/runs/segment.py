@@ -1,11 +1,8 @@
-"""What is heard of a run while it is driven: its steps, and that it comes on at all.
+"""A segment: the part of a run that one worker drives, its steps, and what it may still use.
 
-What a segment may still use of its run's steps and time.
-
-How a segment hears of all that happens in its graph: as a parent graph hears of a child.
-
-LangGraph's public way, a stream of subgraphs and of what nodes write, executes every node in a
-task of its own, beside one that waits for the stream. That is a fifth of the work of a short run.
+A segment observes its graph in the way in which a parent graph observes a child. LangGraph's public
+way, a stream of subgraphs and of what nodes write, executes every node in a task of its own, beside
+one that waits for the stream. That is a fifth of the work of a short run.
 """
 
 import asyncio
@@ -32,42 +29,42 @@ from penstock.contracts.step import Step, StepKind, StepStatus
 from penstock.traces import SegmentTrace
 
 ERROR_CHARS = 2_000
-"""What is kept of the error of a step."""
+"""The longest error of a step that is stored."""
 
 STREAM_KEY = "__pregel_stream"
-"""Under which a parent graph's stream is handed to its subgraphs; a contract test holds it."""
+"""The key of a config for the stream of a parent graph; a contract test holds it."""
 
 RUNTIME_KEY = "__pregel_runtime"
-"""Under which a parent graph's runtime is; a contract test holds it."""
+"""The key of a config for the runtime of a parent graph; a contract test holds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
-    """What was executed of a run before a segment."""
+    """The steps of a run that were executed before a segment."""
 
     count: int = 0
-    """Steps that came to an end."""
+    """How many ended."""
     succeeded: Collection[str] = frozenset()
-    """Their tasks, where they did so with success: LangGraph tells of some of them again."""
+    """The tasks of those that succeeded: LangGraph reports some of them again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """The caps of a run on steps and time, and what was used of them before a segment."""
+    """The caps of a run on steps and time, and how much of them was used before a segment."""
 
     run: Run
     steps: int | None = None
     """The cap on steps; None for no cap."""
     executed: Executed = Executed()
     time: Balance | None = None
-    """How the run stands in time; None for no cap."""
+    """The run's account of time; None for no cap."""
 
     @asynccontextmanager
-    async def kept(self) -> AsyncGenerator[None]:
-        """Leave what is done within this when the time is over.
+    async def limit_time(self) -> AsyncGenerator[None]:
+        """Cancel the body when the run has no time left.
 
         Raises:
-            BudgetExhausted: it is over.
+            BudgetExhausted: the run has no time left.
         """
         left = None if self.time is None else self.time.left
         limit = asyncio.timeout(None if left is None else left / 1000)
@@ -75,12 +72,12 @@ class Allowance:
             async with limit:
                 yield
         except Exception as error:
-            # A node may make something else of being stopped.
+            # A node may raise something else when it is stopped.
             if self.time is None or not limit.expired():
                 raise
-            raise BudgetExhausted(OverBudget(self._short(self.time), self.run.graph)) from error
+            raise BudgetExhausted(OverBudget(self._shortfall(self.time), self.run.graph)) from error
 
-    def _short(self, time: Balance) -> Shortfall:
+    def _shortfall(self, time: Balance) -> Shortfall:
         return Shortfall(
             account=run_account(self.run.id),
             kind=AccountKind.RUN,
@@ -93,10 +90,10 @@ class Allowance:
 
 
 class Segment:
-    """Hears what LangGraph tells of one segment, and writes its steps down.
+    """Records the steps of one segment, from the events of LangGraph.
 
-    A step is written down when it has ended, in the commit of its checkpoint; one that takes long
-    also while it runs, at the next beat.
+    A step is recorded when it has ended, in the commit of its checkpoint; one that takes long also
+    while it runs, at the next heartbeat.
     """
 
     def __init__(
@@ -109,26 +106,26 @@ class Segment:
         allowance: Allowance | None = None,
         trace: SegmentTrace | None = None,
     ) -> None:
-        """Hear of `run`, whose nodes are of these kinds, and hold it to its allowance."""
+        """Record the steps of `run`, whose nodes are of these kinds, within its allowance."""
         self.allowance = allowance or Allowance(run=run)
         self.trace = trace or SegmentTrace()
-        """What is seen of it from outside."""
+        """The trace of the segment; one that does nothing, where the run is not traced."""
         self._store = store
         self._clock = clock
         self._run = run
         self._kinds = kinds
         self._running: dict[str, Step] = {}
         self._unwritten: set[str] = set()
-        self._admitting = threading.Lock()
+        self._admit_lock = threading.Lock()
         self._admitted: set[str] = set()
         self._open: set[str] = set()
-        self._noting = threading.Lock()
-        self._heard_s = time.monotonic()
+        self._write_lock = threading.Lock()
+        self._progress_s = time.monotonic()
 
     @property
-    def silent_s(self) -> float:
-        """How long ago anything was heard of the run. From any thread."""
-        return time.monotonic() - self._heard_s
+    def idle_s(self) -> float:
+        """Seconds since the run made progress. From any thread."""
+        return time.monotonic() - self._progress_s
 
     @property
     def running(self) -> Sequence[str]:
@@ -137,38 +134,37 @@ class Segment:
 
     @property
     def is_through(self) -> bool:
-        """Whether each task that has begun has brought its result: nothing waits or has failed."""
+        """Whether each task that has begun has its result: none waits or has failed."""
         return not self._open
 
-    def heard(self) -> None:
-        """Take note that the run comes on."""
-        self._heard_s = time.monotonic()
+    def mark_progress(self) -> None:
+        """Record that the run makes progress."""
+        self._progress_s = time.monotonic()
 
-    def admit(self, mode: str, told: Any) -> None:
-        """Let a step begin of which LangGraph tells, before it does. From any thread.
+    def admit(self, mode: str, event: Any) -> None:
+        """Count a step against the cap before LangGraph begins it. From any thread.
 
-        One that is executed again in the same segment, or had succeeded before it, is the same
-        step.
+        A step that is executed again in the same segment, or had succeeded before, counts once.
 
         Raises:
             BudgetExhausted: the run has no step left.
         """
         if mode != "tasks":
             return
-        if "result" in told:
-            if told["error"] is None and not told["interrupts"]:
-                self._open.discard(told["id"])
+        if "result" in event:
+            if event["error"] is None and not event["interrupts"]:
+                self._open.discard(event["id"])
             return
-        self._open.add(told["id"])
+        self._open.add(event["id"])
         cap, before = self.allowance.steps, self.allowance.executed
         if cap is None:
             return
-        with self._admitting:
-            if told["id"] in self._admitted or told["id"] in before.succeeded:
+        with self._admit_lock:
+            if event["id"] in self._admitted or event["id"] in before.succeeded:
                 return
             left = cap - before.count - len(self._admitted)
             if left > 0:
-                self._admitted.add(told["id"])
+                self._admitted.add(event["id"])
                 return
         short = Shortfall(
             account=run_account(self._run.id),
@@ -179,21 +175,21 @@ class Segment:
             currency=None,
             cap=cap,
         )
-        raise BudgetExhausted(OverBudget(short, told["name"]))
+        raise BudgetExhausted(OverBudget(short, event["name"]))
 
-    def hear(self, namespace: Sequence[str], mode: str, told: Any) -> None:
-        """Take in one event of the stream, of mode `tasks` or any other."""
-        self.heard()
+    def record(self, namespace: Sequence[str], mode: str, event: Any) -> None:
+        """Record an event of the stream, of mode `tasks` or any other."""
+        self.mark_progress()
         if mode != "tasks":
             return
-        if "result" not in told:
-            self._began(namespace, told)
-        elif (step := self._running.pop(told["id"], None)) is not None:
-            with self._noting:
+        if "result" not in event:
+            self._began(namespace, event)
+        elif (step := self._running.pop(event["id"], None)) is not None:
+            with self._write_lock:
                 self._unwritten.discard(step.task_id)
-            ended = _ended(step, told, at=self._clock.now())
+            ended = _ended(step, event, at=self._clock.now())
             self._write(ended)
-            self.trace.record_step(ended, told["result"])
+            self.trace.record_step(ended, event["result"])
 
     def end(self, run: Run) -> None:
         """Have its trace end with `run` as it was left."""
@@ -204,19 +200,19 @@ class Segment:
 
         From any thread.
         """
-        with self._noting:
+        with self._write_lock:
             begun = [self._running.get(task_id) for task_id in sorted(self._unwritten)]
             self._unwritten.clear()
             # Before any of them has ended: what is handed in first is written first.
             self._write(*(step for step in begun if step is not None))
 
-    def _began(self, namespace: Sequence[str], told: Mapping[str, Any]) -> None:
+    def _began(self, namespace: Sequence[str], event: Mapping[str, Any]) -> None:
         # A name of the namespace is `node:task`, the path of a node is without the tasks.
-        path = "|".join([*(part.partition(":")[0] for part in namespace), told["name"]])
-        self._running[told["id"]] = Step(
+        path = "|".join([*(part.partition(":")[0] for part in namespace), event["name"]])
+        self._running[event["id"]] = Step(
             run_id=self._run.id,
             epoch=self._run.epoch,
-            task_id=told["id"],
+            task_id=event["id"],
             namespace="|".join(namespace),
             node=path,
             kind=self._kinds.get(path, StepKind.OTHER),
@@ -225,19 +221,19 @@ class Segment:
             ended_at=None,
             error=None,
         )
-        with self._noting:
-            self._unwritten.add(told["id"])
+        with self._write_lock:
+            self._unwritten.add(event["id"])
 
-    def _write(self, *noted: Step) -> None:
-        if noted:
+    def _write(self, *changed: Step) -> None:
+        if changed:
             # Nobody waits: it is in the commit of the checkpoint that follows, or of the state.
-            self._store.post(lambda connection: steps.record(connection, noted))
+            self._store.post(lambda connection: steps.record(connection, changed))
 
 
 def allowance_of(connection: Connection, run: Run) -> Allowance:
-    """Return what is left of a run's steps and time, as it was claimed."""
+    """Return what a claimed run may still use of its steps and time."""
     driven = budgets.driving_balances(connection, run.id)
-    # Of a run that is claimed for the first time nothing was executed.
+    # Nothing was executed of a run that is claimed for the first time.
     done = steps.succeeded(connection, run.id) if run.epoch > 1 else frozenset[str]()
     if not driven:
         return Allowance(run=run, executed=Executed(succeeded=done))
@@ -251,37 +247,37 @@ def allowance_of(connection: Connection, run: Run) -> Allowance:
 
 
 def with_events(config: RunnableConfig, compiled: Any, segment: Segment) -> RunnableConfig:
-    """Return `config` for an execution of `compiled` of which `segment` hears, subgraphs and all.
+    """Return `config` for an execution of `compiled` that `segment` records, with its subgraphs.
 
-    It hears in the loop that this is called in, whatever thread something happens in. Only whether
-    a step may begin it is asked at once, before LangGraph begins it.
+    Events are recorded in the loop that this is called in, whatever thread they come from. Only
+    `admit` is called at once, before LangGraph begins a step.
     """
     loop, home = asyncio.get_running_loop(), threading.get_ident()
 
-    def tell(told: tuple[Any, ...]) -> None:
-        _, mode, event = told
+    def receive(received: tuple[Any, ...]) -> None:
+        _, mode, event = received
         segment.admit(mode, event)
         if threading.get_ident() != home:
-            loop.call_soon_threadsafe(segment.hear, *told)
+            loop.call_soon_threadsafe(segment.record, *received)
         elif mode == "tasks" and "result" in event:
-            # Not at once: LangGraph tells that a task has ended before its writes are handed in,
+            # Not at once: LangGraph reports the end of a task before its writes are handed in,
             # which the loop does next, and a step must not be durable without them.
-            loop.call_soon(segment.hear, *told)
+            loop.call_soon(segment.record, *received)
         else:
-            segment.hear(*told)
+            segment.record(*received)
 
     # LangGraph takes a graph's store from here too, once there is a runtime.
     runtime: Runtime[Any] = Runtime(
-        store=compiled.store, stream_writer=lambda _: segment.hear((), "custom", None)
+        store=compiled.store, stream_writer=lambda _: segment.record((), "custom", None)
     )
-    keys = {STREAM_KEY: StreamProtocol(tell, {"tasks"}), RUNTIME_KEY: runtime}
+    keys = {STREAM_KEY: StreamProtocol(receive, {"tasks"}), RUNTIME_KEY: runtime}
     return {**config, "configurable": {**config.get("configurable", {}), **keys}}
 
 
-def _ended(step: Step, told: Mapping[str, Any], *, at: datetime) -> Step:
-    error = told["error"]
+def _ended(step: Step, event: Mapping[str, Any], *, at: datetime) -> Step:
+    error = event["error"]
     if error is not None:
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
         return replace(step, status=StepStatus.FAILED, ended_at=at, error=text[:ERROR_CHARS])
-    status = StepStatus.PARKED if told["interrupts"] else StepStatus.SUCCEEDED
+    status = StepStatus.PARKED if event["interrupts"] else StepStatus.SUCCEEDED
     return replace(step, status=status, ended_at=at)

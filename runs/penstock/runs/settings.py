@@ -13,12 +13,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from penstock.contracts.amounts import read_budget
 from penstock.contracts.budget import Budget
+from penstock.contracts.run import DEFAULT_TENANT
 from penstock.contracts.trace import Protocol
 from penstock.runs.links import SECRET_LENGTH, GateLinks
 from penstock.runs.pace import Pace
 from penstock.runs.retention import Retention
-from penstock.runs.runtime import TENANT
-from penstock.runs.signed_heads import HeadExport, HeadSigner
 from penstock.traces.phoenix_links import PhoenixLinks
 
 PREFIX = "PENSTOCK_"
@@ -96,7 +95,7 @@ class Settings(BaseSettings):
     """The folder of the policy for graphs that name none; without one, a built-in policy."""
     people: Path | None = None
     """The file that says who is who; without one, whoever reaches the store may do everything."""
-    tenant: str = Field(default=TENANT, min_length=1)
+    tenant: str = Field(default=DEFAULT_TENANT, min_length=1)
     """Whose runs are started, listed and acted on."""
     actor: str = Field(default_factory=login_name, min_length=1)
     """Who acts, for the audit events."""
@@ -188,23 +187,8 @@ class Settings(BaseSettings):
             lost_limit=self.worker_lost_limit_count,
         )
 
-    def shipment(self) -> HeadExport | None:
-        """Return how signed heads are written out; None where the key or the place is not known.
-
-        Raises:
-            InvalidAuditKey: the key cannot be used.
-        """
-        if self.audit_key is None or self.audit_heads is None:
-            return None
-        return HeadExport(
-            signer=HeadSigner(self.audit_key),
-            target=self.audit_heads,
-            every_s=self.audit_heads_every_s,
-            every_count=self.audit_heads_every_count,
-        )
-
     def retention(self) -> Retention:
-        """Return how long what is kept."""
+        """Return how long runs and audit events are kept."""
         days = self.retention_runs_days
         return Retention(
             runs=None if days is None else timedelta(days=days),

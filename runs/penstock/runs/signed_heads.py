@@ -1,54 +1,48 @@
-"""Signed heads: how far a chain had come, signed and kept where the store's owner cannot reach.
+"""Signed heads: how far an audit chain had come, signed and kept out of reach of the store's owner.
 
-Whoever can write to the database can write a whole chain anew. They cannot sign its head: the key
-is in a file beside the workers and never in the store.
-
-Writing signed heads out: to a file, or to a URL, apart from whatever a run does.
-
-Every worker that has the key does it. Two that write the same head do no harm.
+Whoever can write to the database can rewrite a whole chain. They cannot sign its head: the key is
+in a file beside the workers and never in the store. A signed head is a JWS (RFC 7515) in compact
+serialization, so any library for JWS verifies it with the public key; `docs/audit.md` shows how.
 """
 
 import asyncio
 import base64
-import binascii
-import contextlib
 import hashlib
-import json
-import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+import httpx
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc import jws
+from joserfc.errors import InvalidKeyTypeError, JoseError
+from joserfc.jwk import OKPKey
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json
+from typing_extensions import override
 
 from penstock.checkpoints import Store
 from penstock.checkpoints.audit import marks
 from penstock.contracts.audit import ChainFault, Head, canonical, format_instant
 from penstock.contracts.clock import Clock
 from penstock.contracts.errors import InvalidAuditKey, ProjectExists
+from penstock.contracts.ids import WorkerId
+from penstock.runs.services import Service
 
-PUBLIC = ".pub"
-"""What the name of a public key's file ends in, beside that of its private one."""
+PUBLIC_SUFFIX = ".pub"
+"""The name of a public key's file is the one of its private key with this suffix."""
 
-log = logging.getLogger(__name__)
+ALGORITHM = "Ed25519"
+"""The JWS algorithm (RFC 9864)."""
 
-TROUBLE_S = 10.0
-"""After a round that did not work, the next one waits for so long."""
+TYPE = "penstock-audit-head+jws"
+"""The `typ` of a signed head: the key signs nothing else that could be taken for one."""
 
 POST_LIMIT_S = 3.0
 """A POST that takes longer has failed."""
@@ -56,10 +50,32 @@ POST_LIMIT_S = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedHead:
-    """A head that was signed, and when."""
+    """A head with a valid signature."""
 
     head: Head
     at: datetime
+    """When it was signed."""
+
+
+class _Payload(BaseModel):
+    """The signed content of a head."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    tenant: str
+    number: int
+    hash: str
+    at: str
+
+    def signed_head(self) -> SignedHead:
+        """Return the head.
+
+        Raises:
+            ValueError: the instant is not one.
+        """
+        at = datetime.strptime(self.at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        head = Head(tenant=self.tenant, number=self.number, hash=self.hash)
+        return SignedHead(head=head, at=at)
 
 
 class HeadSigner:
@@ -71,51 +87,55 @@ class HeadSigner:
         Raises:
             InvalidAuditKey: it cannot be read, or is no such key.
         """
-        key = _load(path, _private)
-        if not isinstance(key, Ed25519PrivateKey):
+        self._key = _read_key(path)
+        if not self._key.is_private:
             raise InvalidAuditKey(
                 f"`{path}` is not a private key that `penstock audit keygen` made"
             )
-        self._key = key
-        self._id = _key_id(key.public_key())
 
     def sign(self, head: Head, at: datetime) -> str:
-        """Return a signed head as a line of JSON, without its end."""
-        told = _statement(head, format_instant(at), self._id)
-        signature = base64.b64encode(self._key.sign(canonical(told).encode())).decode()
-        return canonical({**told, "signature": signature})
+        """Return a signed head as one line of text, without the line's end."""
+        header = {"alg": ALGORITHM, "kid": self._key.thumbprint(), "typ": TYPE}
+        payload = {
+            "tenant": head.tenant,
+            "number": head.number,
+            "hash": head.hash,
+            "at": format_instant(at),
+        }
+        return jws.serialize_compact(
+            header, canonical(payload).encode(), self._key, algorithms=[ALGORITHM]
+        )
 
 
 class HeadVerifier:
-    """Reads signed heads, and tells which were not signed with the key."""
+    """Reads signed heads, and tells which were not signed with its key."""
 
     def __init__(self, path: Path) -> None:
-        """Read the public key at `path`; of a private one, its public half.
+        """Read the public key at `path`; of a private key, its public half.
 
         Raises:
             InvalidAuditKey: it cannot be read, or is no such key.
         """
-        key = _load(path, _public)
-        if not isinstance(key, Ed25519PublicKey):
-            raise InvalidAuditKey(f"`{path}` is not a key that `penstock audit keygen` made")
-        self._key = key
-        self._id = _key_id(key)
+        self._key = _read_key(path)
 
     def read(
         self, lines: Iterable[str], *, name: str
     ) -> tuple[Sequence[SignedHead], list[ChainFault]]:
-        """Return the heads on lines of a file, in their order, and what is wrong with others."""
+        """Return the heads on the lines of a file, in their order, and the faults of other lines.
+
+        A head whose number is lower than one before it, of the same tenant, is a fault too.
+        """
         found: list[SignedHead] = []
         faults: list[ChainFault] = []
         newest: dict[str, SignedHead] = {}
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            signed = self._read(line)
+            signed = self._verify(line.strip())
             before = None if signed is None else newest.get(signed.head.tenant)
             if signed is None:
                 what = "is no head that was signed with this key"
-                tenant = _tenant_of(line)
+                tenant = _claimed_tenant(line)
             elif before is not None and signed.head.number < before.head.number:
                 what = (
                     f"has a head at {signed.head.number} after one at {before.head.number}: an old"
@@ -126,117 +146,104 @@ class HeadVerifier:
                 newest[signed.head.tenant] = signed
                 found.append(signed)
                 continue
-            told = f"line {number} of `{name}` {what}"
-            faults.append(ChainFault(tenant=tenant, number=None, at=None, what=told))
+            message = f"line {number} of `{name}` {what}"
+            faults.append(ChainFault(tenant=tenant, number=None, at=None, what=message))
         return found, faults
 
-    def _read(self, line: str) -> SignedHead | None:
+    def _verify(self, line: str) -> SignedHead | None:
+        """Return the head of a line; None if its signature is not valid."""
+        if line.startswith("{"):
+            return self._verify_json(line)
         try:
-            told = cast("dict[str, Any]", json.loads(line))
-            signature = base64.b64decode(told.pop("signature"), validate=True)
-            head = Head(tenant=told["tenant"], number=told["number"], hash=told["hash"])
-            at = datetime.strptime(told["at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-            wanted = _statement(head, told["at"], self._id)
-            self._key.verify(signature, canonical(wanted).encode())
-        except (ValueError, TypeError, KeyError, AttributeError, binascii.Error, InvalidSignature):
+            signed = jws.deserialize_compact(line, self._key, algorithms=[ALGORITHM])
+            if signed.headers().get("typ") != TYPE:
+                return None
+            return _Payload.model_validate_json(signed.payload).signed_head()
+        except (JoseError, ValueError):
             return None
-        return SignedHead(head=head, at=at) if told == wanted else None
 
-
-def _statement(head: Head, at: str, key_id: str) -> dict[str, Any]:
-    return {
-        "penstock": "audit head 1",
-        "tenant": head.tenant,
-        "number": head.number,
-        "hash": head.hash,
-        "at": at,
-        "key": key_id,
-    }
-
-
-def _key_id(key: Ed25519PublicKey) -> str:
-    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
-
-
-def _private(content: bytes) -> object:
-    return load_pem_private_key(content, None)
-
-
-def _load(path: Path, read: Callable[[bytes], object]) -> object:
-    try:
-        return read(path.read_bytes())
-    except OSError as error:
-        raise InvalidAuditKey(f"the key `{path}` cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
-        raise InvalidAuditKey(f"`{path}` holds no key that can be read: {error}") from error
+    def _verify_json(self, line: str) -> SignedHead | None:
+        """Return the head of a line of the form before JWS: JSON with its signature as a field."""
+        public = cast("Ed25519PublicKey", self._key.public_key)
+        raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        try:
+            fields = cast("dict[str, Any]", from_json(line))
+            signature = base64.b64decode(fields.pop("signature"), validate=True)
+            public.verify(signature, canonical(fields).encode())
+            key_id = hashlib.sha256(raw).hexdigest()[:16]
+            if (fields.pop("penstock"), fields.pop("key")) != ("audit head 1", key_id):
+                return None
+            return _Payload.model_validate(fields).signed_head()
+        except (ValueError, TypeError, KeyError, AttributeError, InvalidSignature):
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadExport:
-    """With what heads are signed, where they go, and how often."""
+    """The signer of heads, where the signed heads are written, and how often."""
 
     signer: HeadSigner
     target: str
-    """A file that lines are added to, or a URL that they are POSTed to."""
+    """A file that lines are appended to, or a URL that lines are POSTed to."""
     every_s: float
-    """A chain that moved is written out after so long at the latest."""
+    """The head of a chain that has grown is written after so many seconds at the latest."""
     every_count: int
-    """And after so many events."""
+    """It is written earlier when the chain has grown by so many events."""
 
 
-class SignedHeadService:
-    """Writes the heads of one store out, as one worker of perhaps many."""
+class SignedHeadService(Service):
+    """Signs the heads of a store's chains and writes them to a file or a URL.
 
-    def __init__(self, store: Store, shipment: HeadExport, clock: Clock) -> None:
-        """Write out what `shipment` says."""
+    Every worker with the key does it. Two that write the same head do no harm.
+    """
+
+    name = "export of signed heads"
+    stops_last = True
+
+    def __init__(self, store: Store, export: HeadExport, clock: Clock) -> None:
+        """Write the heads of `store` as `export` says."""
         self._store = store
-        self._shipment = shipment
+        self._export = export
         self._clock = clock
-        self._stopping = asyncio.Event()
-        self._is_troubled = False
 
-    async def work(self, *, every_s: float) -> None:
-        """Write out what is due, again and again, until `stop`, and once more then."""
-        is_last = False
-        while not is_last:
-            is_last = self._stopping.is_set()
-            wait_s = every_s
-            try:
-                await self.ship_due(is_last=is_last)
-                self._is_troubled = False
-            except Exception as error:
-                # The top of a task of a worker: runs go on, whatever is wrong here.
-                if not self._is_troubled:
-                    log.warning("signed heads could not be written out, and will be: %s", error)
-                self._is_troubled, wait_s = True, max(every_s, TROUBLE_S)
-            if not is_last:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await self._stopping.wait()
+    @override
+    async def run_once(self, worker: WorkerId) -> bool:
+        """Write the heads that are due."""
+        await self.write_due()
+        return False
 
-    def stop(self) -> None:
-        """Write out what there is, and then nothing more."""
-        self._stopping.set()
+    @override
+    async def run_last(self) -> None:
+        """Write all heads that have moved, as the worker ends."""
+        await self.write_due(is_last=True)
 
-    async def ship_due(self, *, is_last: bool = False) -> int:
-        """Write out the heads that are due, or all that moved; return how many."""
-        at, shipment = self._clock.now(), self._shipment
-        before = at if is_last else at - timedelta(seconds=shipment.every_s)
+    async def write_due(self, *, is_last: bool = False) -> int:
+        """Write the heads that are due, or all that have moved; return how many.
+
+        Raises:
+            OSError: they could not be written; the store says why.
+        """
+        at, export = self._clock.now(), self._export
+        before = at if is_last else at - timedelta(seconds=export.every_s)
         heads = await self._store.read(
             lambda connection: marks.heads_due(
-                connection, every_count=shipment.every_count, before=before
+                connection, every_count=export.every_count, before=before
             )
         )
         if heads:
-            lines = [shipment.signer.sign(head, at) for head in heads]
-            await self._put(heads, lines, at)
+            lines = [export.signer.sign(head, at) for head in heads]
+            await self._write(heads, lines, at)
         return len(heads)
 
-    async def _put(self, heads: Sequence[Head], lines: Sequence[str], at: datetime) -> None:
-        """Write lines out, and note that they were, or why they were not."""
-        shipment, to = self._shipment, shown_target(self._shipment.target)
+    async def _write(self, heads: Sequence[Head], lines: Sequence[str], at: datetime) -> None:
+        """Write lines to the target, and record in the store that it was done, or why it failed."""
+        target = self._export.target
+        to = shown_target(target)
         try:
-            await asyncio.to_thread(write_lines, shipment.target, lines)
+            if _is_url(target):
+                await _post_lines(target, lines)
+            else:
+                await asyncio.to_thread(_append_lines, Path(target), lines)
         except OSError as error:
             why = str(error)
             await self._store.write(
@@ -255,11 +262,14 @@ def make_key(path: Path) -> Path:
 
     Raises:
         ProjectExists: there is one already, and it is not overwritten.
+        InvalidAuditKey: the files cannot be written.
     """
-    key, public = Ed25519PrivateKey.generate(), path.with_name(path.name + PUBLIC)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    told = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    for file, content, mode in ((path, private, 0o600), (public, told, 0o644)):
+    key, public_path = OKPKey.generate_key("Ed25519"), path.with_name(path.name + PUBLIC_SUFFIX)
+    files = (
+        (path, key.as_pem(private=True), 0o600),
+        (public_path, key.as_pem(private=False), 0o644),
+    )
+    for file, content, mode in files:
         try:
             opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         except FileExistsError as error:
@@ -268,57 +278,83 @@ def make_key(path: Path) -> Path:
             raise InvalidAuditKey(f"`{file}` cannot be written: {error.strerror}") from error
         with os.fdopen(opened, "wb") as writing:
             writing.write(content)
-    return public
+    return public_path
 
 
 def shown_target(target: str) -> str:
-    """Return where heads go, as it may be shown: of a URL, which may hold a secret, the host."""
-    parts = urlsplit(target)
-    if parts.scheme not in {"http", "https"}:
+    """Return a target as it may be shown: of a URL, which may hold a secret, the host alone."""
+    if not _is_url(target):
         return target
+    parts = urlsplit(target)
     port = "" if parts.port is None else f":{parts.port}"
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
-def write_lines(target: str, lines: Sequence[str]) -> None:
-    """Write lines out to a file or a URL, whole and durable, or raise an `OSError`."""
+def _is_url(target: str) -> bool:
+    return target.startswith(("http://", "https://"))
+
+
+async def _post_lines(url: str, lines: Sequence[str]) -> None:
+    """POST lines to a URL; a redirect is not followed, because it would arrive as a GET.
+
+    Raises:
+        ConnectionError: the URL did not take them. The message holds neither the URL, which may
+            hold a secret, nor the response.
+    """
     content = "".join(f"{line}\n" for line in lines).encode()
-    if target.startswith(("http://", "https://")):
-        headers = {"Content-Type": "application/x-ndjson"}
-        request = Request(target, content, headers, method="POST")  # noqa: S310  (http, as it says)
-        try:
-            with build_opener(_NoRedirect).open(request, timeout=POST_LIMIT_S):
-                return
-        except HTTPError as error:
-            # What a URL holds may be a secret, and what a server answers may be anything.
-            error.close()
-            raise ConnectionError(f"the URL answered {error.code}") from None
-        except URLError:
-            raise ConnectionError("the URL did not answer") from None
-    opened = os.open(Path(target), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    headers = {"Content-Type": "text/plain; charset=us-ascii"}
+    try:
+        async with (
+            asyncio.timeout(POST_LIMIT_S),
+            httpx.AsyncClient(timeout=POST_LIMIT_S, follow_redirects=False) as client,
+        ):
+            response = await client.post(url, content=content, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+        raise ConnectionError("the URL did not answer") from None
+    if not response.is_success:
+        raise ConnectionError(f"the URL answered {response.status_code}")
+
+
+def _append_lines(path: Path, lines: Sequence[str]) -> None:
+    """Append lines to a file, whole and durable, or raise an `OSError`."""
+    content = "".join(f"{line}\n" for line in lines).encode()
+    opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         if os.write(opened, content) != len(content):
-            raise OSError(f"`{target}` took only a part of it; make room on its disk")
+            raise OSError(f"`{path}` took only a part of it; make room on its disk")
         os.fsync(opened)
     finally:
         os.close(opened)
 
 
-def _tenant_of(line: str) -> str:
+def _read_key(path: Path) -> OKPKey:
+    """Read an Ed25519 key in PEM.
+
+    Raises:
+        InvalidAuditKey: it cannot be read, or is no such key.
+    """
     try:
-        told: object = json.loads(line)
-    except ValueError:
+        key = OKPKey.import_key(path.read_bytes())
+    except OSError as error:
+        raise InvalidAuditKey(f"the key `{path}` cannot be read: {error.strerror}") from error
+    except InvalidKeyTypeError:
+        key = None
+    except (JoseError, ValueError, TypeError) as error:
+        raise InvalidAuditKey(f"`{path}` holds no key that can be read: {error}") from error
+    if key is None or key.curve_name != "Ed25519":
+        raise InvalidAuditKey(f"`{path}` is not a key that `penstock audit keygen` made")
+    return key
+
+
+def _claimed_tenant(line: str) -> str:
+    """Return the tenant that a line names, though its signature is not valid; `?` if none."""
+    line = line.strip()
+    try:
+        is_json = line.startswith("{")
+        content = line if is_json else jws.extract_compact(line.encode()).payload
+        fields: object = from_json(content)
+    except (JoseError, ValueError):
         return "?"
-    return str(cast("dict[str, Any]", told).get("tenant", "?")) if isinstance(told, dict) else "?"
-
-
-def _public(content: bytes) -> object:
-    if b"PRIVATE" not in content:
-        return load_pem_public_key(content)
-    key = load_pem_private_key(content, None)
-    return key.public_key()
-
-
-class _NoRedirect(HTTPRedirectHandler):
-    def redirect_request(self, *_: object, **__: object) -> None:
-        """Follow nobody: a POST that is redirected would arrive as a GET."""
+    if not isinstance(fields, dict):
+        return "?"
+    return str(cast("dict[str, Any]", fields).get("tenant", "?"))

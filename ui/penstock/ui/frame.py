@@ -34,10 +34,10 @@ COUNT_S = 2.0
 """The counts beside the links to the inbox and to calls in doubt may be so old."""
 
 _RIGHTS = {
-    Right.RULE: "admin",
+    Right.MANAGE_POLICIES: "admin",
     Right.STEER: "operator",
     Right.START: "starts runs",
-    Right.LOOK: "viewer",
+    Right.VIEW: "viewer",
 }
 """The name of a person's strongest right."""
 
@@ -156,7 +156,7 @@ def _role() -> str:
     right = next(right for right in _RIGHTS if session.may(right))
     groups = session.groups() - {OPERATORS, ADMINS}
     approves = f"approver in {escaped(', '.join(sorted(groups)))}" if groups else ""
-    if right is Right.LOOK and approves:
+    if right is Right.VIEW and approves:
         return approves
     return ", ".join(filter(None, [_RIGHTS[right], approves]))
 

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from penstock.policies import People
     from penstock.runs import Approvals, Auditor, Bulk, Engine, Fleet, Policies, Runtime, Worker
     from penstock.runs.queries import Queries
+    from penstock.runs.services import Service
     from penstock.runs.settings import Settings
+    from penstock.runs.signed_heads import HeadExport
     from penstock.traces import Tracing
     from penstock.traces.phoenix import PhoenixClient
 
@@ -152,7 +154,7 @@ class Project:
         _ = (self.auditor, self.fleet, self.queries)
 
     def worker(self, tracing: "Tracing", catalog: "Catalog | None" = None) -> "Worker":
-        """Return a worker for the graphs of `catalog`, or all; it hears of what is queued here."""
+        """Return a worker for the graphs of `catalog`, or all; runs queued here wake it."""
         from penstock.runs.worker import Worker
 
         return Worker(
@@ -163,14 +165,11 @@ class Project:
             pace=self.settings.pace(),
             people=self.people,
             policy=self.settings.policy,
-            channels=None if self.settings.people is None else self.people,
-            links=self.settings.links(),
             tracing=tracing,
             day_budget=self.settings.budget_of_day(),
-            shipment=self.settings.shipment(),
-            retention=self.settings.retention(),
-            elsewhere=erasure_targets(self.settings),
-            phoenix=phoenix_client(self.settings),
+            services=worker_services(
+                self.settings, self.store, self.people, catalog or self.catalog
+            ),
         )
 
     def person(self, named: str | None = None) -> str:
@@ -342,6 +341,52 @@ def phoenix_client(settings: "Settings") -> "PhoenixClient | None":
     return PhoenixClient(
         settings.phoenix_url, api_key=None if key is None else key.get_secret_value()
     )
+
+
+def head_export(settings: "Settings") -> "HeadExport | None":
+    """Return how signed heads are exported; None where the key or the target is not set.
+
+    Raises:
+        InvalidAuditKey: the key cannot be used.
+    """
+    if settings.audit_key is None or settings.audit_heads is None:
+        return None
+    from penstock.runs.signed_heads import HeadExport, HeadSigner
+
+    return HeadExport(
+        signer=HeadSigner(settings.audit_key),
+        target=settings.audit_heads,
+        every_s=settings.audit_heads_every_s,
+        every_count=settings.audit_heads_every_count,
+    )
+
+
+def worker_services(
+    settings: "Settings", store: "Store", people: "People", catalog: "Catalog"
+) -> "Sequence[Service]":
+    """Return what a worker does beside driving runs, as the settings say.
+
+    Raises:
+        InvalidAuditKey: the key that heads are signed with cannot be used.
+    """
+    from penstock.contracts.clock import SystemClock
+    from penstock.runs.notifications import NotificationService
+    from penstock.runs.phoenix import AnnotationService
+    from penstock.runs.retention import RetentionService
+
+    clock = SystemClock()
+    services: list[Service] = [
+        RetentionService(store, settings.retention(), clock, elsewhere=erasure_targets(settings))
+    ]
+    if settings.people is not None:
+        services.append(NotificationService(store, people, clock, links=settings.links()))
+    if (phoenix := phoenix_client(settings)) is not None:
+        services.append(AnnotationService(store, phoenix, clock, catalog.trace_content))
+    if (export := head_export(settings)) is not None:
+        from penstock.runs.signed_heads import SignedHeadService
+
+        services.append(SignedHeadService(store, export, clock))
+    return services
 
 
 def read_people(settings: "Settings") -> "People":

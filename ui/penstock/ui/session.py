@@ -179,7 +179,7 @@ def person() -> str:
     people = desk().people
     is_login = desk().settings.ui_login is LoginBy.OIDC
     found = people.person_of(login) if is_login else login
-    if not has_right(people, Right.LOOK, found, tenant()):
+    if not has_right(people, Right.VIEW, found, tenant()):
         raise UnknownPerson(
             f"you are logged in as `{found}`, whom tenant `{tenant()}` does not know; have an"
             " admin add you to the file of people"

@@ -53,7 +53,7 @@ def verify(
     settings, output = read_settings(), Output(as_json=as_json)
     with open_project(settings) as project, _show_progress(output) as meter:
         found = project.auditor.verify(
-            tenant=tenant, heads=heads, key=key or settings.audit_key, meter=meter
+            tenant=tenant, heads=heads, key=key or settings.audit_key, progress=meter
         )
         _note(project, found, output)
     text = _findings(found)
@@ -97,7 +97,7 @@ def export(
             of,
             run_id=_run_id(project, run_id),
             since=None if since is None else since.replace(tzinfo=UTC),
-            take=lambda event: typer.echo(line(event)),
+            receive=lambda event: typer.echo(line(event)),
         )
     output.note(f"{count} events of tenant `{of}`")
 
@@ -127,7 +127,7 @@ def _note(project: Project, found: "Findings", output: Output) -> None:
     """Note what was found for the control room, where whoever audits may write to the store."""
     by = f"{project.settings.actor}, by `penstock audit verify`"
     try:
-        project.auditor.note(found, at=SystemClock().now(), by=by)
+        project.auditor.record(found, at=SystemClock().now(), by=by)
     except StoreError as error:
         output.note(f"what was found could not be noted for the control room: {error}")
 

@@ -16,6 +16,7 @@ from penstock.ui.cli.output import Exit, Output, exit_code_of, table
 from penstock.ui.cli.store import shown_url
 from penstock.ui.project import (
     Project,
+    head_export,
     load_graphs,
     open_project,
     phoenix_client,
@@ -209,12 +210,12 @@ async def _audit(project: Project) -> Check:
         wrong.append(f"head and last event disagree, and nothing more is recorded: tenant {chains}")
         todo.append("restore the store from a backup that fits its signed heads")
     try:
-        shipment = project.settings.shipment()
+        export = head_export(project.settings)
     except PenstockError as error:
         wrong.append(str(error))
         todo.append("name a key that `penstock audit keygen` made")
     else:
-        noted = _UNSIGNED if shipment is None else "heads are signed and written out"
+        noted = _UNSIGNED if export is None else "heads are signed and written out"
     if missing or broken:
         todo.insert(0, "see with `penstock audit verify` what was changed")
     return Check(

@@ -68,7 +68,7 @@ def fork(
             person = project.person()
             run = await project.run(run_id)
             point = _point(project, run, at)
-            forecast = await project.runtime.foresee(
+            forecast = await project.runtime.forecast_fork(
                 run.id, point.id, mode=mode, is_edited=bool(edits)
             )
             if dry_run:

@@ -209,12 +209,14 @@ def _begin(*, is_whole: bool) -> None:
 
 def _slice(verifying: ChainVerification) -> None:
     """Verify one more slice, and show the progress."""
-    verifying.go_on()
+    verifying.advance()
     if verifying.verdict is not None:
         st.rerun()
     what = "events" if verifying.stage is Stage.CHAIN else "runs, against what the chain says"
-    total = max(verifying.total, verifying.done, 1)
-    st.progress(verifying.done / total, text=f"Looks at {what}: {verifying.done:,} of {total:,}")
+    total = max(verifying.total, verifying.done_count, 1)
+    st.progress(
+        verifying.done_count / total, text=f"Looks at {what}: {verifying.done_count:,} of {total:,}"
+    )
     if st.button("Stop", icon=":material/stop:", key="chain-stop"):
         del st.session_state[_KEY]
         st.rerun()
@@ -243,5 +245,5 @@ def _verdict(verdict: Verdict) -> None:
             f"Looked at {what}: everything up to #{verdict.number:,} is as it was written.{signed}",
             icon=":material/verified:",
         )
-    if not verdict.is_noted:
+    if not verdict.is_recorded:
         st.caption("It could not be noted for others just now; verify again.")

@@ -95,7 +95,7 @@ def _drain_button(worker: KnownWorker, *, only_taker_of: Sequence[str]) -> None:
     """Show a button that has a worker drain, which cannot be taken back."""
     if worker.drain_by is not None:
         return
-    may = session.may(Right.TEND)
+    may = session.may(Right.MANAGE_WORKERS)
     with st.popover(
         "Drain",
         icon=":material/hourglass_bottom:",

@@ -45,7 +45,7 @@ def decide(listed: ListedGate, viewer: Viewer, *, is_mine: bool) -> None:
 
 def not_as_admin() -> str:
     """Return why the right of an admin does not let them decide; empty for others."""
-    if not session.may(Right.RULE):
+    if not session.may(Right.MANAGE_POLICIES):
         return ""
     return (
         " Admins change policies and steer runs, and for that reason answer nothing: nobody is to"

@@ -152,7 +152,7 @@ def _show_forecast(
     st.markdown("**What it would come to**")
     try:
         with session.runtime() as runtime:
-            forecast = runtime.foresee(run.id, point.id, mode=mode, is_edited=is_edited)
+            forecast = runtime.forecast_fork(run.id, point.id, mode=mode, is_edited=is_edited)
     except PenstockError as error:
         st.info(f"{sentence(str(error))}.", icon=":material/block:")
         return None

@@ -260,7 +260,7 @@ def _left_out(tried: _Tried) -> None:
 def _activate(
     graph: str, tried: _Tried, source: PolicySource, active: PolicyVersion | None
 ) -> None:
-    if not session.may(Right.RULE):
+    if not session.may(Right.MANAGE_POLICIES):
         only_admins()
         return
     if active is not None and source.digest == active.source.digest:

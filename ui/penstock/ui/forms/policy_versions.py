@@ -85,7 +85,7 @@ def _pick(label: str, numbers: Sequence[int], default: int, *, name: str, graph:
 
 def _go_back(version: PolicyVersion, active: PolicyVersion) -> None:
     """Let an admin activate a version that was loaded before."""
-    if not session.may(Right.RULE):
+    if not session.may(Right.MANAGE_POLICIES):
         only_admins()
         return
     label = f"Have {code(version.name)} decide again"
