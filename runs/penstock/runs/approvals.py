@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -13,13 +13,13 @@ from penstock.contracts.errors import UnknownTool
 from penstock.contracts.gate import Ballot, Channel, Delegation, Gate, Vote, VoteKind
 from penstock.contracts.ids import GateId
 from penstock.contracts.run import Run
-from penstock.graphs import Catalog, Graph
-from penstock.nodes import Tool
-from penstock.nodes.calls.authorization import Authorizer, PolicyCache
-from penstock.nodes.gates.edits import check_edit, edit
 from penstock.policies import OpenDirectory, People
 from penstock.runs.engine import Engine, LocalEngine
-from penstock.runs.policies import policy_cache_of
+
+if TYPE_CHECKING:
+    from penstock.graphs import Catalog, Graph
+    from penstock.nodes import Tool
+    from penstock.nodes.calls.authorization import Authorizer, PolicyCache
 
 
 class _Cast(Protocol):
@@ -46,7 +46,7 @@ class Approvals:
     def __init__(
         self,
         store: Store,
-        catalog: Catalog,
+        catalog: "Catalog",
         *,
         people: People | None = None,
         engine: Engine | None = None,
@@ -143,6 +143,8 @@ class Approvals:
             UnknownGate, GateClosed, GateStale, VoteRefused, EditRefused, UnknownGraph,
             UnknownTool: as `edit`.
         """
+        from penstock.nodes.gates.edits import check_edit  # noqa: PLC0415  (only edits need LangChain)
+
         run = await self._store.read(lambda connection: _run_of(connection, gate_id))
         graph, authorizer = self._authorizer(run)
         at = self._clock.now()
@@ -173,6 +175,8 @@ class Approvals:
             EditRefused: the arguments do not fit, are not allowed, or are what they were.
             UnknownGraph, UnknownTool: the gate's graph, or its tool, is not loaded here.
         """
+        from penstock.nodes.gates.edits import edit  # noqa: PLC0415  (likewise)
+
         run = await self._store.read(lambda connection: _run_of(connection, gate_id))
         graph, authorizer = self._authorizer(run)
         at = self._clock.now()
@@ -280,7 +284,10 @@ class Approvals:
         self._engine.wake()
         return gate
 
-    def _authorizer(self, run: Run) -> tuple[Graph, Authorizer]:
+    def _authorizer(self, run: Run) -> "tuple[Graph, Authorizer]":
+        from penstock.nodes.calls.authorization import Authorizer  # noqa: PLC0415  (likewise)
+        from penstock.runs.policies import policy_cache_of  # noqa: PLC0415  (likewise)
+
         graph = self._catalog.get(run.graph)
         # Kept, so that a version of a policy is compiled once, and not for each edit.
         cache = self._policy_caches.get(graph.name)
@@ -296,7 +303,7 @@ def _run_of(connection: Connection, gate_id: GateId) -> Run:
     return runs.get(connection, gates.get(connection, gate_id).run_id)
 
 
-def _tool_of(graph: Graph, gate: Gate) -> Tool[Any]:
+def _tool_of(graph: "Graph", gate: Gate) -> "Tool[Any]":
     name = json.loads(gate.question)["may_it_happen"]
     if name not in graph.tools:
         raise UnknownTool(

@@ -32,7 +32,6 @@ from penstock.contracts.ids import RunId
 from penstock.contracts.inbox import RunFilter
 from penstock.policies import People
 from penstock.runs.authorization import Right, require
-from penstock.runs.signed_heads import HeadVerifier
 
 Progress = Callable[[str, int, int], None]
 """Called with what is verified, how much of it was, and how much there is; 0 if unknown."""
@@ -353,6 +352,8 @@ def last_signed_heads(heads: str | None, key: Path | None, *, tenant: str) -> Se
     except OSError as error:
         raise InvalidAuditKey(f"the heads in `{heads}` cannot be read: {error}") from error
     whole = lines if size <= TAIL_BYTES else lines[1:]
+    from penstock.runs.signed_heads import HeadVerifier  # noqa: PLC0415  (it needs cryptography)
+
     signed, _ = HeadVerifier(key).read(whole, name=file.name)
     return [each.head for each in signed if each.head.tenant == tenant]
 
@@ -369,6 +370,8 @@ def _signed(heads: Path | None, key: Path | None) -> tuple[Sequence[Head], Seque
         lines = heads.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidAuditKey(f"the heads in `{heads}` cannot be read: {error}") from error
+    from penstock.runs.signed_heads import HeadVerifier  # noqa: PLC0415  (likewise)
+
     signed, wrong = HeadVerifier(key).read(lines, name=heads.name)
     return [each.head for each in signed], wrong
 

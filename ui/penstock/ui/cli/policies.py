@@ -115,8 +115,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the versions of a graph's policy, and the text of one."""
+    from penstock.checkpoints import policies
+
     with open_project(read_settings()) as project:
-        versions = asyncio.run(project.policies.versions(graph))
+        versions = project.store.read_blocking(
+            lambda connection: policies.versions(connection, graph)
+        )
     shown = [each for each in versions if number in {None, each.number}]
     shown = [each for each in shown if number is not None or each.is_active]
     if not shown:
@@ -157,13 +161,14 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say what was decided about the calls of a run, by which policy, and on what grounds."""
+    from penstock.checkpoints import decisions
+
     with open_project(read_settings()) as project:
-
-        async def find() -> Sequence[RecordedDecision]:
-            found = await project.policies.explain((await project.run(run_id)).id)
-            return [each for each in found if each.effect_key.startswith(call or "")]
-
-        found = asyncio.run(find())
+        run = asyncio.run(project.run(run_id))
+        decided = project.store.read_blocking(
+            lambda connection: decisions.of_run(connection, run.id)
+        )
+    found = [each for each in decided if each.effect_key.startswith(call or "")]
     Output(as_json=as_json).answer(
         views.DecisionList(decisions=found),
         *(line for each in found for line in _explanation(each)),
