@@ -68,5 +68,8 @@ def test_servers_of_a_killed_session_end(tmp_path: Path) -> None:
 
 def descendants(process: int) -> list[int]:
     """Return the processes that one has started, and that these have started."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # It has ended meanwhile.
     return [each for child in children for each in (int(child), *descendants(int(child)))]
