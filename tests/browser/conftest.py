@@ -17,14 +17,15 @@ from support.phoenixes import Running, find_phoenix, running
 HERE = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Have the tests of this folder share one process, with one browser and one Phoenix."""
+    item.add_marker(pytest.mark.xdist_group("browser"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the tests of this folder share one browser, one Phoenix, and the loop of both."""
+    """Have the tests of this folder run on the loop that the browser belongs to."""
     for item in items:
-        if HERE not in item.path.parents:
-            continue
-        item.add_marker(pytest.mark.xdist_group("browser"))
-        if pytest_asyncio.is_async_test(item):
+        if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
