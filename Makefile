@@ -12,7 +12,7 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal -
 	runtime dev system dojo phoenix pictures
 
 # Three processes keep two cores busy: tests wait for processes, databases and clocks too.
-PARALLEL := -n 3 --dist loadgroup
+PARALLEL := -n 3
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ test: system dev phoenix lint types layers ## Check everything that a change cou
 
 nightly: system dev phoenix dojo lint types layers ## Check everything: long storms, all mutants, coverage
 	$(BIN)/pytest $(PARALLEL) --ignore=tests/mutants --cov -m "nightly or not nightly" --timeout=1800
-	$(BIN)/pytest -n auto --dist worksteal tests/mutants --all-mutants --record-all-killed
+	$(BIN)/pytest -n 2 tests/mutants --all-mutants --record-all-killed
 
 check: dev lint types layers unit ## Check what takes seconds; run it before each commit
 

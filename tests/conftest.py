@@ -15,6 +15,7 @@ from support.databases import DISK, empty_sqlite, migrated_sqlite, use_memory
 from support.left_out import LeftOut
 from support.postgres import PostgresCluster, find_postgres
 from support.runs import Runs
+from support.scheduling import SpreadTests
 
 use_memory()
 
@@ -24,9 +25,10 @@ settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have an account given of the tests that were left out."""
+    """Spread tests over processes, and have an account given of those that were left out."""
     in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
     config.pluginmanager.register(LeftOut(in_ci=in_ci))
+    config.pluginmanager.register(SpreadTests())
 
 
 def _cluster(*, folder: str | None, is_durable: bool) -> Iterator[PostgresCluster]:

@@ -17,11 +17,6 @@ from support.phoenixes import Running, find_phoenix, running
 HERE = Path(__file__).parent
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Have the tests of this folder share one process, with one browser and one Phoenix."""
-    item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have the tests of this folder run on the loop that the browser belongs to."""
     for item in items:
