@@ -35,7 +35,7 @@ from support.rounds import Log
 from support.shops import chain_of
 from support.stories import check_chain
 
-PACE = Pace(beat_s=0.1, lease_s=1.5, poll_s=0.02)
+PACE = Pace(beat_s=0.1, lease_s=10.0, poll_s=0.02)
 RESCUE = Pace(slots=16, beat_s=0.1, lease_s=5.0, poll_s=0.02)
 DEADLINE_S = 60.0
 """What does not come to its point, or its end, in this time fails."""

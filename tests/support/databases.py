@@ -12,8 +12,11 @@ from pathlib import Path
 
 from penstock.checkpoints import migrate
 
-DISK = tempfile.gettempdir()
-"""Where temporary files go on this machine, for tests that are about its disk."""
+DISK = os.environ.setdefault("TESTS_DISK", tempfile.gettempdir())
+"""Where temporary files go on this machine, for tests that are about its disk.
+
+A process that pytest-xdist starts learns it from the one that started it.
+"""
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - it is looked at before it is used
 _ENOUGH_BYTES = 4 << 30
