@@ -380,7 +380,7 @@ async def test_the_doubt_of_a_cancelled_run_can_be_decided(store: Store) -> None
 async def test_a_node_that_does_not_let_itself_be_stopped_does_not_keep_its_run(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heartbeat, "STUBBORN_S", 0.5)
+    monkeypatch.setattr(heartbeat, "STOP_GRACE_S", 0.5)
     entered, let_go = asyncio.Event(), asyncio.Event()
 
     async def hold_on(_: State) -> State:
