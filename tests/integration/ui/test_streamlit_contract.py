@@ -47,7 +47,7 @@ from penstock.ui.server import SCRIPT, WANTED_FIRST
 
 for name in WANTED_FIRST:
     importlib.import_module(name)
-with open_desk(read_settings(), Catalog.of()) as desk:
+with open_project(read_settings(), Catalog.of()) as desk:
     open_control_room(
         ControlRoom(desk=desk, person="fay", sessions=None, graphs_missing=None)
     )
