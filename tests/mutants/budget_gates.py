@@ -83,7 +83,7 @@ MUTANTS = [
     ),
     Mutant(
         "a worker without its lease asks for more",
-        at="judge",
+        at="resolve_exhaustion",
         old="require_lease(connection, run.fence)",
         new="",
         killed_by=[
